@@ -1,0 +1,99 @@
+//! The interface as data: one entry per host function. The guest's stubs, the host's registry,
+//! the docs' table and the names in the audit log all come from this table.
+
+use core::fmt;
+
+/// What a plugin needs to call a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Capability<'a> {
+    /// Nothing.
+    Always,
+    /// `can_read_table` for the table of the request.
+    ReadTable,
+    /// `can_write_table` for the table of the request.
+    WriteTable,
+    /// `can_vector_search`, and `can_read_table` for the table of the request.
+    VectorSearch,
+    /// `can_index_search`, and `can_read_table` for the table of the request.
+    IndexSearch,
+    /// A capability of this name, given to functions that an embedder adds.
+    Named(&'a str),
+}
+
+impl fmt::Display for Capability<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Always => "always allowed",
+            Self::ReadTable => "can_read_table",
+            Self::WriteTable => "can_write_table",
+            Self::VectorSearch => "can_vector_search and can_read_table",
+            Self::IndexSearch => "can_index_search and can_read_table",
+            Self::Named(name) => name,
+        })
+    }
+}
+
+/// One row of the table of host functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FunctionSpec {
+    /// Module that a plugin imports it from.
+    pub module: &'static str,
+    /// Name that a plugin imports it under.
+    pub name: &'static str,
+    /// Name of the request type in [`message`](super::message).
+    pub request: &'static str,
+    /// Name of the response type, or `()` for none.
+    pub response: &'static str,
+    /// What it needs.
+    pub capability: Capability<'static>,
+    /// What it does, in one line.
+    pub doc: &'static str,
+}
+
+/// Hands the table of host functions to the macro `$then`: for each function the type that
+/// implements it on the host, its name, request, response, capability and doc line.
+///
+/// A new host function is one entry here and one file in `src/host/functions/`.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! for_each_host_function {
+    ($then:path) => {
+        $then! {
+            SochRead, soch_read, ReadRequest<'_>, RowsResponse<'_>, ReadTable,
+            "Rows of a table: one id, a list of ids, or a range; projection, limit, continuation; as rows or as TOON.";
+            SochWrite, soch_write, WriteRequest<'_>, WriteResponse<'_>, WriteTable,
+            "Inserts, updates or upserts rows, all or none; answers their ids.";
+            SochDelete, soch_delete, DeleteRequest<'_>, DeleteResponse, WriteTable,
+            "Deletes rows by id, by list of ids, or by range; answers how many.";
+            VectorSearch, vector_search, SearchRequest<'_>, SearchResponse<'_>, VectorSearch,
+            "The k rows nearest to a query in a vector column; optional filter, optional columns.";
+            IndexLookup, index_lookup, LookupRequest<'_>, LookupResponse<'_>, IndexSearch,
+            "Point, prefix or range on a secondary index, either way; ids or rows, limit, continuation.";
+            EmitMetric, emit_metric, MetricRequest<'_>, (), Always,
+            "Adds to a counter, sets a gauge or observes a histogram, with labels.";
+            LogMessage, log_message, LogRequest<'_>, (), Always,
+            "Logs a text at debug, info, warn or error.";
+            GetConfig, get_config, ConfigRequest<'_>, ConfigResponse<'_>, Always,
+            "The plugin's own configuration under a key.";
+            LastError, last_error, LastErrorRequest, LastErrorResponse<'_>, Always,
+            "The text of this plugin's last failed host call.";
+        }
+    };
+}
+
+macro_rules! table {
+    ($($type:ident, $name:ident, $request:ty, $response:ty, $capability:ident, $doc:literal;)*) => {
+        /// Every host function of the module [`IMPORT_MODULE`](super::IMPORT_MODULE).
+        pub const HOST_FUNCTIONS: &[FunctionSpec] = &[$(
+            FunctionSpec {
+                module: super::IMPORT_MODULE,
+                name: stringify!($name),
+                request: stringify!($request),
+                response: stringify!($response),
+                capability: Capability::$capability,
+                doc: $doc,
+            },
+        )*];
+    };
+}
+for_each_host_function!(table);

@@ -1,0 +1,459 @@
+//! The requests and responses of the host functions. `docs/abi.md` has each byte by byte.
+
+use super::{
+    seq::Seq,
+    value::Value,
+    wire::{Reader, Wire, WireError, WireErrorKind, Writer},
+};
+
+/// Declares structs that are encoded field by field.
+macro_rules! messages {
+    ($($(#[$meta:meta])* pub struct $name:ident $(<$life:lifetime>)? {
+        $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)*
+    })*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub struct $name $(<$life>)? {
+            $($(#[$field_meta])* pub $field: $type,)*
+        }
+
+        impl<'a> Wire<'a> for $name $(<$life>)? {
+            #[inline]
+            fn encode(&self, _writer: &mut Writer<'_>) {
+                $(self.$field.encode(_writer);)*
+            }
+
+            #[inline]
+            fn decode(_reader: &mut Reader<'a>) -> Result<Self, WireError> {
+                Ok(Self { $($field: Wire::decode(_reader)?,)* })
+            }
+        }
+    )*};
+}
+
+/// Declares enumerations without data, numbered from 0.
+macro_rules! tags {
+    ($($(#[$meta:meta])* pub enum $name:ident {
+        $($(#[$variant_meta:meta])* $variant:ident = $number:literal => $word:literal,)*
+    })*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$variant_meta])* $variant = $number,)*
+        }
+
+        impl $name {
+            /// The variant in words.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+        }
+
+        impl<'a> Wire<'a> for $name {
+            fn encode(&self, writer: &mut Writer<'_>) {
+                writer.u8(*self as u8);
+            }
+
+            fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+                match reader.u8()? {
+                    $($number => Ok(Self::$variant),)*
+                    _ => Err(reader.error(WireErrorKind::UnknownVariant)),
+                }
+            }
+        }
+    )*};
+}
+
+tags! {
+    /// How `soch_read` answers.
+    pub enum Format {
+        /// A [`RowsResponse`].
+        Rows = 0 => "rows",
+        /// A [`ToonResponse`].
+        Toon = 1 => "toon",
+    }
+
+    /// What `soch_write` does with rows that exist or do not.
+    pub enum WriteMode {
+        /// New rows only; an id that is given must be free.
+        Insert = 0 => "insert",
+        /// Existing rows only; columns that are not named keep their values.
+        Update = 1 => "update",
+        /// Update where the id exists, insert where not.
+        Upsert = 2 => "upsert",
+    }
+
+    /// How a column's value is compared with a given one.
+    pub enum Comparison {
+        /// Equal.
+        Equal = 0 => "=",
+        /// Not equal.
+        NotEqual = 1 => "!=",
+        /// Less.
+        Less = 2 => "<",
+        /// Less or equal.
+        LessOrEqual = 3 => "<=",
+        /// Greater.
+        Greater = 4 => ">",
+        /// Greater or equal.
+        GreaterOrEqual = 5 => ">=",
+    }
+
+    /// What a metric counts.
+    pub enum MetricKind {
+        /// Only rises; the value is added.
+        Counter = 0 => "counter",
+        /// Rises and falls; the value replaces the last one.
+        Gauge = 1 => "gauge",
+        /// A distribution; the value is one observation.
+        Histogram = 2 => "histogram",
+    }
+
+    /// How grave a log message is.
+    pub enum LogLevel {
+        /// For finding faults.
+        Debug = 0 => "debug",
+        /// Normal running.
+        Info = 1 => "info",
+        /// Something to look at.
+        Warn = 2 => "warn",
+        /// Something failed.
+        Error = 3 => "error",
+    }
+}
+
+messages! {
+    /// A row to be written.
+    pub struct NewRow<'a> {
+        /// The id; `None` to have one assigned (inserts only).
+        pub id: Option<u64>,
+        /// A value for each column that the request names, in that order.
+        pub values: Seq<'a, Value<'a>>,
+    }
+
+    /// A row in an answer.
+    pub struct Row<'a> {
+        /// The id.
+        pub id: u64,
+        /// A value for each column that was asked for, in that order.
+        pub values: Seq<'a, Value<'a>>,
+    }
+
+    /// One condition of a filter: `column comparison value`. `Null` equals only `Null` and is
+    /// neither less nor greater than anything.
+    pub struct Condition<'a> {
+        /// Name of the column.
+        pub column: &'a str,
+        /// How it is compared.
+        pub comparison: Comparison,
+        /// With what; of the column's type.
+        pub value: Value<'a>,
+    }
+
+    /// Request of `soch_read`.
+    pub struct ReadRequest<'a> {
+        /// Name of the table.
+        pub table: &'a str,
+        /// Which rows.
+        pub rows: RowSelector<'a>,
+        /// Names of the columns to answer; empty for all, in schema order.
+        pub columns: Seq<'a, &'a str>,
+        /// The most rows to answer; `None` for as many as fit.
+        pub limit: Option<u32>,
+        /// How to answer.
+        pub format: Format,
+    }
+
+    /// Response of `soch_read` and `index_lookup`'s rows.
+    pub struct RowsResponse<'a> {
+        /// The rows that fitted.
+        pub rows: Seq<'a, Row<'a>>,
+        /// Where to go on, if there is more: for a scan the id to start from, for a list of ids
+        /// how many of them were looked at.
+        pub next: Option<u64>,
+    }
+
+    /// Response of `soch_read` in TOON.
+    pub struct ToonResponse<'a> {
+        /// A TOON document: one tabular array named after the table, its first column `id`.
+        pub text: &'a str,
+        /// As in [`RowsResponse`].
+        pub next: Option<u64>,
+    }
+
+    /// Request of `soch_write`.
+    pub struct WriteRequest<'a> {
+        /// Name of the table.
+        pub table: &'a str,
+        /// Insert, update or upsert.
+        pub mode: WriteMode,
+        /// Names of the columns that the rows give; empty for all, in schema order. An inserted
+        /// row has `Null` in the columns that are not named.
+        pub columns: Seq<'a, &'a str>,
+        /// The rows. All are written, or none.
+        pub rows: Seq<'a, NewRow<'a>>,
+    }
+
+    /// Response of `soch_write`.
+    pub struct WriteResponse<'a> {
+        /// The ids of the rows written, in the order of the request; their count is the count.
+        pub ids: Seq<'a, u64>,
+    }
+
+    /// Request of `soch_delete`.
+    pub struct DeleteRequest<'a> {
+        /// Name of the table.
+        pub table: &'a str,
+        /// Which rows. Ids that do not exist are passed over.
+        pub rows: RowSelector<'a>,
+    }
+
+    /// Response of `soch_delete`.
+    pub struct DeleteResponse {
+        /// How many rows were deleted.
+        pub count: u64,
+    }
+
+    /// Request of `vector_search`.
+    pub struct SearchRequest<'a> {
+        /// Name of the table.
+        pub table: &'a str,
+        /// Name of its vector column.
+        pub column: &'a str,
+        /// The query: as many `f32` as the column has dimensions, little-endian.
+        pub query: &'a [u8],
+        /// How many rows to find; at least 1.
+        pub k: u32,
+        /// Conditions that a row must meet, all of them.
+        pub filter: Seq<'a, Condition<'a>>,
+        /// Names of the columns to answer; `None` for ids and distances only, an empty list for
+        /// all columns.
+        pub columns: Option<Seq<'a, &'a str>>,
+    }
+
+    /// A row that a vector search found.
+    pub struct Hit<'a> {
+        /// The id.
+        pub id: u64,
+        /// The distance; lower is nearer.
+        pub distance: f32,
+        /// A value for each column that was asked for.
+        pub values: Seq<'a, Value<'a>>,
+    }
+
+    /// Response of `vector_search`: by rising distance, equal ones by id.
+    pub struct SearchResponse<'a> {
+        /// The nearest rows.
+        pub hits: Seq<'a, Hit<'a>>,
+    }
+
+    /// Request of `index_lookup`.
+    pub struct LookupRequest<'a> {
+        /// Name of the table.
+        pub table: &'a str,
+        /// Name of the index.
+        pub index: &'a str,
+        /// Which entries.
+        pub query: IndexQuery<'a>,
+        /// From the last entry to the first.
+        pub reverse: bool,
+        /// The most rows to answer; `None` for as many as fit.
+        pub limit: Option<u32>,
+        /// Where to go on: the `next` of the response before, with the same query.
+        pub after: Option<&'a [u8]>,
+        /// Names of the columns to answer; `None` for ids only, an empty list for all columns.
+        pub columns: Option<Seq<'a, &'a str>>,
+    }
+
+    /// Response of `index_lookup`.
+    pub struct LookupResponse<'a> {
+        /// The rows that fitted, in the order of the index; equal entries by id.
+        pub rows: Seq<'a, Row<'a>>,
+        /// Where to go on, if there is more.
+        pub next: Option<&'a [u8]>,
+    }
+
+    /// Request of `emit_metric`. Answered with no bytes.
+    pub struct MetricRequest<'a> {
+        /// Counter, gauge or histogram.
+        pub kind: MetricKind,
+        /// Name of the metric.
+        pub name: &'a str,
+        /// Names and values of its labels, names rising.
+        pub labels: Seq<'a, (&'a str, &'a str)>,
+        /// The value; finite, and not negative for a counter.
+        pub value: f64,
+    }
+
+    /// Request of `log_message`. Answered with no bytes.
+    pub struct LogRequest<'a> {
+        /// How grave it is.
+        pub level: LogLevel,
+        /// The text.
+        pub message: &'a str,
+    }
+
+    /// Request of `get_config`.
+    pub struct ConfigRequest<'a> {
+        /// The key.
+        pub key: &'a str,
+    }
+
+    /// Response of `get_config`.
+    pub struct ConfigResponse<'a> {
+        /// The value under the key.
+        pub value: Value<'a>,
+    }
+
+    /// Request of `last_error`: no bytes.
+    pub struct LastErrorRequest {}
+
+    /// Response of `last_error`.
+    pub struct LastErrorResponse<'a> {
+        /// What the plugin's last failed host call said.
+        pub text: &'a str,
+    }
+}
+
+/// Which rows of a table.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RowSelector<'a> {
+    /// The row of this id.
+    One(u64),
+    /// The rows of these ids, in this order. Ids without a row are passed over.
+    List(Seq<'a, u64>),
+    /// The rows of a range of ids, rising.
+    Range {
+        /// The first id.
+        from: u64,
+        /// The id to stop before; `None` for no end.
+        until: Option<u64>,
+    },
+}
+
+impl RowSelector<'_> {
+    /// All rows.
+    pub const ALL: Self = Self::Range {
+        from: 0,
+        until: None,
+    };
+}
+
+impl<'a> Wire<'a> for RowSelector<'a> {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        match self {
+            Self::One(id) => {
+                writer.u8(0);
+                writer.u64(*id);
+            }
+            Self::List(ids) => {
+                writer.u8(1);
+                ids.encode(writer);
+            }
+            Self::Range { from, until } => {
+                writer.u8(2);
+                writer.u64(*from);
+                until.encode(writer);
+            }
+        }
+    }
+
+    #[inline]
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        Ok(match reader.u8()? {
+            0 => Self::One(reader.u64()?),
+            1 => Self::List(Seq::decode(reader)?),
+            2 => Self::Range {
+                from: reader.u64()?,
+                until: Wire::decode(reader)?,
+            },
+            _ => return Err(reader.error(WireErrorKind::UnknownVariant)),
+        })
+    }
+}
+
+/// Which entries of an index. Lists of values are compared with the leading columns of the index
+/// and may be shorter than it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum IndexQuery<'a> {
+    /// Entries whose leading columns equal these values.
+    Point(Seq<'a, Value<'a>>),
+    /// Entries whose leading columns equal the values but the last, and whose next column (text or
+    /// binary) begins with the last.
+    Prefix(Seq<'a, Value<'a>>),
+    /// Entries between two bounds.
+    Range {
+        /// The lower bound.
+        lower: Bound<'a>,
+        /// The upper bound.
+        upper: Bound<'a>,
+    },
+}
+
+/// One end of a range.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bound<'a> {
+    /// No bound.
+    Unbounded,
+    /// Entries that equal the values are inside.
+    Included(Seq<'a, Value<'a>>),
+    /// Entries that equal the values are outside.
+    Excluded(Seq<'a, Value<'a>>),
+}
+
+impl<'a> Wire<'a> for IndexQuery<'a> {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        match self {
+            Self::Point(values) => {
+                writer.u8(0);
+                values.encode(writer);
+            }
+            Self::Prefix(values) => {
+                writer.u8(1);
+                values.encode(writer);
+            }
+            Self::Range { lower, upper } => {
+                writer.u8(2);
+                lower.encode(writer);
+                upper.encode(writer);
+            }
+        }
+    }
+
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        Ok(match reader.u8()? {
+            0 => Self::Point(Seq::decode(reader)?),
+            1 => Self::Prefix(Seq::decode(reader)?),
+            2 => Self::Range {
+                lower: Bound::decode(reader)?,
+                upper: Bound::decode(reader)?,
+            },
+            _ => return Err(reader.error(WireErrorKind::UnknownVariant)),
+        })
+    }
+}
+
+impl<'a> Wire<'a> for Bound<'a> {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        match self {
+            Self::Unbounded => writer.u8(0),
+            Self::Included(values) => {
+                writer.u8(1);
+                values.encode(writer);
+            }
+            Self::Excluded(values) => {
+                writer.u8(2);
+                values.encode(writer);
+            }
+        }
+    }
+
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        Ok(match reader.u8()? {
+            0 => Self::Unbounded,
+            1 => Self::Included(Seq::decode(reader)?),
+            2 => Self::Excluded(Seq::decode(reader)?),
+            _ => return Err(reader.error(WireErrorKind::UnknownVariant)),
+        })
+    }
+}

@@ -1,0 +1,68 @@
+//! The contract between host and plugin, compiled by both sides. No heap, no wasmi, no database.
+//!
+//! `docs/abi.md` says the same for people who write plugins in other languages.
+
+mod functions;
+pub mod message;
+mod name;
+mod seq;
+mod status;
+mod value;
+pub mod wire;
+
+pub use functions::{Capability, FunctionSpec, HOST_FUNCTIONS};
+pub use name::{MAX_NAME_LEN, Name, NameError};
+pub use seq::{Seq, SeqIter};
+pub use status::Status;
+pub use value::Value;
+pub use wire::MAX_DEPTH;
+
+/// Version of this contract. A plugin carries the version that it was built for in its
+/// [`Descriptor`]; a host loads only a version that it knows.
+pub const ABI_VERSION: u32 = 1;
+
+/// The module that a plugin imports the host functions from.
+pub const IMPORT_MODULE: &str = "sochdb";
+
+/// The exported global that holds the address of a plugin's [`Descriptor`].
+pub const DESCRIPTOR_EXPORT: &str = "sochdb_plugin";
+
+/// The exported linear memory.
+pub const MEMORY_EXPORT: &str = "memory";
+
+/// Where a plugin's buffers are: five little-endian `u32` in linear memory, at the address that
+/// the exported global `sochdb_plugin` holds. The host reads it once, when it loads the plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Descriptor {
+    /// [`ABI_VERSION`] that the plugin was built for.
+    pub abi_version: u32,
+    /// Address of the Input Buffer, which the host writes before a call.
+    pub input_ptr: u32,
+    /// Size of the Input Buffer in bytes.
+    pub input_capacity: u32,
+    /// Address of the Output Buffer, which the plugin writes during a call.
+    pub output_ptr: u32,
+    /// Size of the Output Buffer in bytes.
+    pub output_capacity: u32,
+}
+
+impl Descriptor {
+    /// Its size in linear memory.
+    pub const SIZE: usize = 20;
+
+    /// Reads a descriptor from linear memory.
+    pub fn from_bytes(bytes: &[u8; Self::SIZE]) -> Self {
+        let field = |at: usize| {
+            let mut word = [0; 4];
+            word.copy_from_slice(&bytes[at * 4..at * 4 + 4]);
+            u32::from_le_bytes(word)
+        };
+        Self {
+            abi_version: field(0),
+            input_ptr: field(1),
+            input_capacity: field(2),
+            output_ptr: field(3),
+            output_capacity: field(4),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What a host function or an entry point returns: a length, or one of these codes.
+
+use core::fmt;
+
+/// A negative result. -1 to -4 are SochDB's codes, -5 and -6 are added here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(i32)]
+pub enum Status {
+    /// The plugin was not granted this.
+    PermissionDenied = -1,
+    /// There is no such row, table, column, index or key.
+    NotFound = -2,
+    /// The request is malformed, or says something that makes no sense.
+    InvalidArgs = -3,
+    /// The host could not do it.
+    Error = -4,
+    /// The response does not fit. The needed length is left as a `u32`, little-endian, in the
+    /// first four bytes of the response buffer, if it has four.
+    BufferTooSmall = -5,
+    /// A limit of the plugin or of the store is reached.
+    LimitExceeded = -6,
+}
+
+impl Status {
+    /// All codes, from -1 down.
+    pub const ALL: [Self; 6] = [
+        Self::PermissionDenied,
+        Self::NotFound,
+        Self::InvalidArgs,
+        Self::Error,
+        Self::BufferTooSmall,
+        Self::LimitExceeded,
+    ];
+
+    /// The number on the wire.
+    pub const fn code(self) -> i32 {
+        self as i32
+    }
+
+    /// The status of a negative number; any number that is not a known code is an
+    /// [`Error`](Self::Error), as a plugin may return its own from an entry point.
+    pub fn from_code(code: i32) -> Self {
+        Self::ALL
+            .into_iter()
+            .find(|status| status.code() == code)
+            .unwrap_or(Self::Error)
+    }
+
+    /// The status in words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PermissionDenied => "permission denied",
+            Self::NotFound => "not found",
+            Self::InvalidArgs => "invalid arguments",
+            Self::Error => "error",
+            Self::BufferTooSmall => "buffer too small",
+            Self::LimitExceeded => "limit exceeded",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.as_str(), self.code())
+    }
+}
+
+impl core::error::Error for Status {}

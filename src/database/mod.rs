@@ -1,0 +1,1 @@
+//! Tables, rows, indexes and vectors over an ordered key-value seam.

@@ -1,0 +1,183 @@
+//! What host work costs, and the counter that it is paid from before it is done.
+//!
+//! Prices are in fuel, the unit that the interpreter charges a plugin's own instructions in, so
+//! one budget bounds a whole call. They depend on nothing but the request and the data.
+
+use crate::limits::{Limit, LimitExceeded, Limits};
+
+/// Prices of host work, in fuel. Calibrated once against instruction counts; see
+/// `docs/fuel.md` for the figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prices {
+    /// Every host call.
+    pub call: u64,
+    /// Every row or index entry that is visited.
+    pub row: u64,
+    /// Every row or index entry that is written or deleted, on top of [`row`](Self::row).
+    pub write: u64,
+    /// Every 16 bytes of request, response and row that are moved; a started 16 count.
+    pub bytes16: u64,
+    /// Every 8 vector dimensions that are compared; a started 8 count.
+    pub dimensions8: u64,
+}
+
+/// The prices in force. Part of the ABI: a change is a new [`ABI_VERSION`](crate::abi::ABI_VERSION).
+pub const PRICES: Prices = Prices {
+    call: 100,
+    row: 25,
+    write: 100,
+    bytes16: 1,
+    dimensions8: 3,
+};
+
+/// Why host work stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exhausted {
+    /// The fuel of the call does not pay for it. Ends the call, as running out of fuel does.
+    Fuel(LimitExceeded),
+    /// A quota of the call is used up. Ends the host call.
+    Quota(LimitExceeded),
+}
+
+/// Fuel and quotas of one call of an entry point.
+#[derive(Clone, Copy, Debug)]
+pub struct Meter {
+    fuel: u64,
+    fuel_limit: u64,
+    rows: u32,
+    rows_limit: u32,
+    bytes: u64,
+    bytes_limit: u64,
+}
+
+impl Meter {
+    /// A full meter.
+    pub const fn new(limits: &Limits) -> Self {
+        Self {
+            fuel: limits.fuel_per_call,
+            fuel_limit: limits.fuel_per_call,
+            rows: 0,
+            rows_limit: limits.rows,
+            bytes: 0,
+            bytes_limit: limits.bytes,
+        }
+    }
+
+    /// A meter that never stops: for the embedder's own reads and writes.
+    pub const fn unlimited() -> Self {
+        Self {
+            fuel: u64::MAX,
+            fuel_limit: u64::MAX,
+            rows: 0,
+            rows_limit: u32::MAX,
+            bytes: 0,
+            bytes_limit: u64::MAX,
+        }
+    }
+
+    /// Fuel left.
+    #[inline]
+    pub const fn fuel(&self) -> u64 {
+        self.fuel
+    }
+
+    /// Sets the fuel left, after the interpreter used some.
+    #[inline]
+    pub const fn set_fuel(&mut self, fuel: u64) {
+        self.fuel = fuel;
+    }
+
+    /// Rows visited so far.
+    pub const fn rows(&self) -> u32 {
+        self.rows
+    }
+
+    /// Bytes moved so far.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Takes `price` from the fuel.
+    ///
+    /// # Errors
+    /// [`Exhausted::Fuel`]; nothing is taken then.
+    #[inline]
+    pub fn charge(&mut self, price: u64) -> Result<(), Exhausted> {
+        match self.fuel.checked_sub(price) {
+            Some(left) => {
+                self.fuel = left;
+                Ok(())
+            }
+            None => Err(self.out_of_fuel(price)),
+        }
+    }
+
+    #[cold]
+    fn out_of_fuel(&self, price: u64) -> Exhausted {
+        Exhausted::Fuel(LimitExceeded {
+            limit: Limit::Fuel,
+            allowed: self.fuel_limit,
+            asked: (self.fuel_limit - self.fuel.min(self.fuel_limit)).saturating_add(price),
+        })
+    }
+
+    /// Pays for visiting a row.
+    ///
+    /// # Errors
+    /// [`Exhausted`], for fuel or [`Limit::Rows`].
+    #[inline]
+    pub fn visit_row(&mut self) -> Result<(), Exhausted> {
+        if self.rows >= self.rows_limit {
+            return Err(Exhausted::Quota(LimitExceeded {
+                limit: Limit::Rows,
+                allowed: self.rows_limit.into(),
+                asked: u64::from(self.rows) + 1,
+            }));
+        }
+        self.charge(PRICES.row)?;
+        self.rows = self.rows.saturating_add(1);
+        Ok(())
+    }
+
+    /// Pays for writing or deleting a row or an index entry.
+    ///
+    /// # Errors
+    /// [`Exhausted::Fuel`].
+    #[inline]
+    pub fn write_entry(&mut self) -> Result<(), Exhausted> {
+        self.charge(PRICES.write)
+    }
+
+    /// Pays for moving `count` bytes.
+    ///
+    /// # Errors
+    /// [`Exhausted`], for fuel or [`Limit::Bytes`].
+    #[inline]
+    pub fn move_bytes(&mut self, count: usize) -> Result<(), Exhausted> {
+        let count = count as u64;
+        let total = self.bytes.saturating_add(count);
+        if total > self.bytes_limit {
+            return Err(Exhausted::Quota(LimitExceeded {
+                limit: Limit::Bytes,
+                allowed: self.bytes_limit,
+                asked: total,
+            }));
+        }
+        self.charge(count.div_ceil(16).saturating_mul(PRICES.bytes16))?;
+        self.bytes = total;
+        Ok(())
+    }
+
+    /// Pays for comparing two vectors of `dimensions`.
+    ///
+    /// # Errors
+    /// [`Exhausted::Fuel`].
+    #[inline]
+    pub fn compare_vectors(&mut self, dimensions: usize) -> Result<(), Exhausted> {
+        self.charge(
+            (dimensions as u64)
+                .div_ceil(8)
+                .saturating_mul(PRICES.dimensions8),
+        )
+    }
+}
