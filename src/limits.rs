@@ -143,13 +143,7 @@ pub struct LimitExceeded {
 
 impl fmt::Display for LimitExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {} asked, {} allowed",
-            self.asked,
-            self.limit.as_str(),
-            self.allowed
-        )
+        write!(f, "{} {} asked, {} allowed", self.asked, self.limit.as_str(), self.allowed)
     }
 }
 

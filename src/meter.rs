@@ -22,13 +22,7 @@ pub struct Prices {
 }
 
 /// The prices in force. Part of the ABI: a change is a new [`ABI_VERSION`](crate::abi::ABI_VERSION).
-pub const PRICES: Prices = Prices {
-    call: 100,
-    row: 25,
-    write: 100,
-    bytes16: 1,
-    dimensions8: 3,
-};
+pub const PRICES: Prices = Prices { call: 100, row: 25, write: 100, bytes16: 1, dimensions8: 3 };
 
 /// Why host work stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,10 +168,6 @@ impl Meter {
     /// [`Exhausted::Fuel`].
     #[inline]
     pub fn compare_vectors(&mut self, dimensions: usize) -> Result<(), Exhausted> {
-        self.charge(
-            (dimensions as u64)
-                .div_ceil(8)
-                .saturating_mul(PRICES.dimensions8),
-        )
+        self.charge((dimensions as u64).div_ceil(8).saturating_mul(PRICES.dimensions8))
     }
 }

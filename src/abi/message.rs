@@ -333,10 +333,7 @@ pub enum RowSelector<'a> {
 
 impl RowSelector<'_> {
     /// All rows.
-    pub const ALL: Self = Self::Range {
-        from: 0,
-        until: None,
-    };
+    pub const ALL: Self = Self::Range { from: 0, until: None };
 }
 
 impl<'a> Wire<'a> for RowSelector<'a> {
@@ -363,10 +360,7 @@ impl<'a> Wire<'a> for RowSelector<'a> {
         Ok(match reader.u8()? {
             0 => Self::One(reader.u64()?),
             1 => Self::List(Seq::decode(reader)?),
-            2 => Self::Range {
-                from: reader.u64()?,
-                until: Wire::decode(reader)?,
-            },
+            2 => Self::Range { from: reader.u64()?, until: Wire::decode(reader)? },
             _ => return Err(reader.error(WireErrorKind::UnknownVariant)),
         })
     }
@@ -424,10 +418,7 @@ impl<'a> Wire<'a> for IndexQuery<'a> {
         Ok(match reader.u8()? {
             0 => Self::Point(Seq::decode(reader)?),
             1 => Self::Prefix(Seq::decode(reader)?),
-            2 => Self::Range {
-                lower: Bound::decode(reader)?,
-                upper: Bound::decode(reader)?,
-            },
+            2 => Self::Range { lower: Bound::decode(reader)?, upper: Bound::decode(reader)? },
             _ => return Err(reader.error(WireErrorKind::UnknownVariant)),
         })
     }

@@ -34,10 +34,7 @@ impl fmt::Display for NameError {
         match self {
             Self::Empty => write!(f, "a name is empty"),
             Self::TooLong { len } => {
-                write!(
-                    f,
-                    "a name has {len} bytes, at most {MAX_NAME_LEN} are allowed"
-                )
+                write!(f, "a name has {len} bytes, at most {MAX_NAME_LEN} are allowed")
             }
             Self::Character { at } => write!(
                 f,
@@ -66,9 +63,7 @@ impl Name {
         if let Some((at, _)) = text.bytes().enumerate().find(|&pair| wrong(pair)) {
             return Err(NameError::Character { at });
         }
-        String::try_from(text)
-            .map(Self)
-            .map_err(|_| NameError::TooLong { len: text.len() })
+        String::try_from(text).map(Self).map_err(|_| NameError::TooLong { len: text.len() })
     }
 
     /// The name as text.

@@ -15,11 +15,7 @@ pub struct Seq<'a, T>(Form<'a, T>);
 #[derive(Clone, Copy)]
 enum Form<'a, T> {
     Items(&'a [T]),
-    Encoded {
-        count: u32,
-        bytes: &'a [u8],
-        marker: PhantomData<T>,
-    },
+    Encoded { count: u32, bytes: &'a [u8], marker: PhantomData<T> },
 }
 
 impl<'a, T> Seq<'a, T> {
@@ -54,10 +50,9 @@ impl<'a, T: Wire<'a> + Copy> Seq<'a, T> {
     pub fn iter(&self) -> SeqIter<'a, T> {
         SeqIter(match self.0 {
             Form::Items(items) => IterForm::Items(items.iter()),
-            Form::Encoded { count, bytes, .. } => IterForm::Encoded {
-                left: count,
-                reader: Reader::new(bytes),
-            },
+            Form::Encoded { count, bytes, .. } => {
+                IterForm::Encoded { left: count, reader: Reader::new(bytes) }
+            }
         })
     }
 }
@@ -123,11 +118,7 @@ impl<'a, T: Wire<'a> + Copy> Wire<'a> for Seq<'a, T> {
         for _ in 0..count {
             T::decode(reader)?;
         }
-        Ok(Self(Form::Encoded {
-            count,
-            bytes: reader.since(start),
-            marker: PhantomData,
-        }))
+        Ok(Self(Form::Encoded { count, bytes: reader.since(start), marker: PhantomData }))
     }
 }
 

@@ -40,10 +40,7 @@ impl Status {
     /// The status of a negative number; any number that is not a known code is an
     /// [`Error`](Self::Error), as a plugin may return its own from an entry point.
     pub fn from_code(code: i32) -> Self {
-        Self::ALL
-            .into_iter()
-            .find(|status| status.code() == code)
-            .unwrap_or(Self::Error)
+        Self::ALL.into_iter().find(|status| status.code() == code).unwrap_or(Self::Error)
     }
 
     /// The status in words.

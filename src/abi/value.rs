@@ -63,56 +63,32 @@ impl<'a> Value<'a> {
 
     /// The integer, if this is an [`Int`](Self::Int).
     pub const fn as_int(&self) -> Option<i64> {
-        if let Self::Int(value) = self {
-            Some(*value)
-        } else {
-            None
-        }
+        if let Self::Int(value) = self { Some(*value) } else { None }
     }
 
     /// The integer, if this is a [`UInt`](Self::UInt).
     pub const fn as_uint(&self) -> Option<u64> {
-        if let Self::UInt(value) = self {
-            Some(*value)
-        } else {
-            None
-        }
+        if let Self::UInt(value) = self { Some(*value) } else { None }
     }
 
     /// The double, if this is a [`Float`](Self::Float).
     pub const fn as_float(&self) -> Option<f64> {
-        if let Self::Float(value) = self {
-            Some(*value)
-        } else {
-            None
-        }
+        if let Self::Float(value) = self { Some(*value) } else { None }
     }
 
     /// The boolean, if this is a [`Bool`](Self::Bool).
     pub const fn as_bool(&self) -> Option<bool> {
-        if let Self::Bool(value) = self {
-            Some(*value)
-        } else {
-            None
-        }
+        if let Self::Bool(value) = self { Some(*value) } else { None }
     }
 
     /// The text, if this is a [`Text`](Self::Text).
     pub const fn as_text(&self) -> Option<&'a str> {
-        if let Self::Text(value) = self {
-            Some(value)
-        } else {
-            None
-        }
+        if let Self::Text(value) = self { Some(value) } else { None }
     }
 
     /// The bytes, if this is [`Binary`](Self::Binary).
     pub const fn as_binary(&self) -> Option<&'a [u8]> {
-        if let Self::Binary(value) = self {
-            Some(value)
-        } else {
-            None
-        }
+        if let Self::Binary(value) = self { Some(value) } else { None }
     }
 }
 
@@ -172,10 +148,7 @@ impl<'a> Wire<'a> for Value<'a> {
             6 => Self::Binary(reader.bytes()?),
             7 => Self::Array(reader.nested(Seq::decode)?),
             8 => Self::Object(reader.nested(Seq::decode)?),
-            9 => Self::Ref {
-                table: reader.text()?,
-                id: reader.u64()?,
-            },
+            9 => Self::Ref { table: reader.text()?, id: reader.u64()? },
             _ => return Err(reader.error(WireErrorKind::UnknownVariant)),
         })
     }

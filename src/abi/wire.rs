@@ -79,11 +79,7 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader at the first byte of `bytes`.
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self {
-            bytes,
-            at: 0,
-            depth: 0,
-        }
+        Self { bytes, at: 0, depth: 0 }
     }
 
     /// How many bytes were read so far.
@@ -104,10 +100,7 @@ impl<'a> Reader<'a> {
     /// An error of `kind` at the present position.
     #[cold]
     pub const fn error(&self, kind: WireErrorKind) -> WireError {
-        WireError {
-            kind,
-            offset: self.at as u32,
-        }
+        WireError { kind, offset: self.at as u32 }
     }
 
     /// The next byte.
@@ -302,11 +295,7 @@ pub struct BufferTooSmall {
 
 impl fmt::Display for BufferTooSmall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the buffer holds {} bytes, {} are needed",
-            self.capacity, self.needed
-        )
+        write!(f, "the buffer holds {} bytes, {} are needed", self.capacity, self.needed)
     }
 }
 
@@ -373,10 +362,7 @@ impl<'a> Writer<'a> {
     /// Raw bytes.
     #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
-        if let Some(target) = self
-            .buffer
-            .get_mut(self.at..)
-            .and_then(|b| b.get_mut(..bytes.len()))
+        if let Some(target) = self.buffer.get_mut(self.at..).and_then(|b| b.get_mut(..bytes.len()))
         {
             target.copy_from_slice(bytes);
         }
@@ -473,10 +459,7 @@ impl<'a> Writer<'a> {
             if shift > 0 && body <= end {
                 self.buffer.copy_within(body..end, body + shift);
             }
-            let mut header = Writer {
-                buffer: self.buffer,
-                at: list.start,
-            };
+            let mut header = Writer { buffer: self.buffer, at: list.start };
             header.len(count);
         }
     }
@@ -489,10 +472,7 @@ impl<'a> Writer<'a> {
         if self.at <= self.buffer.len() {
             Ok(self.at)
         } else {
-            Err(BufferTooSmall {
-                needed: self.at,
-                capacity: self.buffer.len(),
-            })
+            Err(BufferTooSmall { needed: self.at, capacity: self.buffer.len() })
         }
     }
 }
@@ -562,11 +542,7 @@ impl<'a, T: Wire<'a>> Wire<'a> for Option<T> {
 
     #[inline]
     fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
-        Ok(if reader.bool()? {
-            Some(T::decode(reader)?)
-        } else {
-            None
-        })
+        Ok(if reader.bool()? { Some(T::decode(reader)?) } else { None })
     }
 }
 
