@@ -1,1 +1,300 @@
-//! The wasmi side.
+//! The wasmi side: loading plugins, calling them, answering their host calls.
+//!
+//! A [`Host`] holds one database and any number of plugins. While a plugin runs it is lent what
+//! they share (database, registry, audit log, metrics, clock), so calls on one host run one at a
+//! time and need no lock.
+//!
+//! It does not know how rows are stored ([`crate::database`]) nor how messages are encoded
+//! ([`crate::abi`]).
+
+mod call;
+mod clock;
+mod context;
+mod dispatch;
+mod engine;
+mod error;
+pub mod functions;
+mod load;
+pub mod logs;
+pub mod metrics;
+mod plugin;
+mod registry;
+mod result;
+pub mod toon;
+
+use alloc::{boxed::Box, format, vec, vec::Vec};
+use core::fmt;
+
+pub use call::Outcome;
+#[cfg(feature = "std")]
+pub use clock::MonotonicClock;
+pub use clock::{Clock, NoClock};
+pub use context::HostFunctionContext;
+pub use error::{CallError, LoadError};
+pub use plugin::{CallReport, KeyError, MAX_KEY_LEN, OnDenied, PluginConfig};
+pub use registry::{HostFunction, HostFunctionRegistry, RegistryError};
+pub use result::{HostCallResult, MAX_MESSAGE_LEN, Message};
+
+use self::{context::Identity, metrics::Metrics, plugin::Plugin};
+use crate::{
+    abi::Name,
+    audit::{AuditEntry, AuditLog, AuditSink, FunctionId, PluginId},
+    database::{Database, MemoryStorage, Storage},
+    limits::{Limit, LimitExceeded},
+};
+
+/// Sizes of a host. All memory for these is taken when the host is made, but for metrics, which
+/// take theirs as series appear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostConfig {
+    /// Entries that the audit log keeps. Default 256.
+    pub audit_entries: usize,
+    /// The most series of metrics, over all plugins. Default 256.
+    pub metric_series: usize,
+    /// The most plugins. Default 16.
+    pub plugins: usize,
+    /// The longest log message that is passed on, in bytes; longer ones are cut visibly.
+    /// Default 512.
+    pub log_bytes: usize,
+}
+
+impl Default for HostConfig {
+    fn default() -> Self {
+        Self { audit_entries: 256, metric_series: 256, plugins: 16, log_bytes: 512 }
+    }
+}
+
+/// A moment between two fuel slices of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// The running plugin.
+    pub plugin: PluginId,
+    /// How many slices have run.
+    pub number: u32,
+    /// Fuel used so far.
+    pub fuel: u64,
+    /// Time since the call began, in microseconds of the host's clock.
+    pub elapsed_us: u64,
+}
+
+/// What the embedder wants after a slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SliceDecision {
+    /// Run the next slice.
+    Continue,
+    /// End the call; nothing that it wrote remains.
+    Stop,
+}
+
+/// Called between fuel slices: feed a watchdog, yield to other tasks, or stop the call.
+pub trait SliceHook: Send {
+    /// Decides what happens after a slice.
+    fn between_slices(&mut self, slice: &Slice) -> SliceDecision;
+}
+
+impl<F: FnMut(&Slice) -> SliceDecision + Send> SliceHook for F {
+    fn between_slices(&mut self, slice: &Slice) -> SliceDecision {
+        self(slice)
+    }
+}
+
+/// What all plugins of a host share.
+struct Shared<S: Storage> {
+    database: Database<S>,
+    registry: HostFunctionRegistry<S>,
+    audit: AuditLog<Box<[AuditEntry]>>,
+    audit_sink: Option<Box<dyn AuditSink + Send>>,
+    metrics: Metrics,
+    clock: Box<dyn Clock + Send>,
+    log_bytes: usize,
+}
+
+impl<S: Storage> Shared<S> {
+    #[inline]
+    fn audit(&mut self, entry: AuditEntry) {
+        if let Some(sink) = &mut self.audit_sink {
+            let sequence = self.audit.total();
+            sink.record(&AuditEntry { sequence, ..entry.clone() });
+        }
+        self.audit.push(entry);
+    }
+}
+
+/// Runs plugins against a database.
+pub struct Host<S: Storage = MemoryStorage> {
+    /// `None` only while a plugin runs; [`call::Loan`] brings it back.
+    shared: Option<Box<Shared<S>>>,
+    plugins: Vec<Plugin<S>>,
+    slice_hook: Option<Box<dyn SliceHook>>,
+    config: HostConfig,
+    next_plugin: u16,
+}
+
+impl<S: Storage + 'static> Host<S> {
+    /// A host without plugins. The clock dates the audit log and measures deadlines.
+    pub fn new(
+        config: HostConfig,
+        database: Database<S>,
+        clock: impl Clock + Send + 'static,
+    ) -> Self {
+        let shared = Shared {
+            database,
+            registry: HostFunctionRegistry::new(),
+            audit: AuditLog::new(vec![AuditEntry::default(); config.audit_entries].into()),
+            audit_sink: None,
+            metrics: Metrics::new(config.metric_series),
+            clock: Box::new(clock),
+            log_bytes: config.log_bytes,
+        };
+        Self {
+            shared: Some(Box::new(shared)),
+            plugins: Vec::new(),
+            slice_hook: None,
+            config,
+            next_plugin: 0,
+        }
+    }
+
+    /// Adds a function of the embedder's that plugins loaded from now on can import from `module`.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub fn register(
+        &mut self,
+        module: &str,
+        function: impl HostFunction<S> + 'static,
+    ) -> Result<FunctionId, RegistryError> {
+        self.shared_mut().registry.register(module, function)
+    }
+
+    /// Sends every audit entry to `sink` too, as it is made.
+    pub fn set_audit_sink(&mut self, sink: impl AuditSink + Send + 'static) {
+        self.shared_mut().audit_sink = Some(Box::new(sink));
+    }
+
+    /// Calls `hook` between fuel slices.
+    pub fn set_slice_hook(&mut self, hook: impl SliceHook + 'static) {
+        self.slice_hook = Some(Box::new(hook));
+    }
+
+    /// Loads a plugin: checks its name, size, imports, exports and buffers, and compiles it.
+    ///
+    /// # Errors
+    /// [`LoadError`]; the host is then as it was before.
+    pub fn load(
+        &mut self,
+        name: &str,
+        wasm: &[u8],
+        config: &PluginConfig,
+    ) -> Result<PluginId, LoadError> {
+        let name = Name::new(name).map_err(LoadError::Name)?;
+        if self.plugins.iter().any(|plugin| plugin.identity().name == name) {
+            return Err(LoadError::NameTaken(name));
+        }
+        let allowed = self.config.plugins.min(usize::from(u16::MAX));
+        if self.plugins.len() >= allowed || self.next_plugin == u16::MAX {
+            return Err(LoadError::Limit(LimitExceeded {
+                limit: Limit::Plugins,
+                allowed: allowed as u64,
+                asked: self.plugins.len() as u64 + 1,
+            }));
+        }
+        let id = PluginId(self.next_plugin);
+        let identity = Identity::new(id, name, config);
+        let plugin = Plugin::load(identity, wasm, config, &self.shared_mut().registry)?;
+        self.plugins.push(plugin);
+        self.next_plugin += 1;
+        Ok(id)
+    }
+
+    /// Unloads a plugin and frees everything it held but the rows it wrote. Its id is not given
+    /// again. Says whether there was such a plugin.
+    pub fn unload(&mut self, plugin: PluginId) -> bool {
+        let Some(at) = self.position(plugin) else { return false };
+        self.plugins.remove(at);
+        self.shared_mut().metrics.forget(plugin);
+        true
+    }
+
+    /// The plugin of this name.
+    pub fn find(&self, name: &str) -> Option<PluginId> {
+        let plugin = self.plugins.iter().find(|plugin| &*plugin.identity().name == name)?;
+        Some(plugin.identity().id)
+    }
+
+    /// What the last call of a plugin used, whether it succeeded or not.
+    pub fn report(&self, plugin: PluginId) -> Option<CallReport> {
+        Some(self.plugins.get(self.position(plugin)?)?.report)
+    }
+
+    fn position(&self, plugin: PluginId) -> Option<usize> {
+        self.plugins.iter().position(|loaded| loaded.identity().id == plugin)
+    }
+}
+
+impl<S: Storage> Host<S> {
+    /// The database, as the last finished call left it.
+    pub fn database(&self) -> &Database<S> {
+        &self.shared().database
+    }
+
+    /// The database, to create tables and write rows from outside.
+    pub fn database_mut(&mut self) -> &mut Database<S> {
+        &mut self.shared_mut().database
+    }
+
+    /// The registry of host functions.
+    pub fn registry(&self) -> &HostFunctionRegistry<S> {
+        &self.shared().registry
+    }
+
+    /// The audit log.
+    pub fn audit(&self) -> &AuditLog<Box<[AuditEntry]>> {
+        &self.shared().audit
+    }
+
+    /// An audit entry as a line of text, with the names of plugin and function.
+    pub fn describe(&self, entry: &AuditEntry) -> impl fmt::Display {
+        let plugin = self.plugins.iter().find(|plugin| plugin.identity().id == entry.plugin);
+        let function = self.registry().name(entry.function);
+        let plugin = plugin.map_or("(unloaded)", |plugin| &plugin.identity().name);
+        entry.display(plugin, function.map_or("?", |(_, name)| name))
+    }
+
+    /// Writes all metrics in Prometheus' text format, series in a fixed order.
+    ///
+    /// # Errors
+    /// What `out` returns.
+    pub fn render_metrics(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let plugins =
+            self.plugins.iter().map(|plugin| (&*plugin.identity().name, &plugin.totals));
+        self.shared().metrics.render(out, plugins)
+    }
+
+    fn shared(&self) -> &Shared<S> {
+        match &self.shared {
+            Some(shared) => shared,
+            None => unreachable!("a plugin has the shared state only while `call` has the host"),
+        }
+    }
+
+    fn shared_mut(&mut self) -> &mut Shared<S> {
+        match &mut self.shared {
+            Some(shared) => shared,
+            None => unreachable!("a plugin has the shared state only while `call` has the host"),
+        }
+    }
+}
+
+impl Identity {
+    fn new(id: PluginId, name: Name, config: &PluginConfig) -> Self {
+        Self {
+            id,
+            log_target: format!("sochdb::plugin::{name}"),
+            name,
+            capabilities: config.capabilities.clone(),
+            settings: config.settings().clone(),
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! One call of a plugin's entry point: input, fuel slices, output, and all or nothing.
+//!
+//! Deadlines need no interrupts: the plugin runs a slice of fuel at a time, and between two slices
+//! the host looks at its clock and asks the embedder's hook. How a call is sliced changes neither
+//! its result nor its fuel.
+
+use alloc::{boxed::Box, string::ToString};
+
+use wasmi::{Store, TrapCode, TypedFunc, TypedResumableCall};
+
+use super::{
+    Host, Shared, Slice, SliceDecision, SliceHook,
+    dispatch::Stop,
+    error::CallError,
+    plugin::{CallReport, Plugin, PluginState, reason},
+    result::Message,
+};
+use crate::{
+    audit::PluginId,
+    database::Storage,
+    limits::{Limit, LimitExceeded, Limits},
+    meter::Meter,
+};
+
+/// What a finished call leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome<'h> {
+    /// What the plugin wrote into its Output Buffer. Lies in linear memory: copy it before the
+    /// next call.
+    pub output: &'h [u8],
+    /// What the call used.
+    pub report: CallReport,
+}
+
+/// The shared state while a plugin has it. Comes home when this is dropped, also by unwinding.
+struct Loan<'h, S: Storage> {
+    home: &'h mut Option<Box<Shared<S>>>,
+    store: &'h mut Store<PluginState<S>>,
+}
+
+impl<'h, S: Storage> Loan<'h, S> {
+    fn new(home: &'h mut Option<Box<Shared<S>>>, store: &'h mut Store<PluginState<S>>) -> Self {
+        store.data_mut().shared = home.take();
+        Self { home, store }
+    }
+}
+
+impl<S: Storage> Drop for Loan<'_, S> {
+    fn drop(&mut self) {
+        *self.home = self.store.data_mut().shared.take();
+    }
+}
+
+impl<S: Storage + 'static> Host<S> {
+    /// Calls the entry point `entry` of a plugin with `input`.
+    ///
+    /// Everything that the plugin writes in the call is kept if it returns a length, and dropped
+    /// if the call fails in any way. After a trap the plugin begins its next call with its memory
+    /// as it was after loading.
+    ///
+    /// # Errors
+    /// [`CallError`]; the database is then as it was before the call.
+    pub fn call(
+        &mut self,
+        plugin: PluginId,
+        entry: &str,
+        input: &[u8],
+    ) -> Result<Outcome<'_>, CallError> {
+        let at = self.position(plugin).ok_or(CallError::NoSuchPlugin(plugin))?;
+        let Some(loaded) = self.plugins.get_mut(at) else {
+            return Err(CallError::NoSuchPlugin(plugin));
+        };
+        if let Some(shared) = &self.shared
+            && loaded.trapped
+        {
+            loaded.restart(&shared.registry).map_err(|error| CallError::Restart(error.into()))?;
+        }
+        let function = find_entry(loaded, entry)?;
+        write_input(loaded, input)?;
+
+        let mut report = CallReport::default();
+        let returned = {
+            let mut loan = Loan::new(&mut self.shared, &mut loaded.store);
+            run(&mut loan, function, input.len(), &loaded.limits, &mut self.slice_hook, &mut report)
+        };
+        let state = loaded.store.data();
+        report.host_calls = state.host_calls;
+        report.denied = state.denied;
+        report.rows = state.meter.rows();
+        report.bytes = state.meter.bytes();
+        report.memory_bytes = state
+            .memory
+            .map_or(0, |memory| u32::try_from(memory.data_size(&loaded.store)).unwrap_or(u32::MAX));
+        loaded.report = report;
+        loaded.trapped = matches!(
+            returned,
+            Err(CallError::Trap { .. }
+                | CallError::StackOverflow { .. }
+                | CallError::Limit(_)
+                | CallError::Stopped
+                | CallError::Denied(_))
+        );
+        loaded.totals.add(&report, loaded.trapped);
+
+        let kept = returned.and_then(|code| check_output(loaded, code)).and_then(|len| {
+            let database = &mut self.shared_mut().database;
+            database.commit().map_err(CallError::Commit)?;
+            Ok(len)
+        });
+        match kept {
+            Ok(len) => {
+                let loaded = self.plugins.get(at).ok_or(CallError::NoSuchPlugin(plugin))?;
+                Ok(Outcome { output: loaded.bytes(loaded.descriptor.output_ptr, len), report })
+            }
+            Err(error) => {
+                self.shared_mut().database.rollback();
+                Err(error)
+            }
+        }
+    }
+}
+
+fn find_entry<S: Storage>(
+    plugin: &Plugin<S>,
+    entry: &str,
+) -> Result<TypedFunc<i32, i32>, CallError> {
+    plugin.entry(entry).ok_or_else(|| {
+        let entry = entry.into();
+        match plugin.module.get_export(&entry) {
+            Some(_) => CallError::EntryType { entry },
+            None => CallError::NoSuchEntry { entry },
+        }
+    })
+}
+
+fn write_input<S: Storage>(plugin: &mut Plugin<S>, input: &[u8]) -> Result<(), CallError> {
+    let capacity = plugin.descriptor.input_capacity;
+    let start = plugin.descriptor.input_ptr as usize;
+    let memory = plugin.store.data().memory;
+    let target = memory
+        .filter(|_| input.len() <= capacity as usize)
+        .and_then(|memory| memory.data_mut(&mut plugin.store).get_mut(start..))
+        .and_then(|memory| memory.get_mut(..input.len()));
+    match target {
+        Some(target) => {
+            target.copy_from_slice(input);
+            Ok(())
+        }
+        None => Err(CallError::InputTooLarge { len: input.len(), capacity }),
+    }
+}
+
+/// The length of the output, from what the entry point returned.
+fn check_output<S: Storage>(plugin: &Plugin<S>, code: i32) -> Result<u32, CallError> {
+    let capacity = plugin.descriptor.output_capacity;
+    match u32::try_from(code) {
+        Ok(len) if len <= capacity => Ok(len),
+        Ok(len) => Err(CallError::OutputTooLarge { len, capacity }),
+        Err(_) => {
+            let last_error = plugin.identity().last_error.clone();
+            Err(CallError::Failed { code, last_error })
+        }
+    }
+}
+
+/// Runs the entry point to its end, slice by slice. Says in `report` what it used.
+fn run<S: Storage>(
+    loan: &mut Loan<'_, S>,
+    function: TypedFunc<i32, i32>,
+    input_len: usize,
+    limits: &Limits,
+    hook: &mut Option<Box<dyn SliceHook>>,
+    report: &mut CallReport,
+) -> Result<i32, CallError> {
+    let store = &mut *loan.store;
+    let mut slices = Slices::begin(store, limits, hook);
+    let input_len = i32::try_from(input_len).unwrap_or(i32::MAX);
+    let mut running = function.call_resumable(&mut *store, input_len);
+    let returned = loop {
+        let (required, paused) = match running {
+            Ok(TypedResumableCall::Finished(code)) => break Ok(code),
+            Ok(TypedResumableCall::HostTrap(trap)) => {
+                break Err(stopped(trap.host_error(), limits));
+            }
+            Ok(TypedResumableCall::OutOfFuel(paused)) => (paused.required_fuel(), paused),
+            Err(error) => break Err(stopped(&error, limits)),
+        };
+        if let Err(error) = slices.next(store, limits, hook, required) {
+            break Err(error);
+        }
+        running = paused.resume(&mut *store);
+    };
+    report.slices = slices.count;
+    report.fuel = limits.fuel_per_call.saturating_sub(fuel_left(store));
+    returned
+}
+
+fn fuel_left<S: Storage>(store: &Store<PluginState<S>>) -> u64 {
+    store.get_fuel().unwrap_or(0).saturating_add(store.data().fuel_reserve)
+}
+
+/// Fuel slices and the deadline of one call.
+struct Slices {
+    count: u32,
+    started_us: u64,
+    /// Fuel of a slice; all of it where nobody looks between slices.
+    size: u64,
+}
+
+impl Slices {
+    fn begin<S: Storage>(
+        store: &mut Store<PluginState<S>>,
+        limits: &Limits,
+        hook: &Option<Box<dyn SliceHook>>,
+    ) -> Self {
+        let watched = limits.deadline_ms.is_some() || hook.is_some();
+        let size = if watched { limits.slice_fuel.max(1) } else { u64::MAX };
+        let first = size.min(limits.fuel_per_call);
+        // Fuel metering is on in every engine of this crate, so setting it does not fail.
+        let _ = store.set_fuel(first);
+        let state = store.data_mut();
+        state.fuel_reserve = limits.fuel_per_call - first;
+        state.meter = Meter::new(limits);
+        state.host_calls = 0;
+        state.denied = 0;
+        state.identity.last_error = Message::default();
+        let started_us = state.shared.as_deref_mut().map_or(0, |shared| shared.clock.now_us());
+        Self { count: 1, started_us, size }
+    }
+
+    /// Between two slices: is there fuel, is there time, does the embedder want to go on?
+    fn next<S: Storage>(
+        &mut self,
+        store: &mut Store<PluginState<S>>,
+        limits: &Limits,
+        hook: &mut Option<Box<dyn SliceHook>>,
+        required: u64,
+    ) -> Result<(), CallError> {
+        let left = fuel_left(store);
+        let fuel = limits.fuel_per_call.saturating_sub(left);
+        if required > left {
+            return Err(CallError::Limit(LimitExceeded {
+                limit: Limit::Fuel,
+                allowed: limits.fuel_per_call,
+                asked: fuel.saturating_add(required),
+            }));
+        }
+        let state = store.data_mut();
+        let now_us = state.shared.as_deref_mut().map_or(0, |shared| shared.clock.now_us());
+        let elapsed_us = now_us.saturating_sub(self.started_us);
+        if let Some(deadline_ms) = limits.deadline_ms
+            && elapsed_us > u64::from(deadline_ms).saturating_mul(1000)
+        {
+            return Err(CallError::Limit(LimitExceeded {
+                limit: Limit::Deadline,
+                allowed: deadline_ms.into(),
+                asked: elapsed_us.div_ceil(1000),
+            }));
+        }
+        if let Some(hook) = hook {
+            let slice = Slice { plugin: state.identity.id, number: self.count, fuel, elapsed_us };
+            if hook.between_slices(&slice) == SliceDecision::Stop {
+                return Err(CallError::Stopped);
+            }
+        }
+        self.count = self.count.saturating_add(1);
+        // A slice must pay at least for the next block of code, or the call would never go on.
+        let size = self.size.max(required).min(left);
+        state.fuel_reserve = left - size;
+        let _ = store.set_fuel(size);
+        Ok(())
+    }
+}
+
+/// Why the interpreter stopped.
+fn stopped(error: &wasmi::Error, limits: &Limits) -> CallError {
+    if let Some(stop) = error.downcast_ref::<Stop>() {
+        return match stop {
+            Stop::OutOfFuel(exceeded) => CallError::Limit(*exceeded),
+            Stop::Denied(message) => CallError::Denied(message.clone()),
+        };
+    }
+    match error.as_trap_code() {
+        Some(TrapCode::StackOverflow) => CallError::StackOverflow {
+            stack_bytes: limits.stack_bytes,
+            recursion: limits.recursion,
+        },
+        Some(code) => CallError::Trap { reason: code.trap_message().to_string() },
+        None => CallError::Trap { reason: reason(error) },
+    }
+}

@@ -1,0 +1,194 @@
+//! What a host function may touch while it runs: the database, the meter, and the calling plugin's
+//! own grants, configuration and last error. It decides who may do what; it does no work itself.
+
+use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
+
+use super::{
+    metrics::Metrics,
+    result::{HostCallResult, Message},
+};
+use crate::{
+    abi::{Name, Value, wire},
+    audit::PluginId,
+    capability::Capabilities,
+    database::{Database, Storage, TableId},
+    meter::Meter,
+};
+
+/// What the host knows of a plugin, whether it runs or not.
+#[derive(Default)]
+pub(super) struct Identity {
+    pub(super) id: PluginId,
+    pub(super) name: Name,
+    /// Target of its log messages: `sochdb::plugin::` and its name.
+    pub(super) log_target: String,
+    pub(super) capabilities: Capabilities,
+    /// Encoded values by key.
+    pub(super) settings: BTreeMap<Box<str>, Box<[u8]>>,
+    /// Globs resolved once for each table that the plugin named so far.
+    access: Vec<Access>,
+    /// Where in `access` the table of the last call is.
+    recent: usize,
+    pub(super) last_error: Message,
+}
+
+/// What a plugin may do with a table.
+struct Access {
+    name: Name,
+    table: TableId,
+    read: bool,
+    write: bool,
+}
+
+/// What a host call leaves for its audit entry.
+#[derive(Default)]
+pub(super) struct CallRecord {
+    pub(super) table: Option<Name>,
+    pub(super) rows: u32,
+}
+
+/// What a [`HostFunction`](super::HostFunction) works with: the calling plugin, the database and
+/// the meter.
+pub struct HostFunctionContext<'a, S: Storage> {
+    pub(super) plugin: &'a mut Identity,
+    pub(super) database: &'a mut Database<S>,
+    pub(super) metrics: &'a mut Metrics,
+    pub(super) meter: &'a mut Meter,
+    pub(super) record: &'a mut CallRecord,
+    pub(super) log_bytes: usize,
+    pub(super) now_us: u64,
+}
+
+impl<S: Storage> HostFunctionContext<'_, S> {
+    /// Name of the calling plugin.
+    pub fn plugin(&self) -> &str {
+        &self.plugin.name
+    }
+
+    /// Id of the calling plugin.
+    pub fn plugin_id(&self) -> PluginId {
+        self.plugin.id
+    }
+
+    /// When the host call began, in microseconds of the host's clock.
+    pub fn now_us(&self) -> u64 {
+        self.now_us
+    }
+
+    /// The database, inside the plugin's call: what is written here is rolled back if it fails.
+    pub fn database(&mut self) -> &mut Database<S> {
+        self.database
+    }
+
+    /// Pays for work that is about to be done, from the fuel of the plugin's call.
+    ///
+    /// # Errors
+    /// [`HostCallResult::OutOfFuel`]: return it, and the call ends.
+    pub fn charge(&mut self, fuel: u64) -> Result<(), HostCallResult> {
+        Ok(self.meter.charge(fuel)?)
+    }
+
+    /// Says how many rows the call answered or changed, for the audit log.
+    pub fn record_rows(&mut self, rows: usize) {
+        self.record.rows = u32::try_from(rows).unwrap_or(u32::MAX);
+    }
+
+    /// The value of the plugin's own configuration under `key`.
+    pub fn config(&self, key: &str) -> Option<Value<'_>> {
+        wire::decode(self.plugin.settings.get(key)?).ok()
+    }
+
+    /// The table, if the plugin may read it.
+    ///
+    /// # Errors
+    /// [`HostCallResult::PermissionDenied`], whether the table exists or not;
+    /// [`HostCallResult::NotFound`] if it may and there is none.
+    #[inline]
+    pub fn check_read(&mut self, table: &str) -> Result<TableId, HostCallResult> {
+        let access = self.access(table)?;
+        if access.1 { Ok(access.0) } else { Err(self.denied("can_read_table", table)) }
+    }
+
+    /// The table, if the plugin may write it.
+    ///
+    /// # Errors
+    /// As [`check_read`](Self::check_read).
+    #[inline]
+    pub fn check_write(&mut self, table: &str) -> Result<TableId, HostCallResult> {
+        let access = self.access(table)?;
+        if access.2 { Ok(access.0) } else { Err(self.denied("can_write_table", table)) }
+    }
+
+    /// The table, if the plugin may search vectors and read it.
+    ///
+    /// # Errors
+    /// As [`check_read`](Self::check_read).
+    pub fn check_vector_search(&mut self, table: &str) -> Result<TableId, HostCallResult> {
+        let id = self.check_read(table)?;
+        if self.plugin.capabilities.can_vector_search {
+            Ok(id)
+        } else {
+            Err(self.denied("can_vector_search", table))
+        }
+    }
+
+    /// The table, if the plugin may look into indexes and read it.
+    ///
+    /// # Errors
+    /// As [`check_read`](Self::check_read).
+    pub fn check_index_search(&mut self, table: &str) -> Result<TableId, HostCallResult> {
+        let id = self.check_read(table)?;
+        if self.plugin.capabilities.can_index_search {
+            Ok(id)
+        } else {
+            Err(self.denied("can_index_search", table))
+        }
+    }
+
+    /// Table, may read, may write. Usually the table of the call before.
+    #[inline]
+    fn access(&mut self, table: &str) -> Result<(TableId, bool, bool), HostCallResult> {
+        if let Some(access) = self.plugin.access.get(self.plugin.recent)
+            && &*access.name == table
+        {
+            self.record.table = Some(access.name.clone());
+            return Ok((access.table, access.read, access.write));
+        }
+        self.find_access(table)
+    }
+
+    #[inline(never)]
+    fn find_access(&mut self, table: &str) -> Result<(TableId, bool, bool), HostCallResult> {
+        self.record.table = Name::new(table).ok();
+        let capabilities = &self.plugin.capabilities;
+        if let Some(at) = self.plugin.access.iter().position(|access| &*access.name == table) {
+            self.plugin.recent = at;
+        } else {
+            let read = capabilities.can_read(table);
+            let write = capabilities.can_write(table);
+            let Some(id) = self.database.table_id(table) else {
+                // A plugin without any grant must not learn which tables exist.
+                return Err(if read || write {
+                    HostCallResult::not_found(format_args!("there is no table {table:?}"))
+                } else {
+                    HostCallResult::denied(format_args!("{} may not use {table:?}", self.plugin()))
+                });
+            };
+            let Ok(name) = Name::new(table) else {
+                return Err(HostCallResult::not_found(format_args!("there is no table {table:?}")));
+            };
+            self.plugin.recent = self.plugin.access.len();
+            self.plugin.access.push(Access { name, table: id, read, write });
+        }
+        match self.plugin.access.get(self.plugin.recent) {
+            Some(access) => Ok((access.table, access.read, access.write)),
+            None => Err(HostCallResult::not_found(format_args!("there is no table {table:?}"))),
+        }
+    }
+
+    #[cold]
+    fn denied(&self, capability: &str, table: &str) -> HostCallResult {
+        let plugin = self.plugin();
+        HostCallResult::denied(format_args!("{plugin} lacks {capability} for table {table:?}"))
+    }
+}

@@ -1,0 +1,259 @@
+//! One host call, from the plugin's four numbers to its status. The order of work is fixed:
+//!
+//! 1. **bounds**: request and response lie in linear memory and do not overlap;
+//! 2. **quota**: the host-call count, then the price of the call and of the request's bytes;
+//! 3. **decode**: the function reads its request where it lies, borrowed;
+//! 4. **capability**: a named one before the function runs, a table's once its name is decoded;
+//! 5. **operation**: every row, comparison and write is paid for before it is done;
+//! 6. **encode**: the response goes straight into linear memory, and its bytes are paid for;
+//! 7. **audit**: one entry, whatever happened above;
+//! 8. **status**: a length or a negative code; the text of a failure is kept for `last_error`.
+//!
+//! The base price and the quota come before the decoding, because decoding is work too.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use wasmi::{Caller, errors::HostError};
+
+use super::{
+    OnDenied, Shared,
+    context::{CallRecord, HostFunctionContext},
+    plugin::PluginState,
+    result::{HostCallResult, Message},
+};
+use crate::{
+    abi::Capability,
+    audit::{AuditEntry, FunctionId},
+    database::Storage,
+    limits::{Limit, LimitExceeded},
+    meter::PRICES,
+};
+
+/// Why a host call ends the plugin's call instead of returning a status.
+#[derive(Clone, Debug)]
+pub(super) enum Stop {
+    /// The fuel does not pay for the host's work.
+    OutOfFuel(LimitExceeded),
+    /// A denial, and the plugin was loaded with [`OnDenied::Trap`].
+    Denied(Message),
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfFuel(exceeded) => exceeded.fmt(f),
+            Self::Denied(message) => message.fmt(f),
+        }
+    }
+}
+
+impl HostError for Stop {}
+
+/// The four numbers that every host function takes.
+#[derive(Clone, Copy)]
+pub(super) struct Arguments {
+    pub(super) request_ptr: u32,
+    pub(super) request_len: u32,
+    pub(super) response_ptr: u32,
+    pub(super) response_capacity: u32,
+}
+
+/// Answers one import call of a plugin.
+pub(super) fn host_call<S: Storage>(
+    mut caller: Caller<'_, PluginState<S>>,
+    function: FunctionId,
+    arguments: Arguments,
+) -> Result<i32, wasmi::Error> {
+    let slice_fuel = caller.get_fuel().unwrap_or(0);
+    let Some(memory) = caller.data().memory else {
+        return Ok(crate::abi::Status::Error.code());
+    };
+    let (linear_memory, state) = memory.data_and_store_mut(&mut caller);
+    let before = slice_fuel.saturating_add(state.fuel_reserve);
+    state.meter.set_fuel(before);
+    let answer = state.host_call(function, linear_memory, arguments);
+    // The price is taken from the running slice first, then from what the later slices have.
+    let used = before.saturating_sub(state.meter.fuel());
+    let from_slice = used.min(slice_fuel);
+    state.fuel_reserve = state.fuel_reserve.saturating_sub(used - from_slice);
+    caller.set_fuel(slice_fuel - from_slice)?;
+    answer.map_err(|stop| wasmi::Error::host(*stop))
+}
+
+impl<S: Storage> PluginState<S> {
+    fn host_call(
+        &mut self,
+        function: FunctionId,
+        linear_memory: &mut [u8],
+        arguments: Arguments,
+    ) -> Result<i32, Box<Stop>> {
+        let Some(shared) = self.shared.as_deref_mut() else {
+            return Ok(crate::abi::Status::Error.code());
+        };
+        let time_us = shared.clock.now_us();
+        let mut record = CallRecord::default();
+        self.host_calls = self.host_calls.saturating_add(1);
+        let result = if self.host_calls > self.host_calls_limit {
+            HostCallResult::from(LimitExceeded {
+                limit: Limit::HostCalls,
+                allowed: self.host_calls_limit.into(),
+                asked: self.host_calls.into(),
+            })
+        } else {
+            run(shared, &mut self.identity, &mut self.meter, function, linear_memory, arguments, time_us, &mut record)
+        };
+        let mut status = result.status_code();
+        let bytes_out = u32::try_from(status).unwrap_or(0);
+        shared.audit(AuditEntry {
+            sequence: 0,
+            time_us,
+            plugin: self.identity.id,
+            function,
+            table: record.table,
+            status,
+            rows: record.rows,
+            bytes_in: arguments.request_len,
+            bytes_out,
+        });
+        if status < 0 {
+            status = self.failed(result, linear_memory, arguments)?;
+        }
+        Ok(status)
+    }
+
+    #[cold]
+    fn failed(
+        &mut self,
+        result: HostCallResult,
+        linear_memory: &mut [u8],
+        arguments: Arguments,
+    ) -> Result<i32, Box<Stop>> {
+        self.identity.last_error = result.message();
+        let status = result.status_code();
+        match result {
+            HostCallResult::OutOfFuel(exceeded) => Err(Box::new(Stop::OutOfFuel(exceeded))),
+            HostCallResult::PermissionDenied(message) => {
+                self.denied = self.denied.saturating_add(1);
+                match self.on_denied {
+                    OnDenied::Trap => Err(Box::new(Stop::Denied(message))),
+                    OnDenied::Status => Ok(status),
+                }
+            }
+            HostCallResult::BufferTooSmall { needed } => {
+                let needed = u32::try_from(needed).unwrap_or(u32::MAX).to_le_bytes();
+                let at = arguments.response_ptr as usize;
+                if arguments.response_capacity as usize >= needed.len()
+                    && let Some(target) = linear_memory.get_mut(at..).and_then(|m| m.get_mut(..4))
+                {
+                    target.copy_from_slice(&needed);
+                }
+                Ok(status)
+            }
+            _ => Ok(status),
+        }
+    }
+}
+
+/// Steps 1 to 6.
+#[allow(clippy::too_many_arguments, reason = "the parts of one state, borrowed apart")]
+fn run<S: Storage>(
+    shared: &mut Shared<S>,
+    plugin: &mut super::context::Identity,
+    meter: &mut crate::meter::Meter,
+    function: FunctionId,
+    linear_memory: &mut [u8],
+    arguments: Arguments,
+    now_us: u64,
+    record: &mut CallRecord,
+) -> HostCallResult {
+    let (request, response) = match regions(linear_memory, arguments) {
+        Ok(regions) => regions,
+        Err(failure) => return failure,
+    };
+    if let Err(exhausted) = meter.charge(PRICES.call).and_then(|()| meter.move_bytes(request.len()))
+    {
+        return exhausted.into();
+    }
+    let Some(registered) = shared.registry.get_mut(function) else {
+        return HostCallResult::not_found("the function was removed");
+    };
+    if let Capability::Named(name) = registered.function.capability()
+        && !plugin.capabilities.can_call(name)
+    {
+        return HostCallResult::denied(format_args!("{} lacks the capability {name}", plugin.name));
+    }
+    let mut context = HostFunctionContext {
+        plugin,
+        database: &mut shared.database,
+        metrics: &mut shared.metrics,
+        meter,
+        record,
+        log_bytes: shared.log_bytes,
+        now_us,
+    };
+    let capacity = response.len();
+    let result = registered.function.execute(&mut context, request, response);
+    match result {
+        HostCallResult::Success(len) if len > capacity => {
+            HostCallResult::BufferTooSmall { needed: len }
+        }
+        HostCallResult::Success(len) => match context.meter.move_bytes(len) {
+            Ok(()) => HostCallResult::Success(len),
+            Err(exhausted) => exhausted.into(),
+        },
+        failure => failure,
+    }
+}
+
+/// Request and response, as two parts of linear memory that do not overlap.
+#[inline]
+fn regions(
+    linear_memory: &mut [u8],
+    arguments: Arguments,
+) -> Result<(&[u8], &mut [u8]), HostCallResult> {
+    let size = linear_memory.len();
+    let Arguments { request_ptr, request_len, response_ptr, response_capacity } = arguments;
+    let request = range(size, "request", request_ptr, request_len)?;
+    let response = range(size, "response", response_ptr, response_capacity)?;
+    if request.is_empty() {
+        return Ok((&[], linear_memory.get_mut(response).unwrap_or_default()));
+    }
+    if response.is_empty() {
+        return Ok((linear_memory.get(request).unwrap_or_default(), &mut []));
+    }
+    match linear_memory.get_disjoint_mut([request, response]) {
+        Ok([request, response]) => Ok((request, response)),
+        Err(_) => Err(overlap(arguments)),
+    }
+}
+
+#[inline]
+fn range(
+    size: usize,
+    what: &str,
+    ptr: u32,
+    len: u32,
+) -> Result<core::ops::Range<usize>, HostCallResult> {
+    let (start, len_) = (ptr as usize, len as usize);
+    match start.checked_add(len_) {
+        Some(end) if end <= size => Ok(start..end),
+        _ => Err(out_of_bounds(size, what, ptr, len)),
+    }
+}
+
+#[cold]
+fn out_of_bounds(size: usize, what: &str, ptr: u32, len: u32) -> HostCallResult {
+    HostCallResult::invalid(format_args!(
+        "the {what} of {len} bytes at {ptr} is outside the linear memory of {size} bytes"
+    ))
+}
+
+#[cold]
+fn overlap(arguments: Arguments) -> HostCallResult {
+    let Arguments { request_ptr, request_len, response_ptr, response_capacity } = arguments;
+    HostCallResult::invalid(format_args!(
+        "the request ({request_len} bytes at {request_ptr}) and the response \
+         ({response_capacity} bytes at {response_ptr}) overlap"
+    ))
+}

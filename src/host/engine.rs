@@ -1,0 +1,44 @@
+//! The interpreter's configuration: every WebAssembly feature is named here, on or off.
+
+use wasmi::{CompilationMode, Config, EnforcedLimits, Engine};
+
+use crate::limits::Limits;
+
+/// An engine for one plugin. Each plugin has its own, so that its stack limits are its own and
+/// its compiled code is freed when it is unloaded.
+pub(super) fn engine(limits: &Limits) -> Engine {
+    let stack_bytes = limits.stack_bytes as usize;
+    let mut config = Config::default();
+    config
+        // The interpreter refuses a minimum above the maximum.
+        .set_min_stack_height(stack_bytes.min(1 << 10))
+        .set_max_stack_height(stack_bytes)
+        .set_max_recursion_depth(limits.recursion as usize)
+        .set_max_cached_stacks(1)
+        .consume_fuel(true)
+        // Lazy modes charge the fuel of translation to whoever calls a function first.
+        .compilation_mode(CompilationMode::Eager)
+        .enforced_limits(EnforcedLimits::strict())
+        .ignore_custom_sections(true)
+        // Code that runs while loading would run before any limit is known to the plugin's user.
+        .allow_start_fn(false)
+        .wasm_mutable_global(true)
+        .wasm_sign_extension(true)
+        .wasm_saturating_float_to_int(true)
+        .wasm_multi_value(true)
+        .wasm_bulk_memory(true)
+        .wasm_reference_types(true)
+        .wasm_extended_const(true)
+        .wasm_tail_call(true)
+        .floats(true)
+        // A plugin may use pages of less than 64 KiB.
+        .wasm_custom_page_sizes(true)
+        // One memory, of 32-bit addresses: what the ABI's pointers mean.
+        .wasm_multi_memory(false)
+        .wasm_memory64(false)
+        .wasm_wide_arithmetic(false)
+        // SIMD gives wrong results on big-endian hosts and costs 116 KB of flash; it is also left
+        // out of the build.
+        ;
+    Engine::new(&config)
+}

@@ -1,0 +1,242 @@
+//! Why a plugin was not loaded, and why a call of it failed.
+
+use alloc::{boxed::Box, string::String};
+use core::fmt;
+
+use super::result::Message;
+use crate::{
+    abi::{ABI_VERSION, Name, NameError, Status},
+    audit::PluginId,
+    database::DatabaseError,
+    limits::LimitExceeded,
+};
+
+/// Why a plugin was not loaded. The host is as it was before.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The plugin's name breaks the grammar of [`Name`].
+    Name(NameError),
+    /// A plugin of this name is loaded.
+    NameTaken(Name),
+    /// The module size, the initial memory, a table or the number of plugins is over its limit.
+    Limit(LimitExceeded),
+    /// The bytes do not begin as a WebAssembly binary does.
+    NotWasm,
+    /// The module is truncated, malformed, invalid, or uses a feature that is off.
+    InvalidModule {
+        /// What the interpreter says.
+        reason: String,
+    },
+    /// The module has a start function, which would run before the plugin is checked.
+    StartFunction,
+    /// The module imports something that is not in the registry.
+    UnknownImport {
+        /// Module of the import.
+        module: String,
+        /// Name of the import.
+        name: String,
+    },
+    /// An import is not a function of four `i32` that returns an `i32`.
+    ImportType {
+        /// Module of the import.
+        module: String,
+        /// Name of the import.
+        name: String,
+    },
+    /// An export that the ABI asks for is missing.
+    MissingExport {
+        /// Name of the export.
+        name: &'static str,
+    },
+    /// An export that the ABI asks for has another type.
+    ExportType {
+        /// Name of the export.
+        name: &'static str,
+        /// The type it must have.
+        expected: &'static str,
+    },
+    /// The descriptor does not lie in linear memory.
+    DescriptorOutOfBounds {
+        /// Its address.
+        address: u32,
+        /// Size of the linear memory.
+        memory_bytes: u64,
+    },
+    /// The plugin was built for another version of the ABI.
+    AbiVersion {
+        /// The version in its descriptor.
+        found: u32,
+    },
+    /// The Input or the Output Buffer does not lie in linear memory.
+    BufferOutOfBounds {
+        /// Which buffer.
+        buffer: &'static str,
+        /// Its address.
+        ptr: u32,
+        /// Its size.
+        capacity: u32,
+        /// Size of the linear memory.
+        memory_bytes: u64,
+    },
+    /// The Input Buffer, the Output Buffer and the descriptor overlap.
+    BuffersOverlap,
+    /// The interpreter could not make an instance.
+    Instantiation {
+        /// What the interpreter says.
+        reason: String,
+    },
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(error) => write!(f, "plugin name: {error}"),
+            Self::NameTaken(name) => write!(f, "a plugin named {name} is loaded already"),
+            Self::Limit(exceeded) => write!(f, "limit exceeded: {exceeded}"),
+            Self::NotWasm => write!(f, "the bytes are not a WebAssembly binary"),
+            Self::InvalidModule { reason } => write!(f, "invalid module: {reason}"),
+            Self::StartFunction => write!(f, "the module has a start function"),
+            Self::UnknownImport { module, name } => {
+                write!(f, "the module imports {module}.{name}, which is no host function")
+            }
+            Self::ImportType { module, name } => write!(
+                f,
+                "the import {module}.{name} is not a function (i32, i32, i32, i32) -> i32"
+            ),
+            Self::MissingExport { name } => write!(f, "the module does not export {name}"),
+            Self::ExportType { name, expected } => {
+                write!(f, "the export {name} is not {expected}")
+            }
+            Self::DescriptorOutOfBounds { address, memory_bytes } => write!(
+                f,
+                "the descriptor at {address} is outside the linear memory of {memory_bytes} bytes"
+            ),
+            Self::AbiVersion { found } => write!(
+                f,
+                "the plugin was built for ABI version {found}, this host knows {ABI_VERSION}"
+            ),
+            Self::BufferOutOfBounds { buffer, ptr, capacity, memory_bytes } => write!(
+                f,
+                "the {buffer} of {capacity} bytes at {ptr} is outside the linear memory of \
+                 {memory_bytes} bytes"
+            ),
+            Self::BuffersOverlap => {
+                write!(f, "the Input Buffer, the Output Buffer and the descriptor overlap")
+            }
+            Self::Instantiation { reason } => write!(f, "no instance: {reason}"),
+        }
+    }
+}
+
+impl core::error::Error for LoadError {}
+
+impl From<LimitExceeded> for LoadError {
+    fn from(exceeded: LimitExceeded) -> Self {
+        Self::Limit(exceeded)
+    }
+}
+
+/// Why a call of a plugin failed. Nothing that it wrote remains.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum CallError {
+    /// No plugin has this id.
+    NoSuchPlugin(PluginId),
+    /// The plugin exports no function of this name.
+    NoSuchEntry {
+        /// The name.
+        entry: String,
+    },
+    /// The export of this name is not a function `(i32) -> i32`.
+    EntryType {
+        /// The name.
+        entry: String,
+    },
+    /// The input does not fit the plugin's Input Buffer.
+    InputTooLarge {
+        /// Bytes of input.
+        len: usize,
+        /// Bytes of the buffer.
+        capacity: u32,
+    },
+    /// The plugin reported more output than its Output Buffer holds.
+    OutputTooLarge {
+        /// Bytes that it reported.
+        len: u32,
+        /// Bytes of the buffer.
+        capacity: u32,
+    },
+    /// Fuel or deadline ran out.
+    Limit(LimitExceeded),
+    /// The plugin's calls nested deeper than the limits of stack height or recursion allow.
+    StackOverflow {
+        /// [`Limits::stack_bytes`](crate::limits::Limits::stack_bytes).
+        stack_bytes: u32,
+        /// [`Limits::recursion`](crate::limits::Limits::recursion).
+        recursion: u32,
+    },
+    /// The slice hook stopped it.
+    Stopped,
+    /// A host call was denied, and the plugin was loaded to trap then.
+    Denied(Message),
+    /// The plugin's code trapped.
+    Trap {
+        /// What the interpreter says.
+        reason: String,
+    },
+    /// The entry point returned a negative status.
+    Failed {
+        /// What it returned.
+        code: i32,
+        /// The text of the plugin's last failed host call in this call; may be empty.
+        last_error: Message,
+    },
+    /// What the plugin wrote could not be kept.
+    Commit(DatabaseError),
+    /// After a trap the plugin could not be made anew.
+    Restart(Box<LoadError>),
+}
+
+impl CallError {
+    /// The status of an entry point that returned a negative one.
+    pub fn status(&self) -> Option<Status> {
+        if let Self::Failed { code, .. } = self { Some(Status::from_code(*code)) } else { None }
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchPlugin(id) => write!(f, "there is no plugin {}", id.0),
+            Self::NoSuchEntry { entry } => write!(f, "the plugin exports no function {entry:?}"),
+            Self::EntryType { entry } => {
+                write!(f, "the export {entry:?} is not a function (i32) -> i32")
+            }
+            Self::InputTooLarge { len, capacity } => {
+                write!(f, "the input has {len} bytes, the Input Buffer {capacity}")
+            }
+            Self::OutputTooLarge { len, capacity } => {
+                write!(f, "the plugin reported {len} bytes of output, its buffer has {capacity}")
+            }
+            Self::Limit(exceeded) => write!(f, "limit exceeded: {exceeded}"),
+            Self::StackOverflow { stack_bytes, recursion } => write!(
+                f,
+                "stack overflow: more than {stack_bytes} bytes of stack or {recursion} nested calls"
+            ),
+            Self::Stopped => write!(f, "the slice hook stopped the call"),
+            Self::Denied(message) => write!(f, "denied: {message}"),
+            Self::Trap { reason } => write!(f, "trap: {reason}"),
+            Self::Failed { code, last_error } if last_error.is_empty() => {
+                write!(f, "the entry point returned {code}")
+            }
+            Self::Failed { code, last_error } => {
+                write!(f, "the entry point returned {code}; its last host failure: {last_error}")
+            }
+            Self::Commit(error) => write!(f, "the call's writes could not be kept: {error}"),
+            Self::Restart(error) => write!(f, "the plugin could not be made anew: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for CallError {}

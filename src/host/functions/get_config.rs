@@ -1,0 +1,29 @@
+//! `get_config`: the plugin's own configuration, one key at a time.
+
+use super::rows::finish;
+use crate::{
+    abi::{
+        message::ConfigRequest,
+        wire::{self, Writer},
+    },
+    database::Storage,
+    host::{HostCallResult, HostFunctionContext},
+};
+
+/// Reads the plugin's configuration.
+pub struct GetConfig;
+
+pub(in crate::host) fn get_config<S: Storage>(
+    context: &mut HostFunctionContext<'_, S>,
+    request: &[u8],
+    response: &mut [u8],
+) -> Result<usize, HostCallResult> {
+    let ConfigRequest { key } = wire::decode(request)?;
+    let Some(value) = context.plugin.settings.get(key) else {
+        return Err(HostCallResult::not_found(format_args!("there is no setting {key:?}")));
+    };
+    // A setting is kept as the bytes of its value, which are the bytes of the response.
+    let mut writer = Writer::new(response);
+    writer.raw(value);
+    finish(writer)
+}

@@ -1,0 +1,62 @@
+//! `index_lookup`: point, prefix or range on a secondary index, in either direction.
+
+use core::ops::ControlFlow;
+
+use super::rows::{RowList, Taken, finish};
+use crate::{
+    abi::{
+        message::LookupRequest,
+        wire::{self, Writer, varint_len},
+    },
+    database::{DatabaseError, MAX_KEY_LEN, Storage},
+    host::{HostCallResult, HostFunctionContext},
+};
+
+/// Looks rows up in a secondary index.
+pub struct IndexLookup;
+
+pub(in crate::host) fn index_lookup<S: Storage>(
+    context: &mut HostFunctionContext<'_, S>,
+    request: &[u8],
+    response: &mut [u8],
+) -> Result<usize, HostCallResult> {
+    let request: LookupRequest<'_> = wire::decode(request)?;
+    let table = context.check_index_search(request.table)?;
+    let projection = match &request.columns {
+        Some(columns) => Some(context.database.projection(table, columns)?),
+        None => None,
+    };
+    let LookupRequest { index, query, reverse, limit, after, .. } = request;
+    let mut writer = Writer::new(response);
+    let mut list = RowList::begin(&mut writer, limit);
+    // The cursor of the last row in the response, in case there is more.
+    let mut cursor = heapless::Vec::<u8, MAX_KEY_LEN>::new();
+    let mut more = false;
+    let database = &*context.database;
+    database.lookup(table, index, &query, reverse, after, context.meter, &mut |entry, meter| {
+        let tail = 1 + varint_len(entry.cursor.len() as u64) + entry.cursor.len();
+        let taken = match &projection {
+            None => list.push(entry.id, None, tail),
+            Some(projection) => database
+                .read_row(table, entry.id, meter, |row| {
+                    list.push(entry.id, Some((&row, projection)), tail)
+                })?
+                .ok_or(DatabaseError::Corrupt("an index entry has no row"))?,
+        };
+        if taken == Taken::No {
+            more = true;
+            return Ok(ControlFlow::Break(()));
+        }
+        cursor.clear();
+        // A cursor is part of a key, so it fits.
+        let _ = cursor.extend_from_slice(entry.cursor);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let (_, count) = list.end()?;
+    writer.bool(more);
+    if more {
+        writer.bytes(&cursor);
+    }
+    context.record_rows(count);
+    finish(writer)
+}

@@ -1,0 +1,26 @@
+//! `last_error`: the text of the plugin's last failed host call in this call, and nothing else.
+
+use crate::{
+    abi::{
+        message::{LastErrorRequest, LastErrorResponse},
+        wire,
+    },
+    database::Storage,
+    host::{HostCallResult, HostFunctionContext},
+};
+
+/// Reads the text of the last failure.
+pub struct LastError;
+
+pub(in crate::host) fn last_error<S: Storage>(
+    context: &mut HostFunctionContext<'_, S>,
+    request: &[u8],
+    response: &mut [u8],
+) -> Result<usize, HostCallResult> {
+    let LastErrorRequest {} = wire::decode(request)?;
+    let text = context.plugin.last_error.as_str();
+    if text.is_empty() {
+        return Err(HostCallResult::not_found("no host call has failed"));
+    }
+    Ok(wire::encode(&LastErrorResponse { text }, response)?)
+}

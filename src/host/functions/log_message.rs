@@ -1,0 +1,20 @@
+//! `log_message`: a text for the embedder's log.
+
+use crate::{
+    abi::{message::LogRequest, wire},
+    database::Storage,
+    host::{HostCallResult, HostFunctionContext, logs},
+};
+
+/// Logs a message.
+pub struct LogMessage;
+
+pub(in crate::host) fn log_message<S: Storage>(
+    context: &mut HostFunctionContext<'_, S>,
+    request: &[u8],
+    _response: &mut [u8],
+) -> Result<usize, HostCallResult> {
+    let LogRequest { level, message } = wire::decode(request)?;
+    logs::deliver(&context.plugin.log_target, level, message, context.log_bytes);
+    Ok(0)
+}

@@ -1,0 +1,28 @@
+//! `soch_delete`: deletes rows by id, by list of ids, or by range.
+
+use crate::{
+    abi::{
+        message::{DeleteRequest, DeleteResponse},
+        wire,
+    },
+    database::Storage,
+    host::{HostCallResult, HostFunctionContext},
+};
+
+/// Deletes rows of a table.
+pub struct SochDelete;
+
+pub(in crate::host) fn soch_delete<S: Storage>(
+    context: &mut HostFunctionContext<'_, S>,
+    request: &[u8],
+    response: &mut [u8],
+) -> Result<usize, HostCallResult> {
+    let request: DeleteRequest<'_> = wire::decode(request)?;
+    let table = context.check_write(request.table)?;
+    let savepoint = context.database.savepoint();
+    let count = context.database.delete(table, &request.rows, context.meter)?;
+    let len = wire::encode(&DeleteResponse { count }, response)
+        .inspect_err(|_| context.database.rollback_to(savepoint))?;
+    context.record.rows = u32::try_from(count).unwrap_or(u32::MAX);
+    Ok(len)
+}

@@ -1,0 +1,134 @@
+//! `soch_read`: rows of a table by id, by list of ids, or by range.
+
+use core::ops::ControlFlow;
+
+use super::rows::{RowList, Taken, finish};
+use crate::{
+    abi::{
+        Seq,
+        message::{Format, ReadRequest, RowSelector},
+        wire::{self, Writer, varint_len},
+    },
+    database::{DatabaseError, Projection, Storage, StoredRow, TableId},
+    host::{
+        HostCallResult, HostFunctionContext,
+        toon::{ToonError, ToonTable},
+    },
+};
+
+/// Reads rows of a table.
+pub struct SochRead;
+
+/// Bytes after the rows: the tag of the continuation and its longest value.
+const TAIL: usize = 1 + varint_len(u64::MAX);
+
+pub(in crate::host) fn soch_read<S: Storage>(
+    context: &mut HostFunctionContext<'_, S>,
+    request: &[u8],
+    response: &mut [u8],
+) -> Result<usize, HostCallResult> {
+    let request: ReadRequest<'_> = wire::decode(request)?;
+    let table = context.check_read(request.table)?;
+    let projection = context.database.projection(table, &request.columns)?;
+    match (request.format, request.rows) {
+        (Format::Rows, RowSelector::One(id)) => read_one(context, table, id, &projection, response),
+        (Format::Rows, rows) => {
+            let mut writer = Writer::new(response);
+            let mut list = RowList::begin(&mut writer, request.limit);
+            let next = each_row(context, table, rows, &mut |id, row| {
+                list.push(id, Some((row, &projection)), TAIL)
+            })?;
+            let (_, count) = list.end()?;
+            context.record_rows(count);
+            end(writer, next)
+        }
+        (Format::Toon, rows) => read_toon(context, table, rows, &request, &projection, response),
+    }
+}
+
+#[inline]
+fn read_one<S: Storage>(
+    context: &mut HostFunctionContext<'_, S>,
+    table: TableId,
+    id: u64,
+    projection: &Projection,
+    response: &mut [u8],
+) -> Result<usize, HostCallResult> {
+    let mut writer = Writer::new(response);
+    let found = context.database.read_row(table, id, context.meter, |row| {
+        writer.len(1);
+        writer.u64(id);
+        row.encode(projection, &mut writer);
+        writer.bool(false);
+    })?;
+    match found {
+        Some(()) => {
+            context.record.rows = 1;
+            finish(writer)
+        }
+        None => Err(HostCallResult::not_found(format_args!("there is no row {id}"))),
+    }
+}
+
+fn read_toon<S: Storage>(
+    context: &mut HostFunctionContext<'_, S>,
+    table: TableId,
+    rows: RowSelector<'_>,
+    request: &ReadRequest<'_>,
+    projection: &Projection,
+    response: &mut [u8],
+) -> Result<usize, HostCallResult> {
+    let _ = (context, table, rows, request, projection, response);
+    Err(HostCallResult::not_found("toon"))
+}
+
+/// Offers rows to `take` until it declines one; says where to go on then.
+fn each_row<S: Storage>(
+    context: &mut HostFunctionContext<'_, S>,
+    table: TableId,
+    rows: RowSelector<'_>,
+    take: &mut dyn FnMut(u64, &StoredRow<'_>) -> Taken,
+) -> Result<Option<u64>, HostCallResult> {
+    match rows {
+        RowSelector::One(id) => each_of(context, table, [id].into_iter(), take),
+        RowSelector::List(ids) => each_of(context, table, ids.iter(), take),
+        RowSelector::Range { from, until } => {
+            let mut next = None;
+            context.database.scan_rows(table, from, until, context.meter, &mut |id, row| {
+                match take(id, &row) {
+                    Taken::Yes => ControlFlow::Continue(()),
+                    Taken::No => {
+                        next = Some(id);
+                        ControlFlow::Break(())
+                    }
+                }
+            })?;
+            Ok(next)
+        }
+    }
+}
+
+fn each_of<S: Storage>(
+    context: &mut HostFunctionContext<'_, S>,
+    table: TableId,
+    ids: impl Iterator<Item = u64>,
+    take: &mut dyn FnMut(u64, &StoredRow<'_>) -> Taken,
+) -> Result<Option<u64>, HostCallResult> {
+    for (at, id) in (0..).zip(ids) {
+        let taken =
+            context.database.read_row(table, id, context.meter, |row| take(id, &row))?;
+        if taken == Some(Taken::No) {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
+}
+
+#[inline]
+fn end(mut writer: Writer<'_>, next: Option<u64>) -> Result<usize, HostCallResult> {
+    writer.bool(next.is_some());
+    if let Some(next) = next {
+        writer.u64(next);
+    }
+    finish(writer)
+}

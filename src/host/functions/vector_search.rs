@@ -1,0 +1,50 @@
+//! `vector_search`: the k rows nearest to a query.
+
+use super::rows::finish;
+use crate::{
+    abi::{
+        message::SearchRequest,
+        wire::{self, Writer},
+    },
+    database::Storage,
+    host::{HostCallResult, HostFunctionContext},
+};
+
+/// Searches a vector column.
+pub struct VectorSearch;
+
+pub(in crate::host) fn vector_search<S: Storage>(
+    context: &mut HostFunctionContext<'_, S>,
+    request: &[u8],
+    response: &mut [u8],
+) -> Result<usize, HostCallResult> {
+    let request: SearchRequest<'_> = wire::decode(request)?;
+    let table = context.check_vector_search(request.table)?;
+    let projection = match &request.columns {
+        Some(columns) => Some(context.database.projection(table, columns)?),
+        None => None,
+    };
+    let SearchRequest { column, query, k, filter, .. } = request;
+    context.database.search(table, column, query, k, &filter, context.meter)?;
+
+    let neighbours = context.database.neighbours();
+    let mut writer = Writer::new(response);
+    writer.len(neighbours.len());
+    for neighbour in neighbours {
+        writer.u64(neighbour.id);
+        writer.f32(neighbour.distance);
+        match &projection {
+            Some(projection) => {
+                let found = context.database.read_row(table, neighbour.id, context.meter, |row| {
+                    row.encode(projection, &mut writer);
+                })?;
+                if found.is_none() {
+                    writer.len(0);
+                }
+            }
+            None => writer.len(0),
+        }
+    }
+    context.record.rows = u32::try_from(neighbours.len()).unwrap_or(u32::MAX);
+    finish(writer)
+}

@@ -1,0 +1,236 @@
+//! From bytes to a plugin that can be called: every check that can be made once is made here.
+
+use alloc::{boxed::Box, vec::Vec};
+
+use wasmi::{Caller, Extern, ExternType, Func, Instance, Module, Store, TypedFunc, Val, ValType};
+
+use super::{
+    PluginConfig,
+    context::Identity,
+    dispatch::{Arguments, host_call},
+    engine::engine,
+    error::LoadError,
+    metrics::HostCounters,
+    plugin::{CallReport, Plugin, PluginState, reason},
+    registry::HostFunctionRegistry,
+};
+use crate::{
+    abi::{ABI_VERSION, DESCRIPTOR_EXPORT, Descriptor, MEMORY_EXPORT, wire::Reader},
+    audit::FunctionId,
+    database::Storage,
+    limits::{Limit, LimitExceeded, Limits},
+};
+
+impl<S: Storage + 'static> Plugin<S> {
+    /// Checks and instantiates a module.
+    pub(super) fn load(
+        identity: Identity,
+        wasm: &[u8],
+        config: &PluginConfig,
+        registry: &HostFunctionRegistry<S>,
+    ) -> Result<Self, LoadError> {
+        let limits = config.limits;
+        if wasm.len() as u64 > u64::from(limits.module_bytes) {
+            return Err(LoadError::Limit(LimitExceeded {
+                limit: Limit::ModuleSize,
+                allowed: limits.module_bytes.into(),
+                asked: wasm.len() as u64,
+            }));
+        }
+        if !wasm.starts_with(b"\0asm") {
+            return Err(LoadError::NotWasm);
+        }
+        if has_start_section(wasm) {
+            return Err(LoadError::StartFunction);
+        }
+        let engine = engine(&limits);
+        let module = Module::new(&engine, wasm)
+            .map_err(|error| LoadError::InvalidModule { reason: reason(&error) })?;
+        check_exports(&module)?;
+        let state = PluginState::new(identity, &limits, config.on_denied);
+        let mut store = Store::new(&engine, state);
+        let live = instantiate(&mut store, &module, &limits, registry)?;
+        Ok(Self {
+            engine,
+            module,
+            store,
+            descriptor: live.descriptor,
+            entries: live.entries,
+            limits,
+            trapped: false,
+            report: CallReport::default(),
+            totals: HostCounters::default(),
+        })
+    }
+
+    /// Makes the plugin anew after a trap: linear memory and globals as they were after loading.
+    ///
+    /// The old memory is freed before the new one is taken, for hosts that have room for one.
+    pub(super) fn restart(&mut self, registry: &HostFunctionRegistry<S>) -> Result<(), LoadError> {
+        let old = self.store.data_mut();
+        let identity = core::mem::take(&mut old.identity);
+        let state = PluginState::new(identity, &self.limits, old.on_denied);
+        self.store = Store::new(&self.engine, state);
+        let live = instantiate(&mut self.store, &self.module, &self.limits, registry)?;
+        self.descriptor = live.descriptor;
+        self.entries = live.entries;
+        self.trapped = false;
+        Ok(())
+    }
+}
+
+/// What changes when a plugin is made anew.
+struct Live {
+    descriptor: Descriptor,
+    entries: Vec<(Box<str>, TypedFunc<i32, i32>)>,
+}
+
+fn instantiate<S: Storage + 'static>(
+    store: &mut Store<PluginState<S>>,
+    module: &Module,
+    limits: &Limits,
+    registry: &HostFunctionRegistry<S>,
+) -> Result<Live, LoadError> {
+    // Before instantiating, or the initial memory escapes it.
+    store.limiter(|state| &mut state.growth);
+    // Copying data segments into memory costs fuel.
+    store
+        .set_fuel(limits.fuel_per_call)
+        .map_err(|error| LoadError::Instantiation { reason: reason(&error) })?;
+    let mut imports = Vec::new();
+    for import in module.imports() {
+        let (name, field) = (import.module(), import.name());
+        let Some(id) = registry.find(name, field) else {
+            return Err(LoadError::UnknownImport { module: name.into(), name: field.into() });
+        };
+        let is_host_function = import.ty().func().is_some_and(|ty| {
+            ty.params() == [ValType::I32; 4] && ty.results() == [ValType::I32]
+        });
+        if !is_host_function {
+            return Err(LoadError::ImportType { module: name.into(), name: field.into() });
+        }
+        imports.push(Extern::Func(import_function(store, id)));
+    }
+    let instance = Instance::new(&mut *store, module, &imports).map_err(|error| {
+        match store.data().growth.refused {
+            Some(exceeded) => LoadError::Limit(exceeded),
+            None => LoadError::Instantiation { reason: reason(&error) },
+        }
+    })?;
+    let memory = instance
+        .get_memory(&*store, MEMORY_EXPORT)
+        .ok_or(LoadError::MissingExport { name: MEMORY_EXPORT })?;
+    store.data_mut().memory = Some(memory);
+    let descriptor = read_descriptor(store, &instance)?;
+    let mut entries = Vec::new();
+    for export in instance.exports(&*store) {
+        let name: Box<str> = export.name().into();
+        if let Some(function) = export.into_func()
+            && let Ok(function) = function.typed::<i32, i32>(&*store)
+        {
+            entries.push((name, function));
+        }
+    }
+    Ok(Live { descriptor, entries })
+}
+
+fn import_function<S: Storage + 'static>(
+    store: &mut Store<PluginState<S>>,
+    id: FunctionId,
+) -> Func {
+    Func::wrap(
+        store,
+        move |caller: Caller<'_, PluginState<S>>,
+              request_ptr: u32,
+              request_len: u32,
+              response_ptr: u32,
+              response_capacity: u32| {
+            let arguments = Arguments { request_ptr, request_len, response_ptr, response_capacity };
+            host_call(caller, id, arguments)
+        },
+    )
+}
+
+/// Whether the module has a start section (id 8). The interpreter refuses one too, but without a
+/// name for it.
+fn has_start_section(wasm: &[u8]) -> bool {
+    let mut sections = Reader::new(wasm.get(8..).unwrap_or_default());
+    while let Ok(id) = sections.u8() {
+        if id == 8 {
+            return true;
+        }
+        if sections.bytes().is_err() {
+            break;
+        }
+    }
+    false
+}
+
+fn check_exports(module: &Module) -> Result<(), LoadError> {
+    match module.get_export(MEMORY_EXPORT) {
+        None => return Err(LoadError::MissingExport { name: MEMORY_EXPORT }),
+        Some(ExternType::Memory(_)) => {}
+        Some(_) => {
+            let expected = "a linear memory";
+            return Err(LoadError::ExportType { name: MEMORY_EXPORT, expected });
+        }
+    }
+    match module.get_export(DESCRIPTOR_EXPORT) {
+        None => Err(LoadError::MissingExport { name: DESCRIPTOR_EXPORT }),
+        Some(ExternType::Global(ty)) if ty.content() == ValType::I32 && !ty.mutability().is_mut() => {
+            Ok(())
+        }
+        Some(_) => {
+            let expected = "an immutable i32 global";
+            Err(LoadError::ExportType { name: DESCRIPTOR_EXPORT, expected })
+        }
+    }
+}
+
+fn read_descriptor<S: Storage>(
+    store: &Store<PluginState<S>>,
+    instance: &Instance,
+) -> Result<Descriptor, LoadError> {
+    let memory = match store.data().memory {
+        Some(memory) => memory.data(store),
+        None => &[],
+    };
+    let memory_bytes = memory.len() as u64;
+    let global = instance
+        .get_global(store, DESCRIPTOR_EXPORT)
+        .ok_or(LoadError::MissingExport { name: DESCRIPTOR_EXPORT })?;
+    let Val::I32(address) = global.get(store) else {
+        let expected = "an immutable i32 global";
+        return Err(LoadError::ExportType { name: DESCRIPTOR_EXPORT, expected });
+    };
+    let address = address.cast_unsigned();
+    let bytes = memory
+        .get(address as usize..)
+        .and_then(|memory| memory.first_chunk())
+        .ok_or(LoadError::DescriptorOutOfBounds { address, memory_bytes })?;
+    let descriptor = Descriptor::from_bytes(bytes);
+    if descriptor.abi_version != ABI_VERSION {
+        return Err(LoadError::AbiVersion { found: descriptor.abi_version });
+    }
+    let parts = [
+        ("descriptor", address, Descriptor::SIZE as u32),
+        ("Input Buffer", descriptor.input_ptr, descriptor.input_capacity),
+        ("Output Buffer", descriptor.output_ptr, descriptor.output_capacity),
+    ];
+    for (buffer, ptr, capacity) in parts {
+        if u64::from(ptr) + u64::from(capacity) > memory_bytes {
+            return Err(LoadError::BufferOutOfBounds { buffer, ptr, capacity, memory_bytes });
+        }
+    }
+    for (at, (_, a, a_len)) in parts.into_iter().enumerate() {
+        for (_, b, b_len) in parts.into_iter().skip(at + 1) {
+            let overlap = u64::from(a) < u64::from(b) + u64::from(b_len)
+                && u64::from(b) < u64::from(a) + u64::from(a_len);
+            if overlap && a_len > 0 && b_len > 0 {
+                return Err(LoadError::BuffersOverlap);
+            }
+        }
+    }
+    Ok(descriptor)
+}
+

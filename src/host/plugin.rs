@@ -1,0 +1,244 @@
+//! A loaded plugin: what it was granted, its interpreter, and the state of its running call.
+
+use alloc::{boxed::Box, collections::BTreeMap, string::String, vec, vec::Vec};
+use core::fmt;
+
+use wasmi::{Engine, Memory, Module, ResourceLimiter, Store, TypedFunc};
+
+use super::{Shared, context::Identity};
+use crate::{
+    abi::{
+        Descriptor, Value,
+        wire::{Wire, Writer},
+    },
+    capability::Capabilities,
+    database::Storage,
+    limits::{Limit, LimitExceeded, Limits},
+    meter::Meter,
+};
+
+/// What happens when a plugin asks for what it was not granted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDenied {
+    /// The host function returns -1 and the plugin goes on. The default.
+    #[default]
+    Status,
+    /// The call ends, and nothing that it wrote remains.
+    Trap,
+}
+
+/// The longest configuration key, in bytes.
+pub const MAX_KEY_LEN: usize = 64;
+
+/// A configuration key is empty or longer than [`MAX_KEY_LEN`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyError {
+    /// Its length in bytes.
+    pub len: usize,
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a configuration key has {} bytes, 1 to {MAX_KEY_LEN} are allowed", self.len)
+    }
+}
+
+impl core::error::Error for KeyError {}
+
+/// What a plugin is granted and configured with. The default grants nothing.
+#[derive(Clone, Debug, Default)]
+pub struct PluginConfig {
+    /// What it may do.
+    pub capabilities: Capabilities,
+    /// How much.
+    pub limits: Limits,
+    /// What happens when it asks for more.
+    pub on_denied: OnDenied,
+    settings: BTreeMap<Box<str>, Box<[u8]>>,
+}
+
+impl PluginConfig {
+    /// A plugin that has these capabilities and SochDB's default limits.
+    pub fn new(capabilities: Capabilities) -> Self {
+        Self { capabilities, ..Self::default() }
+    }
+
+    /// Sets the limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets what happens when the plugin asks for what it was not granted.
+    #[must_use]
+    pub fn with_on_denied(mut self, on_denied: OnDenied) -> Self {
+        self.on_denied = on_denied;
+        self
+    }
+
+    /// Sets what `get_config` answers under `key`.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn set<'v>(mut self, key: &str, value: impl Into<Value<'v>>) -> Result<Self, KeyError> {
+        if key.is_empty() || key.len() > MAX_KEY_LEN {
+            return Err(KeyError { len: key.len() });
+        }
+        let value = value.into();
+        let mut counter = Writer::new(&mut []);
+        value.encode(&mut counter);
+        let mut bytes = vec![0; counter.position()];
+        value.encode(&mut Writer::new(&mut bytes));
+        self.settings.insert(key.into(), bytes.into());
+        Ok(self)
+    }
+
+    pub(super) fn settings(&self) -> &BTreeMap<Box<str>, Box<[u8]>> {
+        &self.settings
+    }
+}
+
+/// What a call of a plugin used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallReport {
+    /// Fuel, for the plugin's code and the host's work.
+    pub fuel: u64,
+    /// Host calls.
+    pub host_calls: u32,
+    /// Host calls that were denied.
+    pub denied: u32,
+    /// Rows and index entries that host functions visited.
+    pub rows: u32,
+    /// Bytes that host functions moved.
+    pub bytes: u64,
+    /// Slices that it ran in.
+    pub slices: u32,
+    /// Linear memory after it, in bytes.
+    pub memory_bytes: u32,
+}
+
+/// The data of a plugin's interpreter.
+pub(super) struct PluginState<S: Storage> {
+    /// What all plugins share. Lent for the length of a call.
+    pub(super) shared: Option<Box<Shared<S>>>,
+    /// Looking an export up by name would cost more than a host call does.
+    pub(super) memory: Option<Memory>,
+    pub(super) identity: Identity,
+    pub(super) growth: Growth,
+    pub(super) on_denied: OnDenied,
+    pub(super) meter: Meter,
+    /// Fuel of the call that is not in the running slice.
+    pub(super) fuel_reserve: u64,
+    pub(super) host_calls: u32,
+    pub(super) host_calls_limit: u32,
+    pub(super) denied: u32,
+}
+
+impl<S: Storage> PluginState<S> {
+    pub(super) fn new(identity: Identity, limits: &Limits, on_denied: OnDenied) -> Self {
+        Self {
+            shared: None,
+            memory: None,
+            identity,
+            growth: Growth {
+                memory_bytes: limits.memory_bytes,
+                table_elements: limits.table_elements,
+                refused: None,
+            },
+            on_denied,
+            meter: Meter::new(limits),
+            fuel_reserve: 0,
+            host_calls: 0,
+            host_calls_limit: limits.host_calls,
+            denied: 0,
+        }
+    }
+}
+
+/// Limits what grows inside the interpreter.
+pub(super) struct Growth {
+    memory_bytes: u32,
+    table_elements: u32,
+    /// The last growth that was refused, for the error that names it.
+    pub(super) refused: Option<LimitExceeded>,
+}
+
+impl Growth {
+    fn allow(&mut self, limit: Limit, allowed: u32, desired: usize) -> bool {
+        let asked = desired as u64;
+        if asked <= u64::from(allowed) {
+            return true;
+        }
+        self.refused = Some(LimitExceeded { limit, allowed: allowed.into(), asked });
+        false
+    }
+}
+
+impl ResourceLimiter for Growth {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool, wasmi_core::LimiterError> {
+        Ok(self.allow(Limit::LinearMemory, self.memory_bytes, desired))
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool, wasmi_core::LimiterError> {
+        Ok(self.allow(Limit::TableElements, self.table_elements, desired))
+    }
+
+    fn instances(&self) -> usize {
+        1
+    }
+
+    fn tables(&self) -> usize {
+        8
+    }
+
+    fn memories(&self) -> usize {
+        1
+    }
+}
+
+/// A loaded plugin.
+pub(super) struct Plugin<S: Storage> {
+    pub(super) engine: Engine,
+    pub(super) module: Module,
+    pub(super) store: Store<PluginState<S>>,
+    pub(super) descriptor: Descriptor,
+    pub(super) entries: Vec<(Box<str>, TypedFunc<i32, i32>)>,
+    pub(super) limits: Limits,
+    /// After a trap the linear memory is in the middle of something: the next call starts anew.
+    pub(super) trapped: bool,
+    pub(super) report: CallReport,
+    pub(super) totals: super::metrics::HostCounters,
+}
+
+impl<S: Storage> Plugin<S> {
+    pub(super) fn identity(&self) -> &Identity {
+        &self.store.data().identity
+    }
+
+    pub(super) fn entry(&self, name: &str) -> Option<TypedFunc<i32, i32>> {
+        self.entries.iter().find(|(entry, _)| &**entry == name).map(|(_, function)| *function)
+    }
+
+    /// Part of linear memory; empty where there is none.
+    pub(super) fn bytes(&self, ptr: u32, len: u32) -> &[u8] {
+        let Some(memory) = self.store.data().memory else { return &[] };
+        let start = ptr as usize;
+        memory.data(&self.store).get(start..).and_then(|m| m.get(..len as usize)).unwrap_or_default()
+    }
+}
+
+/// The text of an interpreter's error.
+pub(super) fn reason(error: &wasmi::Error) -> String {
+    alloc::format!("{error}")
+}

@@ -1,0 +1,180 @@
+//! The host functions that plugins can import: the eight of SochDB, `last_error`, and an
+//! embedder's own. It holds them; [`dispatch`](super::dispatch) calls them.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::fmt;
+
+use super::{context::HostFunctionContext, functions, result::HostCallResult};
+use crate::{
+    abi::{Capability, IMPORT_MODULE, Name, NameError},
+    audit::FunctionId,
+    database::Storage,
+    for_each_host_function,
+};
+
+/// A function that plugins can import.
+///
+/// The host checks the bounds of request and response, the named capability, the quotas, and keeps
+/// the audit entry; the function decodes, works and encodes.
+pub trait HostFunction<S: Storage>: Send {
+    /// Name under which a plugin imports it.
+    fn name(&self) -> &str;
+
+    /// What a plugin needs to call it. The host checks [`Capability::Named`]; for the others the
+    /// function names the table to its context, with [`HostFunctionContext::check_read`] and its
+    /// like, once it has decoded the request.
+    fn capability(&self) -> Capability<'_>;
+
+    /// Does the work: reads `request`, writes `response`, and returns how many bytes it wrote.
+    ///
+    /// Both lie in the plugin's linear memory and do not overlap. Expensive work is paid for with
+    /// [`HostFunctionContext::charge`] before it is done.
+    fn execute(
+        &mut self,
+        context: &mut HostFunctionContext<'_, S>,
+        request: &[u8],
+        response: &mut [u8],
+    ) -> HostCallResult;
+}
+
+/// Why a function was not added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegistryError {
+    /// The module or function name breaks the grammar of [`Name`].
+    Name(NameError),
+    /// The module `sochdb` holds only SochDB's functions.
+    ReservedModule,
+    /// There already is a function of this name in the module.
+    Duplicate {
+        /// The module.
+        module: Name,
+        /// The function.
+        name: Name,
+    },
+    /// The registry holds 65,535 functions.
+    Full,
+}
+
+impl fmt::Display for RegistryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(error) => write!(f, "host function: {error}"),
+            Self::ReservedModule => {
+                write!(f, "host function: the module {IMPORT_MODULE} is SochDB's own")
+            }
+            Self::Duplicate { module, name } => {
+                write!(f, "host function: {module}.{name} exists already")
+            }
+            Self::Full => write!(f, "host function: the registry is full"),
+        }
+    }
+}
+
+impl core::error::Error for RegistryError {}
+
+pub(super) struct Registered<S: Storage> {
+    pub(super) module: Name,
+    pub(super) name: Name,
+    pub(super) function: Box<dyn HostFunction<S>>,
+}
+
+/// All functions that plugins can import, by [`FunctionId`].
+pub struct HostFunctionRegistry<S: Storage> {
+    functions: Vec<Registered<S>>,
+}
+
+macro_rules! builtin {
+    ($($type:ident, $name:ident, $request:ty, $response:ty, $capability:ident, $doc:literal;)*) => {
+        impl<S: Storage> HostFunctionRegistry<S> {
+            /// The nine functions of the module `sochdb`.
+            pub fn new() -> Self {
+                let mut registry = Self { functions: Vec::new() };
+                $(registry.push(IMPORT_MODULE, stringify!($name), Box::new(functions::$type));)*
+                registry
+            }
+        }
+
+        $(
+            impl<S: Storage> HostFunction<S> for functions::$type {
+                fn name(&self) -> &str {
+                    stringify!($name)
+                }
+
+                fn capability(&self) -> Capability<'_> {
+                    Capability::$capability
+                }
+
+                fn execute(
+                    &mut self,
+                    context: &mut HostFunctionContext<'_, S>,
+                    request: &[u8],
+                    response: &mut [u8],
+                ) -> HostCallResult {
+                    functions::$name(context, request, response).into()
+                }
+            }
+        )*
+    };
+}
+for_each_host_function!(builtin);
+
+impl<S: Storage> HostFunctionRegistry<S> {
+    fn push(&mut self, module: &str, name: &str, function: Box<dyn HostFunction<S>>) {
+        if let (Ok(module), Ok(name)) = (Name::new(module), Name::new(name)) {
+            self.functions.push(Registered { module, name, function });
+        }
+    }
+
+    /// Adds a function of the embedder's under `module`, for plugins loaded from now on.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub fn register(
+        &mut self,
+        module: &str,
+        function: impl HostFunction<S> + 'static,
+    ) -> Result<FunctionId, RegistryError> {
+        if module == IMPORT_MODULE {
+            return Err(RegistryError::ReservedModule);
+        }
+        let module = Name::new(module).map_err(RegistryError::Name)?;
+        let name = Name::new(function.name()).map_err(RegistryError::Name)?;
+        if self.find(&module, &name).is_some() {
+            return Err(RegistryError::Duplicate { module, name });
+        }
+        let id = u16::try_from(self.functions.len()).map_err(|_| RegistryError::Full)?;
+        self.functions.push(Registered { module, name, function: Box::new(function) });
+        Ok(FunctionId(id))
+    }
+
+    /// The function that a plugin imports as `module.name`.
+    pub fn find(&self, module: &str, name: &str) -> Option<FunctionId> {
+        let at = self.functions.iter().position(|f| &*f.module == module && &*f.name == name)?;
+        Some(FunctionId(u16::try_from(at).ok()?))
+    }
+
+    /// Module and name of a function.
+    pub fn name(&self, id: FunctionId) -> Option<(&str, &str)> {
+        let function = self.functions.get(usize::from(id.0))?;
+        Some((&function.module, &function.name))
+    }
+
+    /// Every function: its id, module, name and capability, in order of id.
+    pub fn iter(&self) -> impl Iterator<Item = (FunctionId, &str, &str, Capability<'_>)> {
+        self.functions.iter().zip(0..).map(|(registered, id)| {
+            let capability = registered.function.capability();
+            (FunctionId(id), &*registered.module, &*registered.name, capability)
+        })
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, id: FunctionId) -> Option<&mut Registered<S>> {
+        self.functions.get_mut(usize::from(id.0))
+    }
+}
+
+impl<S: Storage> Default for HostFunctionRegistry<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,207 @@
+//! How one host call ended, and the way from every room's error to a status.
+
+use core::fmt::{self, Write};
+
+use crate::{
+    abi::{
+        Status,
+        wire::{BufferTooSmall, WireError},
+    },
+    database::DatabaseError,
+    limits::LimitExceeded,
+    meter::Exhausted,
+};
+
+/// The longest text of a failure, in bytes.
+pub const MAX_MESSAGE_LEN: usize = 160;
+
+/// The text of a failure: what, where and which limit.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Message(heapless::String<MAX_MESSAGE_LEN>);
+
+impl Message {
+    /// A message of what `text` says, cut with a visible `…` at [`MAX_MESSAGE_LEN`].
+    pub fn new(text: impl fmt::Display) -> Self {
+        let mut message = Cut { text: heapless::String::new(), full: false };
+        // A text that did not fit is marked as cut below.
+        let _ = write!(message, "{text}");
+        Self(message.text)
+    }
+
+    /// The message as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is no text.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Takes what fits and ends it with `…` where it does not.
+struct Cut {
+    text: heapless::String<MAX_MESSAGE_LEN>,
+    full: bool,
+}
+
+impl fmt::Write for Cut {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        const MARK: char = '…';
+        for character in text.chars() {
+            let room = MAX_MESSAGE_LEN - self.text.len();
+            if self.full || character.len_utf8() + MARK.len_utf8() > room {
+                if !self.full {
+                    self.full = true;
+                    let _ = self.text.push(MARK);
+                }
+                return Ok(());
+            }
+            let _ = self.text.push(character);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// How a host function ended: SochDB's results, with the two statuses that this crate adds.
+///
+/// SochDB's `Ok` is `Success(0)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostCallResult {
+    /// Done; this many bytes of the response were written.
+    Success(usize),
+    /// The plugin was not granted this (-1).
+    PermissionDenied(Message),
+    /// There is no such row, table, column, index or key (-2).
+    NotFound(Message),
+    /// The request is malformed or makes no sense (-3).
+    InvalidArgs(Message),
+    /// The host could not do it (-4).
+    Error(Message),
+    /// The response needs this many bytes (-5).
+    BufferTooSmall {
+        /// Bytes that the whole response takes.
+        needed: usize,
+    },
+    /// A limit is reached (-6).
+    LimitExceeded(Message),
+    /// The fuel of the call does not pay for the work: the call ends here, as it does when the
+    /// plugin's own code runs out of fuel.
+    OutOfFuel(LimitExceeded),
+}
+
+impl HostCallResult {
+    /// What the plugin gets: a length, or a negative [`Status`].
+    pub fn status_code(&self) -> i32 {
+        match self {
+            Self::Success(len) => i32::try_from(*len).unwrap_or(i32::MAX),
+            Self::PermissionDenied(_) => Status::PermissionDenied.code(),
+            Self::NotFound(_) => Status::NotFound.code(),
+            Self::InvalidArgs(_) => Status::InvalidArgs.code(),
+            Self::Error(_) => Status::Error.code(),
+            Self::BufferTooSmall { .. } => Status::BufferTooSmall.code(),
+            Self::LimitExceeded(_) | Self::OutOfFuel(_) => Status::LimitExceeded.code(),
+        }
+    }
+
+    /// The text of a failure, for `last_error`. Empty for a success.
+    pub(super) fn message(&self) -> Message {
+        match self {
+            Self::Success(_) => Message::default(),
+            Self::PermissionDenied(message)
+            | Self::NotFound(message)
+            | Self::InvalidArgs(message)
+            | Self::Error(message)
+            | Self::LimitExceeded(message) => message.clone(),
+            Self::BufferTooSmall { needed } => {
+                Message::new(format_args!("the response needs {needed} bytes"))
+            }
+            Self::OutOfFuel(exceeded) => Message::new(exceeded),
+        }
+    }
+
+    /// A failure that says `text`.
+    pub fn invalid(text: impl fmt::Display) -> Self {
+        Self::InvalidArgs(Message::new(text))
+    }
+
+    /// A denial that says `text`.
+    pub fn denied(text: impl fmt::Display) -> Self {
+        Self::PermissionDenied(Message::new(text))
+    }
+
+    /// A miss that says `text`.
+    pub fn not_found(text: impl fmt::Display) -> Self {
+        Self::NotFound(Message::new(text))
+    }
+}
+
+/// So that a function can be written with `?`: the error side never holds a success.
+impl From<Result<usize, HostCallResult>> for HostCallResult {
+    fn from(result: Result<usize, HostCallResult>) -> Self {
+        match result {
+            Ok(len) => Self::Success(len),
+            Err(failure) => failure,
+        }
+    }
+}
+
+impl From<WireError> for HostCallResult {
+    #[cold]
+    fn from(error: WireError) -> Self {
+        Self::invalid(format_args!("the request is malformed: {error}"))
+    }
+}
+
+impl From<BufferTooSmall> for HostCallResult {
+    #[cold]
+    fn from(error: BufferTooSmall) -> Self {
+        Self::BufferTooSmall { needed: error.needed }
+    }
+}
+
+impl From<Exhausted> for HostCallResult {
+    #[cold]
+    fn from(exhausted: Exhausted) -> Self {
+        match exhausted {
+            Exhausted::Fuel(exceeded) => Self::OutOfFuel(exceeded),
+            Exhausted::Quota(exceeded) => Self::LimitExceeded(Message::new(exceeded)),
+        }
+    }
+}
+
+impl From<LimitExceeded> for HostCallResult {
+    #[cold]
+    fn from(exceeded: LimitExceeded) -> Self {
+        Self::LimitExceeded(Message::new(exceeded))
+    }
+}
+
+impl From<DatabaseError> for HostCallResult {
+    #[cold]
+    fn from(error: DatabaseError) -> Self {
+        if let DatabaseError::Exhausted(exhausted) = error {
+            return exhausted.into();
+        }
+        let message = Message::new(&error);
+        match error.status() {
+            Status::PermissionDenied => Self::PermissionDenied(message),
+            Status::NotFound => Self::NotFound(message),
+            Status::InvalidArgs => Self::InvalidArgs(message),
+            Status::LimitExceeded => Self::LimitExceeded(message),
+            Status::Error | Status::BufferTooSmall => Self::Error(message),
+        }
+    }
+}
