@@ -1,1 +1,6 @@
 //! The wasmi side.
+
+pub mod logs;
+pub mod metrics;
+mod prometheus;
+pub mod toon;
