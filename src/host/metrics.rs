@@ -164,7 +164,7 @@ struct Family {
 
 #[derive(Debug)]
 pub(super) struct Series {
-    plugin: PluginId,
+    pub(super) plugin: PluginId,
     pub(super) plugin_name: Box<str>,
     /// The request without its value.
     pub(super) key: Box<[u8]>,

@@ -63,12 +63,12 @@ pub(super) fn series<'a>(
     let mut lines: Vec<_> = series
         .filter_map(|series| {
             let (kind, name, labels) = parse(&series.key)?;
-            Some((name, &*series.plugin_name, labels, kind, &series.data))
+            Some((name, (&*series.plugin_name, series.plugin), labels, kind, &series.data))
         })
         .collect();
     lines.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| a.2.iter().cmp(&b.2)));
     let mut last = "";
-    for (name, plugin, labels, kind, data) in lines {
+    for (name, (plugin, _), labels, kind, data) in lines {
         if name != last {
             writeln!(out, "# TYPE {name} {}", kind.as_str())?;
             last = name;
