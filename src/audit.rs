@@ -1,1 +1,236 @@
-//! The record of every host call.
+//! The record of every host call that a plugin made: entries, a ring that keeps the last ones, and
+//! a trait for sending them elsewhere.
+//!
+//! It holds no heap and no texts but table names. It does not decide what is recorded, does not
+//! know plugins' names, and does not read a clock: the host gives it finished entries.
+
+use core::fmt;
+
+use crate::abi::{
+    HOST_FUNCTIONS, Name, Status,
+    wire::{Reader, Wire, WireError, WireErrorKind, Writer},
+};
+
+/// Which plugin: its number in the host, given in order of loading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PluginId(pub u16);
+
+/// Which host function: its index in the host's registry. The first ones are
+/// [`HOST_FUNCTIONS`] in order, those of an embedder follow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FunctionId(pub u16);
+
+impl FunctionId {
+    /// The function's name, if it is one of [`HOST_FUNCTIONS`].
+    pub fn name(self) -> Option<&'static str> {
+        HOST_FUNCTIONS.get(usize::from(self.0)).map(|function| function.name)
+    }
+}
+
+/// One host call.
+///
+/// On the wire (postcard), in this order: `sequence` and `time_us` as varint(u64), `plugin` and
+/// `function` as varint(u16), `table` as an option of a text, `status` as zigzag varint(i32),
+/// `rows`, `bytes_in` and `bytes_out` as varint(u32). A text that is not a [`Name`] is refused as
+/// [`WireErrorKind::InvalidUtf8`], which here means "not a text of a name".
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Its number: 1 for the first entry of a log, then rising by 1. [`AuditLog::push`] sets it.
+    pub sequence: u64,
+    /// When the call began, in microseconds of the host's clock.
+    pub time_us: u64,
+    /// Who called.
+    pub plugin: PluginId,
+    /// What was called.
+    pub function: FunctionId,
+    /// The table that the request named, if it did and if the name is one.
+    pub table: Option<Name>,
+    /// What the call returned: a length in bytes, or a negative [`Status`].
+    pub status: i32,
+    /// Rows that the call visited.
+    pub rows: u32,
+    /// Bytes of the request.
+    pub bytes_in: u32,
+    /// Bytes of the response.
+    pub bytes_out: u32,
+}
+
+impl AuditEntry {
+    /// An entry of zeros, to fill the buffer of a new log with.
+    pub const EMPTY: Self = Self {
+        sequence: 0,
+        time_us: 0,
+        plugin: PluginId(0),
+        function: FunctionId(0),
+        table: None,
+        status: 0,
+        rows: 0,
+        bytes_in: 0,
+        bytes_out: 0,
+    };
+
+    /// The entry as one line, with the names of its plugin and function:
+    ///
+    /// `#12 t=1500us weather soch_write table=weather status=-1 (permission denied) rows=0 in=34
+    /// out=0`
+    pub const fn display<'a>(&'a self, plugin: &'a str, function: &'a str) -> impl fmt::Display {
+        Line { entry: self, plugin, function }
+    }
+}
+
+struct Line<'a> {
+    entry: &'a AuditEntry,
+    plugin: &'a str,
+    function: &'a str,
+}
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { entry, plugin, function } = self;
+        write!(f, "#{} t={}us {plugin} {function}", entry.sequence, entry.time_us)?;
+        if let Some(table) = &entry.table {
+            write!(f, " table={table}")?;
+        }
+        let words = match entry.status {
+            0.. => "ok",
+            code => Status::from_code(code).as_str(),
+        };
+        write!(
+            f,
+            " status={} ({words}) rows={} in={} out={}",
+            entry.status, entry.rows, entry.bytes_in, entry.bytes_out
+        )
+    }
+}
+
+impl<'a> Wire<'a> for AuditEntry {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        writer.u64(self.sequence);
+        writer.u64(self.time_us);
+        writer.u32(self.plugin.0.into());
+        writer.u32(self.function.0.into());
+        self.table.as_deref().encode(writer);
+        // Zigzag of a number is the same for every width that holds it.
+        writer.i64(self.status.into());
+        writer.u32(self.rows);
+        writer.u32(self.bytes_in);
+        writer.u32(self.bytes_out);
+    }
+
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        Ok(Self {
+            sequence: reader.u64()?,
+            time_us: reader.u64()?,
+            plugin: PluginId(varint_u16(reader)?),
+            function: FunctionId(varint_u16(reader)?),
+            table: table(reader)?,
+            status: zigzag_i32(reader)?,
+            rows: reader.u32()?,
+            bytes_in: reader.u32()?,
+            bytes_out: reader.u32()?,
+        })
+    }
+}
+
+fn varint_u16(reader: &mut Reader<'_>) -> Result<u16, WireError> {
+    let start = reader.position();
+    let value = reader.u32()?;
+    match u16::try_from(value) {
+        // postcard's varint(u16) has at most three bytes.
+        Ok(value) if reader.position() - start <= 3 => Ok(value),
+        _ => Err(reader.error(WireErrorKind::VarintOverflow)),
+    }
+}
+
+fn zigzag_i32(reader: &mut Reader<'_>) -> Result<i32, WireError> {
+    let raw = reader.u32()?;
+    Ok((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
+}
+
+fn table(reader: &mut Reader<'_>) -> Result<Option<Name>, WireError> {
+    match Option::<&str>::decode(reader)? {
+        None => Ok(None),
+        Some(text) => match Name::new(text) {
+            Ok(name) => Ok(Some(name)),
+            Err(_) => Err(reader.error(WireErrorKind::InvalidUtf8)),
+        },
+    }
+}
+
+/// A place that every entry is sent to as it is made: a file, a radio, a test.
+pub trait AuditSink {
+    /// Takes one entry. Called during the host call, so it should be quick.
+    fn record(&mut self, entry: &AuditEntry);
+}
+
+/// The last entries, in a ring over a fixed buffer: an array on a device, a boxed slice in a
+/// bigger host. The newest entry takes the place of the oldest. A buffer without room is allowed;
+/// then every entry counts as overwritten.
+#[derive(Clone, Debug)]
+pub struct AuditLog<B> {
+    buffer: B,
+    /// Where the next entry goes.
+    next: usize,
+    /// How many entries there were in all.
+    total: u64,
+}
+
+impl<B: AsRef<[AuditEntry]> + AsMut<[AuditEntry]>> AuditLog<B> {
+    /// An empty log over `buffer`, whose entries are never looked at.
+    pub const fn new(buffer: B) -> Self {
+        Self { buffer, next: 0, total: 0 }
+    }
+
+    /// Adds `entry`, whose [`sequence`](AuditEntry::sequence) is set here, and returns that
+    /// number.
+    #[inline]
+    pub fn push(&mut self, mut entry: AuditEntry) -> u64 {
+        self.total = self.total.saturating_add(1);
+        entry.sequence = self.total;
+        let slots = self.buffer.as_mut();
+        if let Some(slot) = slots.get_mut(self.next) {
+            *slot = entry;
+            // A comparison instead of a remainder: a division is a call on the smallest cores.
+            self.next += 1;
+            if self.next == slots.len() {
+                self.next = 0;
+            }
+        }
+        self.total
+    }
+
+    /// The entries still there, oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &AuditEntry> {
+        let slots = self.buffer.as_ref();
+        let (newer, older) = slots.split_at_checked(self.next).unwrap_or((slots, &[]));
+        // Until the ring is full, what is behind `next` was never written.
+        let older = if self.total >= slots.len() as u64 { older } else { &[] };
+        older.iter().chain(newer)
+    }
+
+    /// How many entries are still there.
+    pub fn len(&self) -> usize {
+        let capacity = self.capacity();
+        usize::try_from(self.total).map_or(capacity, |total| total.min(capacity))
+    }
+
+    /// Whether no entry is there.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many entries can be there.
+    pub fn capacity(&self) -> usize {
+        self.buffer.as_ref().len()
+    }
+
+    /// How many entries were there and are no more.
+    pub fn overwritten(&self) -> u64 {
+        self.total - self.len() as u64
+    }
+
+    /// How many entries there were in all.
+    pub const fn total(&self) -> u64 {
+        self.total
+    }
+}

@@ -464,6 +464,17 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Puts `bytes` at `mark`, moving what was written since then behind them.
+    pub fn insert(&mut self, mark: Mark, bytes: &[u8]) {
+        let end = self.at;
+        let body = mark.0.saturating_add(bytes.len());
+        self.at = end.saturating_add(bytes.len());
+        if mark.0 <= end && self.at <= self.buffer.len() {
+            self.buffer.copy_within(mark.0..end, body);
+            Writer { buffer: self.buffer, at: mark.0 }.raw(bytes);
+        }
+    }
+
     /// The length of the message.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ mod load;
 pub mod logs;
 pub mod metrics;
 mod plugin;
+mod prometheus;
 mod registry;
 mod result;
 pub mod toon;

@@ -1,0 +1,411 @@
+//! The metrics that plugins emit, and their text form for Prometheus.
+//!
+//! It stores numbers and prints them; it serves no HTTP and asks no clock. The host's own counters
+//! are plain numbers that the host keeps ([`HostCounters`]); they are only printed here.
+//!
+//! A series is known by the bytes of its request: kind, name and labels come before the value, and
+//! there is only one way to write them (labels rise, lengths are as short as can be). So an
+//! observation of a known series hashes and compares those bytes and changes a number. Names are
+//! checked once, when a series is new.
+
+use alloc::{boxed::Box, collections::BTreeMap};
+use core::fmt;
+
+use hashbrown::HashTable;
+
+use super::prometheus;
+use crate::{
+    abi::{
+        MAX_NAME_LEN, Name, NameError, Status,
+        message::{MetricKind, MetricRequest},
+        wire::{Wire, Writer},
+    },
+    audit::PluginId,
+    limits::{Limit, LimitExceeded},
+};
+
+/// The most labels of a series.
+pub const MAX_LABELS: usize = 8;
+
+/// The longest value of a label, in bytes.
+pub const MAX_LABEL_VALUE: usize = 128;
+
+/// Upper bounds of a histogram's buckets, inclusive; one more bucket holds what is above. These
+/// are the defaults of Prometheus' clients, made for seconds.
+pub const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// The beginning of names that plugins may not use, because the host's own metrics have it.
+pub const RESERVED_PREFIX: &str = "sochdb_";
+
+/// Why a metric was refused. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricError {
+    /// The value is infinite or not a number.
+    NotFinite,
+    /// The value of a counter is negative.
+    NegativeCounter,
+    /// The name of the metric is not a name.
+    Name(NameError),
+    /// The name begins with [`RESERVED_PREFIX`].
+    ReservedName,
+    /// The name is taken, or one of the names that its histogram is printed with is.
+    NameInUse {
+        /// What has it.
+        kind: MetricKind,
+    },
+    /// There are more than [`MAX_LABELS`] labels.
+    TooManyLabels {
+        /// How many there are.
+        count: usize,
+    },
+    /// The name of a label is not a name.
+    LabelName {
+        /// Which label, from 0.
+        index: usize,
+        /// What is wrong with it.
+        error: NameError,
+    },
+    /// A label is called `plugin` or `le`, or begins with `__`.
+    ReservedLabel {
+        /// Which label, from 0.
+        index: usize,
+    },
+    /// A label's name does not come after the one before it.
+    LabelOrder {
+        /// Which label, from 0.
+        index: usize,
+    },
+    /// The value of a label is longer than [`MAX_LABEL_VALUE`].
+    LabelTooLong {
+        /// Which label, from 0.
+        index: usize,
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// The request is longer than it need be, so it is not the one way to write this series.
+    NotCanonical,
+    /// There is no room for a new series.
+    Limit(LimitExceeded),
+}
+
+impl MetricError {
+    /// The code that a plugin gets.
+    pub const fn status(&self) -> Status {
+        match self {
+            Self::Limit(_) => Status::LimitExceeded,
+            _ => Status::InvalidArgs,
+        }
+    }
+}
+
+impl fmt::Display for MetricError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFinite => write!(f, "the value is not finite"),
+            Self::NegativeCounter => write!(f, "the value of a counter is negative"),
+            Self::Name(error) => write!(f, "the metric: {error}"),
+            Self::ReservedName => write!(f, "names that begin with {RESERVED_PREFIX} are reserved"),
+            Self::NameInUse { kind } => write!(f, "the name is in use by a {}", kind.as_str()),
+            Self::TooManyLabels { count } => {
+                write!(f, "there are {count} labels, at most {MAX_LABELS} are allowed")
+            }
+            Self::LabelName { index, error } => write!(f, "label {index}: {error}"),
+            Self::ReservedLabel { index } => {
+                write!(f, "label {index}: plugin, le and names that begin with __ are reserved")
+            }
+            Self::LabelOrder { index } => {
+                write!(f, "label {index}: its name does not come after the one before it")
+            }
+            Self::LabelTooLong { index, len } => {
+                write!(
+                    f,
+                    "label {index}: the value has {len} bytes, at most {MAX_LABEL_VALUE} are \
+                     allowed"
+                )
+            }
+            Self::NotCanonical => write!(f, "a length is written with more bytes than it takes"),
+            Self::Limit(limit) => limit.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for MetricError {}
+
+/// What the host counts about one plugin. All only rise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HostCounters {
+    /// Calls of its entry points.
+    pub calls: u64,
+    /// Those that ended in a trap.
+    pub traps: u64,
+    /// Host calls that it was not granted.
+    pub denied: u64,
+    /// Host calls in all.
+    pub host_calls: u64,
+    /// Fuel used, its own and for host work.
+    pub fuel: u64,
+}
+
+/// Every series of every plugin, up to a limit.
+#[derive(Debug)]
+pub struct Metrics {
+    series: HashTable<Series>,
+    /// What each name is, and how many series have it.
+    families: BTreeMap<Name, Family>,
+    max_series: usize,
+    dropped: u64,
+}
+
+#[derive(Debug)]
+struct Family {
+    kind: MetricKind,
+    series: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Series {
+    pub(super) plugin: PluginId,
+    pub(super) plugin_name: Box<str>,
+    /// The request without its value.
+    pub(super) key: Box<[u8]>,
+    pub(super) data: Data,
+}
+
+#[derive(Debug)]
+pub(super) enum Data {
+    Counter(f64),
+    Gauge(f64),
+    Histogram(Box<Histogram>),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Histogram {
+    /// Observations in each of [`BUCKETS`] alone, not in those below it.
+    pub(super) buckets: [u64; BUCKETS.len()],
+    pub(super) count: u64,
+    pub(super) sum: f64,
+}
+
+impl Data {
+    fn new(kind: MetricKind) -> Self {
+        match kind {
+            MetricKind::Counter => Self::Counter(0.0),
+            MetricKind::Gauge => Self::Gauge(0.0),
+            MetricKind::Histogram => Self::Histogram(Box::default()),
+        }
+    }
+
+    fn add(&mut self, value: f64) {
+        match self {
+            Self::Counter(total) => *total += value,
+            Self::Gauge(last) => *last = value,
+            Self::Histogram(histogram) => {
+                let bucket = BUCKETS.partition_point(|&bound| bound < value);
+                if let Some(count) = histogram.buckets.get_mut(bucket) {
+                    *count = count.saturating_add(1);
+                }
+                histogram.count = histogram.count.saturating_add(1);
+                histogram.sum += value;
+            }
+        }
+    }
+}
+
+impl Metrics {
+    /// An empty store for at most `max_series` series of all plugins together. A series takes some
+    /// 100 bytes and its key, a histogram 100 more.
+    pub const fn new(max_series: usize) -> Self {
+        Self { series: HashTable::new(), families: BTreeMap::new(), max_series, dropped: 0 }
+    }
+
+    /// Takes the metric that `plugin` emitted: `request`, decoded from `request_bytes`.
+    ///
+    /// `plugin_name` is kept when the series is new and printed as its label `plugin`.
+    ///
+    /// # Errors
+    /// [`MetricError`]. [`MetricError::Limit`] is counted in [`dropped`](Self::dropped).
+    pub fn emit(
+        &mut self,
+        plugin: PluginId,
+        plugin_name: &str,
+        request_bytes: &[u8],
+        request: &MetricRequest<'_>,
+    ) -> Result<(), MetricError> {
+        if !request.value.is_finite() {
+            return Err(MetricError::NotFinite);
+        }
+        if request.kind == MetricKind::Counter && request.value < 0.0 {
+            return Err(MetricError::NegativeCounter);
+        }
+        // The value is the last field and has eight bytes.
+        let Some((key, _)) = request_bytes.split_last_chunk::<8>() else {
+            return Err(MetricError::NotCanonical);
+        };
+        let found = self
+            .series
+            .find_mut(hash(plugin, key), |series| series.plugin == plugin && *series.key == *key);
+        if let Some(series) = found {
+            series.data.add(request.value);
+            return Ok(());
+        }
+        self.insert(plugin, plugin_name, key, request)
+    }
+
+    #[cold]
+    fn insert(
+        &mut self,
+        plugin: PluginId,
+        plugin_name: &str,
+        key: &[u8],
+        request: &MetricRequest<'_>,
+    ) -> Result<(), MetricError> {
+        let name = check(request)?;
+        // The shortest form is the only one of its length.
+        let mut shortest = Writer::new(&mut []);
+        request.encode(&mut shortest);
+        if shortest.position() != key.len() + 8 {
+            return Err(MetricError::NotCanonical);
+        }
+        self.check_family(&name, request.kind)?;
+        if self.series.len() >= self.max_series {
+            self.dropped = self.dropped.saturating_add(1);
+            return Err(MetricError::Limit(LimitExceeded {
+                limit: Limit::MetricSeries,
+                allowed: self.max_series as u64,
+                asked: (self.max_series as u64).saturating_add(1),
+            }));
+        }
+        self.families.entry(name).or_insert(Family { kind: request.kind, series: 0 }).series += 1;
+        let mut series = Series {
+            plugin,
+            plugin_name: plugin_name.into(),
+            key: key.into(),
+            data: Data::new(request.kind),
+        };
+        series.data.add(request.value);
+        self.series
+            .insert_unique(hash(plugin, key), series, |series| hash(series.plugin, &series.key));
+        Ok(())
+    }
+
+    /// One name has one kind, and the names that a histogram is printed with belong to it.
+    fn check_family(&self, name: &str, kind: MetricKind) -> Result<(), MetricError> {
+        if let Some(family) = self.families.get(name) {
+            return match family.kind {
+                same if same == kind => Ok(()),
+                kind => Err(MetricError::NameInUse { kind }),
+            };
+        }
+        for suffix in prometheus::HISTOGRAM_SUFFIXES {
+            let base = name.strip_suffix(suffix).and_then(|base| self.families.get(base));
+            if let Some(Family { kind: kind @ MetricKind::Histogram, .. }) = base {
+                return Err(MetricError::NameInUse { kind: *kind });
+            }
+            if kind == MetricKind::Histogram
+                && let Some(family) = joined(name, suffix).and_then(|n| self.families.get(&n))
+            {
+                return Err(MetricError::NameInUse { kind: family.kind });
+            }
+        }
+        Ok(())
+    }
+
+    /// Frees the series of a plugin that is unloaded.
+    pub fn forget(&mut self, plugin: PluginId) {
+        let Self { series, families, .. } = self;
+        series.retain(|series| {
+            if series.plugin != plugin {
+                return true;
+            }
+            if let Some((_, name, _)) = prometheus::parse(&series.key)
+                && let Some(family) = families.get_mut(name)
+            {
+                family.series = family.series.saturating_sub(1);
+                if family.series == 0 {
+                    families.remove(name);
+                }
+            }
+            false
+        });
+    }
+
+    /// How many series there are.
+    pub fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Whether there is no series.
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
+    /// How many metrics were refused because there was no room for a new series.
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Writes everything in Prometheus' text format 0.0.4: first the host's counters of each of
+    /// `plugins` (name and counters, in the order given), then the plugins' series by name, plugin
+    /// and labels. The same state is the same text everywhere.
+    ///
+    /// # Errors
+    /// What `out` returns.
+    pub fn render<'a>(
+        &self,
+        out: &mut dyn fmt::Write,
+        plugins: impl Iterator<Item = (&'a str, &'a HostCounters)> + Clone,
+    ) -> fmt::Result {
+        prometheus::host_counters(out, self.dropped, plugins)?;
+        prometheus::series(out, self.series.iter())
+    }
+}
+
+/// Checks all that a series of this request must be, and returns its name.
+fn check(request: &MetricRequest<'_>) -> Result<Name, MetricError> {
+    let name = Name::new(request.name).map_err(MetricError::Name)?;
+    if name.starts_with(RESERVED_PREFIX) {
+        return Err(MetricError::ReservedName);
+    }
+    if request.labels.len() > MAX_LABELS {
+        return Err(MetricError::TooManyLabels { count: request.labels.len() });
+    }
+    let mut last = "";
+    for (index, (label, value)) in request.labels.iter().enumerate() {
+        Name::new(label).map_err(|error| MetricError::LabelName { index, error })?;
+        if matches!(label, "plugin" | "le") || label.starts_with("__") {
+            return Err(MetricError::ReservedLabel { index });
+        }
+        if label <= last {
+            return Err(MetricError::LabelOrder { index });
+        }
+        if value.len() > MAX_LABEL_VALUE {
+            return Err(MetricError::LabelTooLong { index, len: value.len() });
+        }
+        last = label;
+    }
+    Ok(name)
+}
+
+/// `name` with `suffix`, if that is still a name.
+fn joined(name: &str, suffix: &str) -> Option<Name> {
+    let mut text = heapless::String::<{ MAX_NAME_LEN }, u8>::new();
+    text.push_str(name).and_then(|()| text.push_str(suffix)).ok()?;
+    Name::new(&text).ok()
+}
+
+/// A fixed hash, eight bytes at a time: the same on every target, and nothing that is seen depends
+/// on it.
+fn hash(plugin: PluginId, key: &[u8]) -> u64 {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |state: u64, word: u64| (state.rotate_left(23) ^ word).wrapping_mul(FACTOR);
+    let (words, rest) = key.as_chunks::<8>();
+    let mut state = u64::from(plugin.0) ^ (key.len() as u64) << 16;
+    for word in words {
+        state = mix(state, u64::from_le_bytes(*word));
+    }
+    for &byte in rest {
+        state = mix(state, byte.into());
+    }
+    // The table takes the low bits for the place and the high ones for the tag.
+    (state ^ state >> 32).wrapping_mul(FACTOR)
+}

@@ -1,0 +1,182 @@
+//! The audit log keeps the last entries in order and counts the rest.
+
+use std::collections::VecDeque;
+
+use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
+use sochdb_wasmi::{
+    abi::{HOST_FUNCTIONS, Name, wire},
+    audit::{AuditEntry, AuditLog, AuditSink, FunctionId, PluginId},
+};
+
+fn entry(time_us: u64) -> AuditEntry {
+    AuditEntry { time_us, ..AuditEntry::EMPTY }
+}
+
+#[test]
+fn an_array_keeps_the_last_entries_in_order() {
+    let mut log = AuditLog::new([const { AuditEntry::EMPTY }; 3]);
+    assert!(log.is_empty());
+    assert_eq!(log.iter().count(), 0);
+    for time in 0..5 {
+        assert_eq!(log.push(entry(time * 10)), time + 1);
+    }
+    let kept: Vec<_> = log.iter().map(|entry| (entry.sequence, entry.time_us)).collect();
+    assert_eq!(kept, [(3, 20), (4, 30), (5, 40)]);
+    assert_eq!(log.iter().next_back().unwrap().sequence, log.total());
+    assert_eq!((log.len(), log.capacity(), log.overwritten(), log.total()), (3, 3, 2, 5));
+}
+
+#[test]
+fn a_log_without_room_counts_everything_as_overwritten() {
+    let mut log = AuditLog::new([]);
+    log.push(entry(1));
+    log.push(entry(2));
+    assert_eq!(log.iter().count(), 0);
+    assert_eq!((log.len(), log.capacity(), log.overwritten(), log.total()), (0, 0, 2, 2));
+}
+
+#[test]
+fn a_sequence_that_the_caller_sets_is_replaced() {
+    let mut log = AuditLog::new([const { AuditEntry::EMPTY }; 1]);
+    log.push(AuditEntry { sequence: 99, ..AuditEntry::EMPTY });
+    assert_eq!(log.iter().next().unwrap().sequence, 1);
+}
+
+#[test]
+fn function_ids_name_the_table_of_host_functions() {
+    for (index, function) in HOST_FUNCTIONS.iter().enumerate() {
+        assert_eq!(FunctionId(index.try_into().unwrap()).name(), Some(function.name));
+    }
+    assert_eq!(FunctionId(u16::MAX).name(), None);
+}
+
+#[test]
+fn a_line_says_everything() {
+    let mut entry = AuditEntry {
+        sequence: 12,
+        time_us: 1500,
+        plugin: PluginId(0),
+        function: FunctionId(1),
+        table: Some(Name::new("weather").unwrap()),
+        status: -1,
+        rows: 0,
+        bytes_in: 34,
+        bytes_out: 0,
+    };
+    assert_eq!(
+        entry.display("weather", entry.function.name().unwrap()).to_string(),
+        "#12 t=1500us weather soch_write table=weather status=-1 (permission denied) rows=0 in=34 \
+         out=0"
+    );
+    entry.table = None;
+    entry.status = 7;
+    assert_eq!(
+        entry.display("p", "f").to_string(),
+        "#12 t=1500us p f status=7 (ok) rows=0 in=34 out=0"
+    );
+}
+
+#[test]
+fn a_sink_sees_what_the_log_keeps() {
+    struct Lines(Vec<String>);
+    impl AuditSink for Lines {
+        fn record(&mut self, entry: &AuditEntry) {
+            self.0.push(entry.display("p", "f").to_string());
+        }
+    }
+    let mut sink = Lines(Vec::new());
+    let sinks: [&mut dyn AuditSink; 1] = [&mut sink];
+    for sink in sinks {
+        sink.record(&entry(5));
+    }
+    assert!(sink.0[0].starts_with("#0 t=5us p f"));
+}
+
+/// The same entry as serde sees it.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Mirror {
+    sequence: u64,
+    time_us: u64,
+    plugin: u16,
+    function: u16,
+    table: Option<String>,
+    status: i32,
+    rows: u32,
+    bytes_in: u32,
+    bytes_out: u32,
+}
+
+prop_compose! {
+    fn entries()(
+        (sequence, time_us) in any::<(u64, u64)>(),
+        (plugin, function) in any::<(u16, u16)>(),
+        table in proptest::option::of("[a-z_][a-z0-9_]{0,31}"),
+        status: i32,
+        (rows, bytes_in, bytes_out) in any::<(u32, u32, u32)>(),
+    ) -> AuditEntry {
+        AuditEntry {
+            sequence,
+            time_us,
+            plugin: PluginId(plugin),
+            function: FunctionId(function),
+            table: table.map(|name| Name::new(&name).unwrap()),
+            status,
+            rows,
+            bytes_in,
+            bytes_out,
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_ring_is_the_end_of_a_queue(capacity in 0_usize..6, count in 0_u64..20) {
+        let mut log = AuditLog::new(vec![AuditEntry::EMPTY; capacity].into_boxed_slice());
+        let mut model = VecDeque::new();
+        for time in 0..count {
+            log.push(entry(time));
+            model.push_back(time);
+            if model.len() > capacity {
+                model.pop_front();
+            }
+            prop_assert!(log.iter().map(|entry| entry.time_us).eq(model.iter().copied()));
+            prop_assert_eq!(log.len(), model.len());
+            prop_assert_eq!(log.total(), time + 1);
+            prop_assert_eq!(log.overwritten(), time + 1 - model.len() as u64);
+        }
+    }
+
+    #[test]
+    fn an_entry_is_on_the_wire_as_postcard_writes_it(entry in entries()) {
+        let mirror = Mirror {
+            sequence: entry.sequence,
+            time_us: entry.time_us,
+            plugin: entry.plugin.0,
+            function: entry.function.0,
+            table: entry.table.as_deref().map(str::to_owned),
+            status: entry.status,
+            rows: entry.rows,
+            bytes_in: entry.bytes_in,
+            bytes_out: entry.bytes_out,
+        };
+        let mut buffer = [0; 128];
+        let len = wire::encode(&entry, &mut buffer).unwrap();
+        prop_assert_eq!(&buffer[..len], postcard::to_allocvec(&mirror).unwrap());
+        prop_assert_eq!(wire::decode::<AuditEntry>(&buffer[..len]).unwrap(), entry);
+        for cut in 0..len {
+            prop_assert!(wire::decode::<AuditEntry>(&buffer[..cut]).is_err());
+        }
+    }
+
+    #[test]
+    fn any_bytes_decode_as_postcard_decodes_them(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+        let ours = wire::decode::<AuditEntry>(&bytes);
+        let oracle = postcard::take_from_bytes::<Mirror>(&bytes)
+            .ok()
+            .filter(|(mirror, rest)| {
+                rest.is_empty() && mirror.table.as_deref().is_none_or(|name| Name::new(name).is_ok())
+            });
+        prop_assert_eq!(ours.is_ok(), oracle.is_some());
+    }
+}
