@@ -114,7 +114,7 @@ impl<S: Storage> Shared<S> {
     #[inline]
     fn audit(&mut self, entry: AuditEntry) {
         if let Some(sink) = &mut self.audit_sink {
-            let sequence = self.audit.total();
+            let sequence = self.audit.total() + 1;
             sink.record(&AuditEntry { sequence, ..entry.clone() });
         }
         self.audit.push(entry);

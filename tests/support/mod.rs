@@ -181,9 +181,13 @@ impl Probe {
         self.call("soch_read", &read_request(RowSelector::One(id)))
     }
 
-    pub fn last_error(&mut self) -> String {
-        // Errors are kept per call, so the failing call and the question share one; see `text`.
-        String::new()
+    /// One host call that fails: its status and what `last_error` says of it.
+    pub fn explain(&mut self, name: &str, request: &[u8]) -> (Option<Status>, String) {
+        let numbers = [REQUEST, request.len() as u32, RESPONSE, RESPONSE_CAPACITY];
+        let status = self.enter("call", name, numbers, 1, request).unwrap().0.failed();
+        let answer = self.enter("explain", name, numbers, 1, request).unwrap().0;
+        let text = if answer.status > 0 { answer.decode::<&str>().to_string() } else { String::new() };
+        (status, text)
     }
 }
 

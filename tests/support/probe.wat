@@ -36,6 +36,16 @@
     (i32.add (i32.const 4)
       (select (local.get $status) (i32.const 0) (i32.gt_s (local.get $status) (i32.const 0)))))
 
+ ;; Calls once, then answers what last_error says.
+  (func (export "explain") (param i32) (result i32)
+    (local $status i32)
+    (drop (call $once))
+    (local.set $status
+      (call $last_error (i32.const 0) (i32.const 0) (i32.const 131076) (i32.const 65532)))
+    (i32.store (i32.const 131072) (local.get $status))
+    (i32.add (i32.const 4)
+      (select (local.get $status) (i32.const 0) (i32.gt_s (local.get $status) (i32.const 0)))))
+
   ;; Calls as often as asked; answers the last status.
   (func (export "repeat") (param i32) (result i32)
     (local $left i32)
@@ -54,6 +64,9 @@
     (drop (call $once)) (loop $ever (br $ever)) (unreachable))
   (func (export "call_then_overrun") (param i32) (result i32)
     (drop (call $once)) (i32.const 65537))
+
+  ;; Answers the first bytes of the Output Buffer as the last call left them.
+  (func (export "peek") (param i32) (result i32) (i32.const 64))
 
   (func $down (param i32) (result i32)
     (i32.add (i32.const 1) (call $down (local.get 0))))
