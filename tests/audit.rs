@@ -170,13 +170,24 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_decode_as_postcard_decodes_them(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
-        let ours = wire::decode::<AuditEntry>(&bytes);
-        let oracle = postcard::take_from_bytes::<Mirror>(&bytes)
-            .ok()
-            .filter(|(mirror, rest)| {
-                rest.is_empty() && mirror.table.as_deref().is_none_or(|name| Name::new(name).is_ok())
-            });
+    fn damaged_bytes_decode_where_postcard_decodes_them(
+        entry in entries(),
+        at in any::<proptest::sample::Index>(),
+        byte: u8,
+    ) {
+        let mut buffer = [0; 128];
+        let len = wire::encode(&entry, &mut buffer).unwrap();
+        let bytes = &mut buffer[..len];
+        bytes[at.index(len)] = byte;
+        let ours = wire::decode::<AuditEntry>(bytes);
+        let oracle = postcard::take_from_bytes::<Mirror>(bytes).ok().filter(|(mirror, rest)| {
+            let table = mirror.table.as_deref();
+            rest.is_empty() && table.is_none_or(|name| Name::new(name).is_ok())
+        });
         prop_assert_eq!(ours.is_ok(), oracle.is_some());
+        if let (Ok(ours), Some((oracle, _))) = (ours, oracle) {
+            prop_assert_eq!(ours.status, oracle.status);
+            prop_assert_eq!(ours.function.0, oracle.function);
+        }
     }
 }

@@ -51,7 +51,7 @@ fn json_of(value: &Value<'_>) -> Json {
         Value::UInt(value) => value.into(),
         // TOON has one kind of number: whole ones are written, and read, as integers.
         Value::Float(value) if !value.is_finite() => Json::Null,
-        Value::Float(value) if value == 0.0 => 0.into(),
+        Value::Float(0.0) => 0.into(),
         Value::Float(value) => value.into(),
         Value::Text(text) => text.into(),
         Value::Binary(bytes) => {
