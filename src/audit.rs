@@ -31,8 +31,7 @@ impl FunctionId {
 ///
 /// On the wire (postcard), in this order: `sequence` and `time_us` as varint(u64), `plugin` and
 /// `function` as varint(u16), `table` as an option of a text, `status` as zigzag varint(i32),
-/// `rows`, `bytes_in` and `bytes_out` as varint(u32). A text that is not a [`Name`] is refused as
-/// [`WireErrorKind::InvalidUtf8`], which here means "not a text of a name".
+/// `rows`, `bytes_in` and `bytes_out` as varint(u32).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditEntry {
     /// Its number: 1 for the first entry of a log, then rising by 1. [`AuditLog::push`] sets it.
@@ -152,7 +151,7 @@ fn table(reader: &mut Reader<'_>) -> Result<Option<Name>, WireError> {
         None => Ok(None),
         Some(text) => match Name::new(text) {
             Ok(name) => Ok(Some(name)),
-            Err(_) => Err(reader.error(WireErrorKind::InvalidUtf8)),
+            Err(_) => Err(reader.error(WireErrorKind::InvalidName)),
         },
     }
 }

@@ -3,7 +3,7 @@
 
 use core::{fmt, marker::PhantomData};
 
-use super::wire::{Reader, Wire, WireError, Writer};
+use super::wire::{Reader, Wire, WireError, WireErrorKind, Writer};
 
 /// A list of `T`: a count, then the items, as postcard encodes a `Vec<T>`.
 ///
@@ -115,8 +115,14 @@ impl<'a, T: Wire<'a> + Copy> Wire<'a> for Seq<'a, T> {
     fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
         let count = reader.u32()?;
         let start = reader.position();
-        for _ in 0..count {
+        for done in 0..count {
+            let before = reader.position();
             T::decode(reader)?;
+            // An item that takes no bytes would let five bytes of count run this loop four
+            // billion times.
+            if reader.position() == before && done == 0 {
+                return Err(reader.error(WireErrorKind::TooManyItems));
+            }
         }
         Ok(Self(Form::Encoded { count, bytes: reader.since(start), marker: PhantomData }))
     }

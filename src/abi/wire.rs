@@ -2,7 +2,7 @@
 //! [postcard wire format](https://postcard.jamesmunns.com/wire-format) over plain slices.
 //!
 //! It exists beside the `postcard` crate because two things cannot be said in serde: a list that
-//! stays encoded until someone iterates it ([`Seq`]), and a list whose length is known only when
+//! stays encoded until someone iterates it ([`Seq`](super::Seq)), and a list whose length is known only when
 //! the buffer is full ([`Writer::begin_list`]). The crate is the oracle in `tests/wire.rs`: every
 //! message here encodes to exactly the bytes that `postcard` makes of the same serde type.
 //!
@@ -30,8 +30,10 @@ pub enum WireErrorKind {
     TooDeep,
     /// Bytes are left after the message.
     TrailingBytes,
-    /// A list has more items than the message allows.
+    /// A list has items that take no bytes, so that its count alone bounds it.
     TooManyItems,
+    /// A text is not a [`Name`](crate::abi::Name).
+    InvalidName,
 }
 
 impl WireErrorKind {
@@ -45,7 +47,8 @@ impl WireErrorKind {
             Self::UnknownVariant => "an enumeration has no variant of this number",
             Self::TooDeep => "arrays and objects are nested too deep",
             Self::TrailingBytes => "bytes are left after the message",
-            Self::TooManyItems => "a list has too many items",
+            Self::TooManyItems => "a list has items that take no bytes",
+            Self::InvalidName => "a text is not a name",
         }
     }
 }

@@ -5,11 +5,11 @@ use core::ops::ControlFlow;
 use super::rows::{RowList, Taken, finish};
 use crate::{
     abi::{
-        Seq,
+        Name, Value,
         message::{Format, ReadRequest, RowSelector},
         wire::{self, Writer, varint_len},
     },
-    database::{DatabaseError, Projection, Storage, StoredRow, TableId},
+    database::{MAX_COLUMNS, Projection, Storage, StoredRow, TableId},
     host::{
         HostCallResult, HostFunctionContext,
         toon::{ToonError, ToonTable},
@@ -42,7 +42,7 @@ pub(in crate::host) fn soch_read<S: Storage>(
             context.record_rows(count);
             end(writer, next)
         }
-        (Format::Toon, rows) => read_toon(context, table, rows, &request, &projection, response),
+        (Format::Toon, _) => read_toon(context, table, &request, &projection, response),
     }
 }
 
@@ -73,13 +73,54 @@ fn read_one<S: Storage>(
 fn read_toon<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
     table: TableId,
-    rows: RowSelector<'_>,
     request: &ReadRequest<'_>,
     projection: &Projection,
     response: &mut [u8],
 ) -> Result<usize, HostCallResult> {
-    let _ = (context, table, rows, request, projection, response);
-    Err(HostCallResult::not_found("toon"))
+    let columns = context.database.schema(table).map_or(&[][..], |schema| schema.columns());
+    let names: heapless::Vec<Name, MAX_COLUMNS> =
+        projection.columns().filter_map(|at| Some(columns.get(at)?.name.clone())).collect();
+    let mut writer = Writer::new(response);
+    let mut document = ToonTable::begin(&mut writer, request.table, names.iter().map(|n| &**n));
+    let limit = request.limit.map_or(usize::MAX, |limit| limit as usize);
+    let mut failure = None;
+    let mut needed = None;
+    let next = each_row(context, table, request.rows, &mut |id, row| {
+        if document.rows() >= limit {
+            return Taken::No;
+        }
+        if let Err(error) = document.row(&mut writer, id, &mut values(row, projection)) {
+            failure = Some(error);
+            return Taken::No;
+        }
+        if document.fits(&writer, TAIL) {
+            return Taken::Yes;
+        }
+        needed = Some(writer.position() + document.overhead(&writer) + TAIL);
+        document.undo(&mut writer);
+        Taken::No
+    })?;
+    if let Some(ToonError { column, kind }) = failure {
+        let column = names.get(column).map_or("?", |name| &**name);
+        return Err(HostCallResult::invalid(format_args!(
+            "{}.{column} has an {kind}, which a TOON table cannot hold",
+            request.table
+        )));
+    }
+    let rows = document.rows();
+    if let (0, Some(needed)) = (rows, needed) {
+        return Err(HostCallResult::BufferTooSmall { needed });
+    }
+    context.record_rows(rows);
+    document.end(&mut writer);
+    end(writer, next)
+}
+
+fn values<'r>(
+    row: &'r StoredRow<'r>,
+    projection: &'r Projection,
+) -> impl Iterator<Item = Value<'r>> {
+    projection.columns().map(|at| row.value(at).unwrap_or(Value::Null))
 }
 
 /// Offers rows to `take` until it declines one; says where to go on then.
