@@ -55,9 +55,8 @@ impl<const INPUT: usize, const OUTPUT: usize, const SCRATCH: usize>
         // Input Buffer before it calls an entry point and reads the Output Buffer after that
         // returned, never in between: it does not re-enter the plugin, and in host calls it only
         // touches the two regions that the call names.
-        let (input, output, scratch) = unsafe {
-            (&*self.input.get(), &mut *self.output.get(), &mut *self.scratch.get())
-        };
+        let (input, output, scratch) =
+            unsafe { (&*self.input.get(), &mut *self.output.get(), &mut *self.scratch.get()) };
         let result = body(input, output, scratch);
         self.busy.set(false);
         Some(result)

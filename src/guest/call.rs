@@ -85,8 +85,7 @@ pub fn exchange<F: HostFunction>(
     request: &F::Request<'_>,
     scratch: &mut [u8],
 ) -> Result<Range<usize>, CallError> {
-    let len =
-        wire::encode(request, scratch).map_err(|error| CallError::too_small(error.needed))?;
+    let len = wire::encode(request, scratch).map_err(|error| CallError::too_small(error.needed))?;
     invoke_encoded::<F>(len, scratch)
 }
 

@@ -326,7 +326,6 @@ impl<'s> Host<'s> {
     /// # Errors
     /// [`CallError`].
     pub fn last_error(&mut self) -> Result<&str, CallError> {
-        call::<imports::LastError>(&LastErrorRequest {}, self.scratch)
-            .map(|response| response.text)
+        call::<imports::LastError>(&LastErrorRequest {}, self.scratch).map(|response| response.text)
     }
 }
