@@ -1,1 +1,38 @@
-//! What a plugin links against.
+//! The plugin author's side: the host's functions as Rust calls, and the macro that makes entry
+//! points out of ordinary functions. `docs/writing-plugins.md` builds a plugin with it.
+//!
+//! There is no allocator in here: a call encodes its request into the front of a buffer that the
+//! plugin lends (the scratch of [`Host`]), the host answers into the rest of it, and what the call
+//! returns borrows from there.
+//!
+//! On other targets than `wasm32` there is no host; every call then fails with
+//! [`Status::Error`](crate::abi::Status::Error), so a plugin's own logic can be unit-tested
+//! natively.
+//!
+//! It does not say what the bytes are; that is [`crate::abi`].
+
+mod batch;
+pub mod buffers;
+mod call;
+pub mod entry;
+mod host;
+pub mod imports;
+mod pages;
+mod typed;
+
+pub use batch::WriteBatch;
+pub use call::{CallError, call, call_as, exchange, send};
+pub use host::Host;
+pub use imports::HostFunction;
+pub use pages::{Lookup, Scan};
+pub use typed::FromValue;
+
+/// The messages and values that the calls take and return.
+pub use crate::abi::{
+    ABI_VERSION, Descriptor, Seq, Status, Value,
+    message::{
+        Bound, Comparison, Condition, Hit, IndexQuery, LogLevel, LookupRequest, LookupResponse,
+        MetricKind, NewRow, ReadRequest, Row, RowSelector, RowsResponse, SearchRequest,
+        SearchResponse, WriteMode,
+    },
+};

@@ -1,0 +1,139 @@
+//! Questions about the days that are there.
+
+use core::ops::ControlFlow;
+
+use heapless::Vec;
+use sochdb_wasmi::guest::{Bound, Host, IndexQuery, SearchRequest, Seq, Status, Value};
+
+use crate::{
+    calendar, ingest,
+    types::{Date, MAX_SIMILAR, MAX_SPELLS, MonthReport, Similar, SimilarQuery, Spell, SpellQuery},
+};
+
+/// The first spells of consecutive rainy days, by date.
+pub fn rainy_spells(
+    host: &mut Host<'_>,
+    query: SpellQuery<'_>,
+) -> Result<Vec<Spell, MAX_SPELLS>, Status> {
+    if query.min_days == 0 {
+        return Err(Status::InvalidArgs);
+    }
+    let from = query.from.map(|date| [Value::Text(date)]);
+    let until = query.until.map(|date| [Value::Text(date)]);
+    let range = IndexQuery::Range {
+        lower: from.as_ref().map_or(Bound::Unbounded, |key| Bound::Included(Seq::new(key))),
+        upper: until.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(Seq::new(key))),
+    };
+
+    let mut spells = Vec::new();
+    // The spell that is going on, and the number of its last day.
+    let mut open: Option<(Spell, u32)> = None;
+    let mut close = |open: Option<(Spell, u32)>| match open {
+        Some((spell, _)) if spell.days >= query.min_days && spells.push(spell).is_err() => {
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    };
+    host.lookup("weather", "by_date", range).columns(&["date", "precipitation"]).try_for_each(
+        |row| -> Result<_, Status> {
+            let mut values = row.values.iter();
+            let date = values.next().and_then(|value| date(&value)).ok_or(Status::Error)?;
+            let rain = values.next().and_then(|value| value.as_float()).unwrap_or_default();
+            if rain < query.min_precipitation {
+                return Ok(close(open.take()));
+            }
+            let number = calendar::day_number(&date).ok_or(Status::Error)?;
+            match &mut open {
+                Some((spell, last)) if *last + 1 == number => {
+                    spell.days += 1;
+                    spell.total += rain;
+                    *last = number;
+                    Ok(ControlFlow::Continue(()))
+                }
+                // A day is missing between them, or there was no spell.
+                other => {
+                    let begun = (Spell { start: date, days: 1, total: rain }, number);
+                    Ok(close(other.replace(begun)))
+                }
+            }
+        },
+    )?;
+    let _ = close(open);
+    Ok(spells)
+}
+
+fn date(value: &Value<'_>) -> Option<Date> {
+    value.as_text()?.as_bytes().try_into().ok().map(Date)
+}
+
+/// The days most like a given one, without that one.
+pub fn similar_days(
+    host: &mut Host<'_>,
+    query: SimilarQuery<'_>,
+) -> Result<Vec<Similar, MAX_SIMILAR>, Status> {
+    if query.k == 0 || query.k as usize > MAX_SIMILAR {
+        return Err(Status::InvalidArgs);
+    }
+    let key = [Value::Text(query.date)];
+    let row = host
+        .lookup("weather", "by_date", IndexQuery::Point(Seq::new(&key)))
+        .columns(&["features"])
+        .first()?
+        .ok_or(Status::NotFound)?;
+    let id = row.id;
+    let features: [u8; 16] = row
+        .values
+        .iter()
+        .next()
+        .and_then(|value| value.as_binary()?.try_into().ok())
+        .ok_or(Status::Error)?;
+
+    let response = host.search(&SearchRequest {
+        table: "weather",
+        column: "features",
+        query: &features,
+        // The day itself is the nearest.
+        k: query.k + 1,
+        filter: Seq::empty(),
+        columns: Some(Seq::new(&["date"])),
+    })?;
+    let mut days = Vec::new();
+    for hit in response.hits.iter().filter(|hit| hit.id != id).take(query.k as usize) {
+        let date = hit.values.iter().next().and_then(|value| date(&value)).ok_or(Status::Error)?;
+        let day = Similar { id: hit.id, date, distance: hit.distance };
+        days.push(day).map_err(|_| Status::Error)?;
+    }
+    Ok(days)
+}
+
+/// The wettest days of a kind of weather, wettest first.
+pub fn wettest(
+    host: &mut Host<'_>,
+    (kind, count): (&str, u32),
+) -> Result<Vec<(Date, f64), MAX_SPELLS>, Status> {
+    if count == 0 || count as usize > MAX_SPELLS {
+        return Err(Status::InvalidArgs);
+    }
+    let key = [Value::Text(kind)];
+    let mut days = Vec::new();
+    host.lookup("weather", "by_kind_precipitation", IndexQuery::Point(Seq::new(&key)))
+        .columns(&["date", "precipitation"])
+        .reverse()
+        .page_limit(count)
+        .try_for_each(|row| -> Result<_, Status> {
+            let mut values = row.values.iter();
+            let date = values.next().and_then(|value| date(&value)).ok_or(Status::Error)?;
+            let rain = values.next().and_then(|value| value.as_float()).unwrap_or_default();
+            let full = days.push((date, rain)).is_err() || days.len() >= count as usize;
+            Ok(if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+    Ok(days)
+}
+
+/// The rollup of a month.
+pub fn month_report(host: &mut Host<'_>, month: &str) -> Result<MonthReport, Status> {
+    match ingest::find_month(host, month)? {
+        Some((_, report)) => Ok(report),
+        None => Err(Status::NotFound),
+    }
+}

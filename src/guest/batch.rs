@@ -1,0 +1,115 @@
+//! Many rows in few calls: the request of `soch_write` built row by row in the scratch.
+//!
+//! A [`WriteRequest`](crate::abi::message::WriteRequest) needs all its rows at once, as values in
+//! memory; this encodes each as it comes, and nothing else is kept of it.
+
+use super::{CallError, call::invoke_encoded, imports};
+use crate::abi::{
+    Seq, Value,
+    message::{NewRow, WriteMode, WriteResponse},
+    wire::{self, Wire, Writer},
+};
+
+/// The most rows in one call, so that their count takes one byte, which can be kept free in front
+/// of them.
+const MAX_ROWS: u8 = 0x7f;
+
+/// The most bytes that the id of a row takes in the response.
+const ID_LEN: usize = wire::varint_len(u64::MAX);
+
+/// Rows on their way to a table; [`Host::batch`](super::Host::batch) begins one.
+///
+/// Each call of `soch_write` writes all its rows or none. Several calls do not, but the call of the
+/// entry point does: if it returns an error, nothing is written.
+#[derive(Debug)]
+pub struct WriteBatch<'a> {
+    scratch: &'a mut [u8],
+    /// Where the count of rows is.
+    header: usize,
+    /// Where the next row goes.
+    at: usize,
+    /// Rows that are not written yet.
+    rows: u8,
+    written: u64,
+}
+
+impl<'a> WriteBatch<'a> {
+    pub(super) fn new(
+        scratch: &'a mut [u8],
+        table: &str,
+        mode: WriteMode,
+        columns: &[&str],
+    ) -> Result<Self, CallError> {
+        let mut writer = Writer::new(scratch);
+        writer.text(table);
+        mode.encode(&mut writer);
+        Seq::new(columns).encode(&mut writer);
+        let header = writer.position();
+        writer.u8(0);
+        match writer.finish() {
+            Ok(at) => Ok(Self { scratch, header, at, rows: 0, written: 0 }),
+            Err(error) => Err(CallError::too_small(error.needed)),
+        }
+    }
+
+    /// Adds a row; writes the ones before it if it does not fit beside them. The id is `None` for a
+    /// row that the host shall assign one to.
+    ///
+    /// # Errors
+    /// [`CallError`] of the write, or [`Status::BufferTooSmall`](crate::abi::Status) for a row that
+    /// does not fit the scratch alone.
+    pub fn push(&mut self, id: Option<u64>, values: &[Value<'_>]) -> Result<(), CallError> {
+        let row = NewRow { id, values: Seq::new(values) };
+        if self.append(&row).is_err() {
+            self.flush()?;
+            self.append(&row)?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, row: &NewRow<'_>) -> Result<(), CallError> {
+        if self.rows == MAX_ROWS {
+            return Err(CallError::too_small(self.at));
+        }
+        let mut writer = Writer::new(self.scratch.get_mut(self.at..).unwrap_or_default());
+        row.encode(&mut writer);
+        let end = self.at.saturating_add(writer.position());
+        // Room for the response: the count of ids, and the ids.
+        let needed = end.saturating_add(1 + ID_LEN * (usize::from(self.rows) + 1));
+        if needed > self.scratch.len() {
+            return Err(CallError::too_small(needed));
+        }
+        self.at = end;
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// Writes the rows that were added since the last write.
+    ///
+    /// # Errors
+    /// [`CallError`]; the rows are kept.
+    pub fn flush(&mut self) -> Result<(), CallError> {
+        if self.rows == 0 {
+            return Ok(());
+        }
+        if let Some(count) = self.scratch.get_mut(self.header) {
+            *count = self.rows;
+        }
+        let place = invoke_encoded::<imports::SochWrite>(self.at, self.scratch)?;
+        let response: WriteResponse<'_> =
+            wire::decode(self.scratch.get(place).unwrap_or_default())?;
+        self.written += response.ids.len() as u64;
+        self.at = self.header + 1;
+        self.rows = 0;
+        Ok(())
+    }
+
+    /// Writes what is left and returns how many rows were written in all.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn finish(mut self) -> Result<u64, CallError> {
+        self.flush()?;
+        Ok(self.written)
+    }
+}

@@ -1,0 +1,146 @@
+//! One call of a host function: encode, invoke, look at the status, decode.
+//!
+//! It knows no particular function; [`Host`](super::Host) has a method for each.
+
+use core::{fmt, ops::Range};
+
+use super::HostFunction;
+use crate::abi::{
+    Status,
+    wire::{self, Wire, WireError},
+};
+
+/// A host call that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallError {
+    /// What the host returned.
+    pub status: Status,
+    /// For [`Status::BufferTooSmall`]: how many bytes the scratch buffer must have for this request
+    /// and its response, or 0 if the host had no room to say. Otherwise 0.
+    pub needed: u32,
+}
+
+impl CallError {
+    /// A failure of `status` that is not about a buffer's size.
+    pub const fn new(status: Status) -> Self {
+        Self { status, needed: 0 }
+    }
+
+    #[cold]
+    pub(super) const fn too_small(needed: usize) -> Self {
+        let needed = if needed > u32::MAX as usize { u32::MAX } else { needed as u32 };
+        Self { status: Status::BufferTooSmall, needed }
+    }
+
+    /// The status of the result `code` of a call whose request took `request_len` bytes.
+    #[cold]
+    fn from_code(code: i32, request_len: usize, response: &[u8]) -> Self {
+        match (Status::from_code(code), response.first_chunk::<4>()) {
+            (Status::BufferTooSmall, Some(needed)) => {
+                Self::too_small(request_len.saturating_add(u32::from_le_bytes(*needed) as usize))
+            }
+            (status, _) => Self::new(status),
+        }
+    }
+}
+
+impl From<Status> for CallError {
+    fn from(status: Status) -> Self {
+        Self::new(status)
+    }
+}
+
+impl From<CallError> for Status {
+    fn from(error: CallError) -> Self {
+        error.status
+    }
+}
+
+/// A response that is not what the contract says is the host's fault, not the plugin's.
+impl From<WireError> for CallError {
+    fn from(_: WireError) -> Self {
+        Self::new(Status::Error)
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the host call failed: {}", self.status)?;
+        if self.needed > 0 {
+            write!(f, "; the scratch buffer must have {} bytes", self.needed)?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for CallError {}
+
+/// Encodes `request` into the front of `scratch`, calls `F` with the rest of it for the response,
+/// and returns where in `scratch` the response is.
+///
+/// # Errors
+/// [`CallError`] with the status that the host returned, or with [`Status::BufferTooSmall`] if
+/// `scratch` does not even hold the request.
+pub fn exchange<F: HostFunction>(
+    request: &F::Request<'_>,
+    scratch: &mut [u8],
+) -> Result<Range<usize>, CallError> {
+    let len = wire::encode(request, scratch).map_err(|error| CallError::too_small(error.needed))?;
+    invoke_encoded::<F>(len, scratch)
+}
+
+/// Calls `F` with a request that is already in the first `request_len` bytes of `scratch`.
+pub(super) fn invoke_encoded<F: HostFunction>(
+    request_len: usize,
+    scratch: &mut [u8],
+) -> Result<Range<usize>, CallError> {
+    let Some((request, response)) = scratch.split_at_mut_checked(request_len) else {
+        return Err(CallError::too_small(request_len));
+    };
+    let code = F::invoke(request, response);
+    match usize::try_from(code) {
+        Ok(len) => Ok(request_len..request_len.saturating_add(len)),
+        Err(_) => Err(CallError::from_code(code, request_len, response)),
+    }
+}
+
+/// Calls `F` and decodes its response where it lies in `scratch`.
+///
+/// # Errors
+/// As [`exchange`], and [`Status::Error`] for a response that does not decode.
+#[inline]
+pub fn call<'s, F: HostFunction>(
+    request: &F::Request<'_>,
+    scratch: &'s mut [u8],
+) -> Result<F::Response<'s>, CallError>
+where
+    F::Response<'s>: Wire<'s>,
+{
+    call_as::<F, F::Response<'s>>(request, scratch)
+}
+
+/// As [`call`], for a function that answers with another message than the usual one, as
+/// `soch_read` does in TOON.
+///
+/// # Errors
+/// As [`call`].
+#[inline]
+pub fn call_as<'s, F: HostFunction, R: Wire<'s>>(
+    request: &F::Request<'_>,
+    scratch: &'s mut [u8],
+) -> Result<R, CallError> {
+    let response = exchange::<F>(request, scratch)?;
+    Ok(wire::decode(scratch.get(response).unwrap_or_default())?)
+}
+
+/// Calls a function that answers with no bytes.
+///
+/// # Errors
+/// As [`exchange`].
+#[inline]
+pub fn send<F: HostFunction>(
+    request: &F::Request<'_>,
+    scratch: &mut [u8],
+) -> Result<(), CallError> {
+    exchange::<F>(request, scratch).map(|_| ())
+}

@@ -1,0 +1,331 @@
+//! The host's functions as methods, over one scratch buffer.
+//!
+//! What a method returns borrows from the scratch, so the compiler keeps it from being overwritten
+//! by the next call. A plugin that must hold an answer across calls copies what it needs, or
+//! [splits](Host::split) the scratch.
+
+use super::{
+    CallError, FromValue, HostFunction, Lookup, Scan, WriteBatch, call, call_as, imports, send,
+};
+use crate::abi::{
+    Seq, Status, Value,
+    message::{
+        ConfigRequest, ConfigResponse, DeleteRequest, Format, IndexQuery, LastErrorRequest,
+        LogLevel, LogRequest, MetricKind, MetricRequest, NewRow, ReadRequest, Row, RowSelector,
+        RowsResponse, SearchRequest, SearchResponse, ToonResponse, WriteMode, WriteRequest,
+        WriteResponse,
+    },
+    wire::Wire,
+};
+
+/// The host, as a plugin sees it.
+#[derive(Debug)]
+pub struct Host<'s> {
+    scratch: &'s mut [u8],
+}
+
+impl<'s> Host<'s> {
+    /// The host, with a buffer for the request and the response of one call at a time.
+    pub const fn new(scratch: &'s mut [u8]) -> Self {
+        Self { scratch }
+    }
+
+    /// Two handles on parts of the scratch, the first with `first` bytes (or all there are), for a
+    /// call whose answer is held during other calls.
+    pub fn split(&mut self, first: usize) -> (Host<'_>, Host<'_>) {
+        let (a, b) = self.scratch.split_at_mut(first.min(self.scratch.len()));
+        (Host::new(a), Host::new(b))
+    }
+
+    /// Calls any function; [`call`](call()) says how.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn call<'a, F: HostFunction>(
+        &'a mut self,
+        request: &F::Request<'_>,
+    ) -> Result<F::Response<'a>, CallError>
+    where
+        F::Response<'a>: Wire<'a>,
+    {
+        call::<F>(request, self.scratch)
+    }
+
+    /// `soch_read` with all its options. The format is [`Format::Rows`] whatever `request` says.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn read(&mut self, request: &ReadRequest<'_>) -> Result<RowsResponse<'_>, CallError> {
+        let request = ReadRequest { format: Format::Rows, ..*request };
+        call::<imports::SochRead>(&request, self.scratch)
+    }
+
+    /// `soch_read` with all its options, as a TOON document. The format is [`Format::Toon`]
+    /// whatever `request` says.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn read_toon(&mut self, request: &ReadRequest<'_>) -> Result<ToonResponse<'_>, CallError> {
+        let request = ReadRequest { format: Format::Toon, ..*request };
+        call_as::<imports::SochRead, _>(&request, self.scratch)
+    }
+
+    /// The row of an id. No columns means all.
+    ///
+    /// # Errors
+    /// [`CallError`]; [`Status::NotFound`] if there is no such row.
+    #[inline]
+    pub fn read_one(
+        &mut self,
+        table: &str,
+        id: u64,
+        columns: &[&str],
+    ) -> Result<Row<'_>, CallError> {
+        let request = ReadRequest {
+            table,
+            rows: RowSelector::One(id),
+            columns: Seq::new(columns),
+            limit: None,
+            format: Format::Rows,
+        };
+        let response = call::<imports::SochRead>(&request, self.scratch)?;
+        response.rows.iter().next().ok_or(CallError::new(Status::NotFound))
+    }
+
+    /// The rows of a list of ids, those that exist. No columns means all.
+    ///
+    /// The response's `next`, if any, is how many of the ids were looked at.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn read_list(
+        &mut self,
+        table: &str,
+        ids: &[u64],
+        columns: &[&str],
+    ) -> Result<RowsResponse<'_>, CallError> {
+        let request = ReadRequest {
+            table,
+            rows: RowSelector::List(Seq::new(ids)),
+            columns: Seq::new(columns),
+            limit: None,
+            format: Format::Rows,
+        };
+        call::<imports::SochRead>(&request, self.scratch)
+    }
+
+    /// The rows from the id `from` on, up to before `until`, page by page. No columns means all.
+    pub fn scan<'a>(
+        &'a mut self,
+        table: &'a str,
+        from: u64,
+        until: Option<u64>,
+        columns: &'a [&'a str],
+    ) -> Scan<'a> {
+        let request = ReadRequest {
+            table,
+            rows: RowSelector::ALL,
+            columns: Seq::new(columns),
+            limit: None,
+            format: Format::Rows,
+        };
+        Scan::new(self.scratch, request, from, until)
+    }
+
+    /// `soch_write` with all its options.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn write(&mut self, request: &WriteRequest<'_>) -> Result<WriteResponse<'_>, CallError> {
+        call::<imports::SochWrite>(request, self.scratch)
+    }
+
+    fn write_row(
+        &mut self,
+        table: &str,
+        mode: WriteMode,
+        id: Option<u64>,
+        columns: &[&str],
+        values: &[Value<'_>],
+    ) -> Result<u64, CallError> {
+        let rows = [NewRow { id, values: Seq::new(values) }];
+        let request =
+            WriteRequest { table, mode, columns: Seq::new(columns), rows: Seq::new(&rows) };
+        let response = call::<imports::SochWrite>(&request, self.scratch)?;
+        response.ids.iter().next().ok_or(CallError::new(Status::Error))
+    }
+
+    /// Inserts one row under an id that the host assigns, and returns the id.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn insert(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        values: &[Value<'_>],
+    ) -> Result<u64, CallError> {
+        self.write_row(table, WriteMode::Insert, None, columns, values)
+    }
+
+    /// Changes columns of one row.
+    ///
+    /// # Errors
+    /// [`CallError`]; [`Status::NotFound`] if there is no such row.
+    pub fn update(
+        &mut self,
+        table: &str,
+        id: u64,
+        columns: &[&str],
+        values: &[Value<'_>],
+    ) -> Result<(), CallError> {
+        self.write_row(table, WriteMode::Update, Some(id), columns, values).map(|_| ())
+    }
+
+    /// Changes columns of the row of this id, or inserts it.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn upsert(
+        &mut self,
+        table: &str,
+        id: u64,
+        columns: &[&str],
+        values: &[Value<'_>],
+    ) -> Result<(), CallError> {
+        self.write_row(table, WriteMode::Upsert, Some(id), columns, values).map(|_| ())
+    }
+
+    /// Many rows in as few calls of `soch_write` as the scratch allows.
+    ///
+    /// # Errors
+    /// [`CallError`] if the scratch is too small for the names alone.
+    pub fn batch(
+        &mut self,
+        table: &str,
+        mode: WriteMode,
+        columns: &[&str],
+    ) -> Result<WriteBatch<'_>, CallError> {
+        WriteBatch::new(self.scratch, table, mode, columns)
+    }
+
+    /// Deletes rows and returns how many there were.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn delete(&mut self, table: &str, rows: RowSelector<'_>) -> Result<u64, CallError> {
+        let request = DeleteRequest { table, rows };
+        call::<imports::SochDelete>(&request, self.scratch).map(|response| response.count)
+    }
+
+    /// `vector_search`: the rows nearest to a query, nearest first.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn search(&mut self, request: &SearchRequest<'_>) -> Result<SearchResponse<'_>, CallError> {
+        call::<imports::VectorSearch>(request, self.scratch)
+    }
+
+    /// Entries of an index in its order, page by page. [`Lookup`] has the options.
+    pub fn lookup<'a>(
+        &'a mut self,
+        table: &'a str,
+        index: &'a str,
+        query: IndexQuery<'a>,
+    ) -> Lookup<'a> {
+        Lookup::new(self.scratch, table, index, query)
+    }
+
+    fn metric(
+        &mut self,
+        kind: MetricKind,
+        name: &str,
+        labels: &[(&str, &str)],
+        value: f64,
+    ) -> Result<(), CallError> {
+        let request = MetricRequest { kind, name, labels: Seq::new(labels), value };
+        send::<imports::EmitMetric>(&request, self.scratch)
+    }
+
+    /// Adds to a counter. The names of the labels must rise.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn counter(
+        &mut self,
+        name: &str,
+        labels: &[(&str, &str)],
+        value: f64,
+    ) -> Result<(), CallError> {
+        self.metric(MetricKind::Counter, name, labels, value)
+    }
+
+    /// Sets a gauge. The names of the labels must rise.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn gauge(
+        &mut self,
+        name: &str,
+        labels: &[(&str, &str)],
+        value: f64,
+    ) -> Result<(), CallError> {
+        self.metric(MetricKind::Gauge, name, labels, value)
+    }
+
+    /// Observes a value in a histogram. The names of the labels must rise.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn histogram(
+        &mut self,
+        name: &str,
+        labels: &[(&str, &str)],
+        value: f64,
+    ) -> Result<(), CallError> {
+        self.metric(MetricKind::Histogram, name, labels, value)
+    }
+
+    /// Logs a text.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn log(&mut self, level: LogLevel, message: &str) -> Result<(), CallError> {
+        send::<imports::LogMessage>(&LogRequest { level, message }, self.scratch)
+    }
+
+    /// The plugin's configuration under `key`.
+    ///
+    /// # Errors
+    /// [`CallError`]; [`Status::NotFound`] if there is no such key, [`Status::InvalidArgs`] if its
+    /// value is not a `T`.
+    pub fn config<'a, T: FromValue<'a>>(&'a mut self, key: &str) -> Result<T, CallError> {
+        let response: ConfigResponse<'a> =
+            call::<imports::GetConfig>(&ConfigRequest { key }, self.scratch)?;
+        T::from_value(response.value).ok_or(CallError::new(Status::InvalidArgs))
+    }
+
+    /// As [`config`](Self::config), with `default` for a key that does not exist.
+    ///
+    /// # Errors
+    /// As [`config`](Self::config), but for [`Status::NotFound`].
+    pub fn config_or<'a, T: FromValue<'a>>(
+        &'a mut self,
+        key: &str,
+        default: T,
+    ) -> Result<T, CallError> {
+        match self.config(key) {
+            Err(error) if error.status == Status::NotFound => Ok(default),
+            result => result,
+        }
+    }
+
+    /// What the host said about this plugin's last failed call; a text that does not fit the
+    /// scratch is a [`Status::BufferTooSmall`].
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn last_error(&mut self) -> Result<&str, CallError> {
+        call::<imports::LastError>(&LastErrorRequest {}, self.scratch).map(|response| response.text)
+    }
+}
