@@ -204,9 +204,7 @@ fn fill_vectors(database: &mut Database) {
         .expect("a schema");
     database.create_table(schema).expect("a table");
     for id in 0..ROWS {
-        database
-            .insert("vectors", Some(id), &[Value::Binary(&bytes(&vector(id)))])
-            .expect("a row");
+        database.insert("vectors", Some(id), &[Value::Binary(&bytes(&vector(id)))]).expect("a row");
     }
 }
 

@@ -9,7 +9,9 @@ use sochdb_wasmi::{
     abi::Capability,
     capability::{Capabilities, Globs},
     database::{Database, MemoryLimits, Storage},
-    host::{Host, HostCallResult, HostConfig, HostFunction, HostFunctionContext, NoClock, PluginConfig},
+    host::{
+        Host, HostCallResult, HostConfig, HostFunction, HostFunctionContext, NoClock, PluginConfig,
+    },
 };
 
 /// A thermometer on pin `request[0]`; answers hundredths of a degree as an `i32`, little-endian.
@@ -64,10 +66,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let database = Database::in_memory(MemoryLimits::default());
     let mut host = Host::new(HostConfig::default(), database, NoClock);
     host.register("board", ReadSensor { readings: 0 })?;
-    let granted = Capabilities {
-        can_call_host: Globs::named(&["board.*"])?,
-        ..Capabilities::default()
-    };
+    let granted =
+        Capabilities { can_call_host: Globs::named(&["board.*"])?, ..Capabilities::default() };
     let wasm = wat::parse_str(PLUGIN)?;
     let plugin = host.load("thermometer", &wasm, &PluginConfig::new(granted))?;
     let stranger = host.load("stranger", &wasm, &PluginConfig::default())?;

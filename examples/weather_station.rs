@@ -13,7 +13,9 @@ use sochdb_wasmi::{
     abi::Value,
     audit::PluginId,
     capability::{Capabilities, Globs},
-    database::{ColumnType, Database, DatabaseError, MemoryLimits, Metric, SchemaError, TableSchema},
+    database::{
+        ColumnType, Database, DatabaseError, MemoryLimits, Metric, SchemaError, TableSchema,
+    },
     host::{CallError, Host, HostConfig, PluginConfig},
     limits::Limits,
 };
@@ -21,7 +23,9 @@ use sochdb_wasmi::{
 #[path = "plugins/weather/src/types.rs"]
 #[allow(dead_code, reason = "the plugin uses more of it")]
 mod types;
-use types::{Day, Denial, MAX_DAYS, MonthReport, Purge, Similar, SimilarQuery, Spell, SpellQuery, Summary};
+use types::{
+    Day, Denial, MAX_DAYS, MonthReport, Purge, Similar, SimilarQuery, Spell, SpellQuery, Summary,
+};
 
 const WEATHER: &str = include_str!("data/seattle-weather.csv");
 const PLUGIN: &[u8] = include_bytes!("plugins/weather.wasm");
@@ -44,7 +48,8 @@ fn main() -> Result<(), Failure> {
         "ingest four years",
         &format!("{} days stored, {} rejected", summary.accepted, summary.rejected),
     );
-    let bad = [Day { date: "2016-02-30", ..days[0] }, Day { wind: 500.0, date: "2016-01-01", ..days[0] }];
+    let bad =
+        [Day { date: "2016-02-30", ..days[0] }, Day { wind: 500.0, date: "2016-01-01", ..days[0] }];
     let done: Summary = station.quiet("ingest", &bad)?;
     station.line("ingest two impossible days", &format!("{} rejected", done.rejected));
 
@@ -52,7 +57,13 @@ fn main() -> Result<(), Failure> {
     let spells: Vec<Spell> = station.quiet("rainy_spells", &query)?;
     station.line("rainy spells of 10 days or more", &format!("{} found", spells.len()));
     for spell in spells.iter().take(3) {
-        println!("{:61}  {} for {} days, {:.1} mm", "", spell.start.as_str(), spell.days, spell.total);
+        println!(
+            "{:61}  {} for {} days, {:.1} mm",
+            "",
+            spell.start.as_str(),
+            spell.days,
+            spell.total
+        );
     }
 
     let query = SimilarQuery { date: "2015-07-19", k: 4 };
@@ -65,7 +76,10 @@ fn main() -> Result<(), Failure> {
     let month: MonthReport = station.quiet("month_report", "2015-11")?;
     station.line(
         "the rollup of 2015-11",
-        &format!("{} days, {:.1} mm, {} to {} °C", month.days, month.rain_total, month.temp_min, month.temp_max),
+        &format!(
+            "{} days, {:.1} mm, {} to {} °C",
+            month.days, month.rain_total, month.temp_min, month.temp_max
+        ),
     );
 
     let purged: u64 = station.quiet("purge", &Purge::Before::<Vec<u64>>("2013-01-01"))?;
@@ -119,7 +133,8 @@ impl Station {
             can_index_search: true,
             ..Capabilities::default()
         };
-        let limits = Limits { fuel_per_call: 20_000_000, deadline_ms: Some(1000), ..Limits::default() };
+        let limits =
+            Limits { fuel_per_call: 20_000_000, deadline_ms: Some(1000), ..Limits::default() };
         let config = PluginConfig::new(capabilities)
             .with_limits(limits)
             .set("max_wind", 60.0)?
@@ -136,7 +151,8 @@ impl Station {
         input: &I,
     ) -> Result<O, Failure> {
         let input = postcard::to_allocvec(input)?;
-        let outcome = self.host.call(self.plugin, entry, &input).map_err(|error| named(entry, &error))?;
+        let outcome =
+            self.host.call(self.plugin, entry, &input).map_err(|error| named(entry, &error))?;
         self.used.0 += outcome.report.fuel;
         self.used.1 += outcome.report.host_calls;
         self.used.2 += outcome.report.rows;
@@ -162,7 +178,8 @@ impl Station {
         for _ in 0..3 {
             self.host.call(counter, "increment", &[])?;
         }
-        let value = self.host.database().get("counters", 1, |row| row.value(0) == Some(Value::Int(3)))?;
+        let value =
+            self.host.database().get("counters", 1, |row| row.value(0) == Some(Value::Int(3)))?;
         println!("\nThe plugin in WAT counted to three: {}", value == Some(true));
         Ok(())
     }
@@ -217,9 +234,9 @@ fn days() -> Vec<Day<'static>> {
             let mut next = || fields.next();
             let date = next()?;
             let mut number = || next()?.parse().ok();
-            let (precipitation, temp_max, temp_min, wind) = (number()?, number()?, number()?, number()?);
+            let (precipitation, temp_max, temp_min, wind) =
+                (number()?, number()?, number()?, number()?);
             Some(Day { date, precipitation, temp_max, temp_min, wind, kind: next()? })
         })
         .collect()
 }
-

@@ -6,7 +6,7 @@ use sochdb_wasmi::{
     abi::{
         Seq, Status, Value,
         message::{
-            Condition, Comparison, Format, IndexQuery, LookupRequest, LookupResponse, NewRow,
+            Comparison, Condition, Format, IndexQuery, LookupRequest, LookupResponse, NewRow,
             ReadRequest, RowSelector, RowsResponse, SearchRequest, SearchResponse, WriteMode,
             WriteRequest,
         },
@@ -20,7 +20,15 @@ fn search<'a>(query: &'a [u8], k: u32) -> SearchRequest<'a> {
 }
 
 fn lookup<'a>(index: &'a str, query: IndexQuery<'a>) -> LookupRequest<'a> {
-    LookupRequest { table: "items", index, query, reverse: false, limit: None, after: None, columns: None }
+    LookupRequest {
+        table: "items",
+        index,
+        query,
+        reverse: false,
+        limit: None,
+        after: None,
+        columns: None,
+    }
 }
 
 fn write<'a>(columns: &'a [&'a str], rows: &'a [NewRow<'a>]) -> WriteRequest<'a> {
@@ -33,8 +41,19 @@ fn every_edge_of_i32_as_pointer_or_length_is_refused_or_harmless() {
     let mut probe = Probe::new();
     probe.insert(1, "bolt", 5);
     let edges = [
-        0, 1, 3, MEMORY - 1, MEMORY, MEMORY + 1, 0x7fff_fffe, 0x7fff_ffff, 0x8000_0000,
-        0x8000_0001, 0xffff_0000, 0xffff_fffe, 0xffff_ffff,
+        0,
+        1,
+        3,
+        MEMORY - 1,
+        MEMORY,
+        MEMORY + 1,
+        0x7fff_fffe,
+        0x7fff_ffff,
+        0x8000_0000,
+        0x8000_0001,
+        0xffff_0000,
+        0xffff_fffe,
+        0xffff_ffff,
     ];
     let request = encoded(&read_request(RowSelector::One(1)));
     let len = request.len() as u32;
@@ -135,15 +154,33 @@ fn unknown_tables_columns_and_indexes_are_not_found_and_named() {
     probe.insert(1, "bolt", 5);
     let place = vector(&[0.0; 3]);
     let columns = ["colour"];
-    let unknown_column = ReadRequest { columns: Seq::new(&columns), ..read_request(RowSelector::One(1)) };
-    let filter = [Condition { column: "colour", comparison: Comparison::Equal, value: Value::Null }];
+    let unknown_column =
+        ReadRequest { columns: Seq::new(&columns), ..read_request(RowSelector::One(1)) };
+    let filter =
+        [Condition { column: "colour", comparison: Comparison::Equal, value: Value::Null }];
     let cases: [(&str, Vec<u8>, &str); 7] = [
-        ("soch_read", encoded(&ReadRequest { table: "nothing", ..read_request(RowSelector::ALL) }), "nothing"),
+        (
+            "soch_read",
+            encoded(&ReadRequest { table: "nothing", ..read_request(RowSelector::ALL) }),
+            "nothing",
+        ),
         ("soch_read", encoded(&unknown_column), "colour"),
         ("soch_write", encoded(&write(&["colour"], &[])), "colour"),
-        ("vector_search", encoded(&SearchRequest { column: "colour", ..search(&place, 1) }), "colour"),
-        ("vector_search", encoded(&SearchRequest { filter: Seq::new(&filter), ..search(&place, 1) }), "colour"),
-        ("index_lookup", encoded(&lookup("by_colour", IndexQuery::Point(Seq::empty()))), "by_colour"),
+        (
+            "vector_search",
+            encoded(&SearchRequest { column: "colour", ..search(&place, 1) }),
+            "colour",
+        ),
+        (
+            "vector_search",
+            encoded(&SearchRequest { filter: Seq::new(&filter), ..search(&place, 1) }),
+            "colour",
+        ),
+        (
+            "index_lookup",
+            encoded(&lookup("by_colour", IndexQuery::Point(Seq::empty()))),
+            "by_colour",
+        ),
         ("soch_read", encoded(&read_request(RowSelector::One(77))), "77"),
     ];
     for (name, request, word) in cases {
@@ -205,11 +242,15 @@ fn vector_queries_that_make_no_sense_are_refused() {
         (vec![0; 11], 1),
         (vec![], 1),
     ] {
-        assert_eq!(probe.call("vector_search", &search(&query, k)).failed(), Some(Status::InvalidArgs));
+        assert_eq!(
+            probe.call("vector_search", &search(&query, k)).failed(),
+            Some(Status::InvalidArgs)
+        );
     }
     // More than there are is all there are.
     let answer = probe.call("vector_search", &search(&place, u32::MAX));
-    let hits: Vec<_> = answer.decode::<SearchResponse>().hits.iter().map(|hit| (hit.id, hit.distance)).collect();
+    let hits: Vec<_> =
+        answer.decode::<SearchResponse>().hits.iter().map(|hit| (hit.id, hit.distance)).collect();
     assert_eq!(hits, [(1, 0.0), (2, 1.0)]);
 }
 
@@ -221,9 +262,22 @@ fn a_response_that_does_not_fit_says_how_much_it_needs_and_then_fits() {
     let requests = [
         ("soch_read", encoded(&read_request(RowSelector::One(1)))),
         ("soch_read", encoded(&read_request(RowSelector::ALL))),
-        ("soch_read", encoded(&ReadRequest { format: Format::Toon, columns: Seq::new(&["name"]), ..read_request(RowSelector::ALL) })),
+        (
+            "soch_read",
+            encoded(&ReadRequest {
+                format: Format::Toon,
+                columns: Seq::new(&["name"]),
+                ..read_request(RowSelector::ALL)
+            }),
+        ),
         ("vector_search", encoded(&search(&place, 1))),
-        ("index_lookup", encoded(&LookupRequest { columns: Some(Seq::empty()), ..lookup("by_name", IndexQuery::Point(Seq::empty())) })),
+        (
+            "index_lookup",
+            encoded(&LookupRequest {
+                columns: Some(Seq::empty()),
+                ..lookup("by_name", IndexQuery::Point(Seq::empty()))
+            }),
+        ),
     ];
     for (name, request) in &requests {
         for capacity in [0, 3, 4, 5] {
@@ -283,10 +337,13 @@ fn small_buffers_read_a_table_of_any_size() {
         let request = encoded(&LookupRequest {
             after: after.as_deref(),
             columns: Some(Seq::empty()),
-            ..lookup("by_stock", IndexQuery::Range {
-                lower: sochdb_wasmi::abi::message::Bound::Unbounded,
-                upper: sochdb_wasmi::abi::message::Bound::Unbounded,
-            })
+            ..lookup(
+                "by_stock",
+                IndexQuery::Range {
+                    lower: sochdb_wasmi::abi::message::Bound::Unbounded,
+                    upper: sochdb_wasmi::abi::message::Bound::Unbounded,
+                },
+            )
         });
         let answer = probe.raw("index_lookup", &request, 256);
         let response: LookupResponse = answer.decode();
@@ -319,8 +376,17 @@ fn every_function_a_hundred_thousand_times_leaves_the_host_in_order() {
     let rows = [NewRow { id: Some(1), values: Seq::new(&update) }];
     let requests = [
         ("soch_read", encoded(&read_request(RowSelector::One(1)))),
-        ("soch_write", encoded(&WriteRequest { mode: WriteMode::Update, ..write(&["stock"], &rows) })),
-        ("soch_delete", encoded(&sochdb_wasmi::abi::message::DeleteRequest { table: "items", rows: RowSelector::One(99) })),
+        (
+            "soch_write",
+            encoded(&WriteRequest { mode: WriteMode::Update, ..write(&["stock"], &rows) }),
+        ),
+        (
+            "soch_delete",
+            encoded(&sochdb_wasmi::abi::message::DeleteRequest {
+                table: "items",
+                rows: RowSelector::One(99),
+            }),
+        ),
         ("vector_search", encoded(&search(&place, 1))),
         ("index_lookup", encoded(&lookup("by_name", IndexQuery::Point(Seq::empty())))),
         ("emit_metric", b"\x00\x05hello\x00\0\0\0\0\0\0\xf0\x3f".to_vec()),

@@ -207,7 +207,10 @@ fn how_a_call_is_sliced_changes_neither_its_fuel_nor_its_result() {
         let (answer, report) = probe.enter("repeat", "soch_read", numbers, 50, &request).unwrap();
         seen.push((answer, report.fuel, report.slices > 1));
     }
-    assert!(seen.iter().all(|(answer, fuel, _)| (answer, fuel) == (&seen[0].0, &seen[0].1)), "{seen:?}");
+    assert!(
+        seen.iter().all(|(answer, fuel, _)| (answer, fuel) == (&seen[0].0, &seen[0].1)),
+        "{seen:?}"
+    );
     assert!(seen[0].2 && !seen[4].2);
 }
 

@@ -8,7 +8,8 @@ use sochdb_wasmi::{
     abi::{
         Seq, Status, Value,
         message::{
-            DeleteRequest, IndexQuery, LookupRequest, NewRow, ReadRequest, RowSelector, SearchRequest,
+            DeleteRequest, IndexQuery, LookupRequest, NewRow, ReadRequest, RowSelector,
+            SearchRequest,
         },
     },
     audit::{AuditEntry, AuditSink},
@@ -140,7 +141,16 @@ fn every_call_leaves_one_audit_entry_the_denied_and_malformed_too() {
     let table = |entry: &AuditEntry| entry.table.as_ref().map(|name| name.to_string());
     let seen: Vec<_> = entries
         .iter()
-        .map(|entry| (entry.sequence, entry.function.name().unwrap(), table(entry), entry.status, entry.bytes_in, entry.bytes_out))
+        .map(|entry| {
+            (
+                entry.sequence,
+                entry.function.name().unwrap(),
+                table(entry),
+                entry.status,
+                entry.bytes_in,
+                entry.bytes_out,
+            )
+        })
         .collect();
     let items = || Some("items".to_string());
     assert_eq!(

@@ -6,7 +6,9 @@ use sochdb_wasmi::{
     abi::{Capability, Status},
     capability::{Capabilities, Globs},
     database::Storage,
-    host::{CallError, HostCallResult, HostFunction, HostFunctionContext, PluginConfig, RegistryError},
+    host::{
+        CallError, HostCallResult, HostFunction, HostFunctionContext, PluginConfig, RegistryError,
+    },
     limits::Limits,
 };
 use support::*;
@@ -112,8 +114,5 @@ fn the_module_sochdb_is_reserved_and_names_are_unique() {
     assert_eq!(host.register("sochdb", Sum { calls: 0 }), Err(RegistryError::ReservedModule));
     assert!(matches!(host.register("l a b", Sum { calls: 0 }), Err(RegistryError::Name(_))));
     host.register("lab", Sum { calls: 0 }).unwrap();
-    assert!(matches!(
-        host.register("lab", Sum { calls: 0 }),
-        Err(RegistryError::Duplicate { .. })
-    ));
+    assert!(matches!(host.register("lab", Sum { calls: 0 }), Err(RegistryError::Duplicate { .. })));
 }

@@ -125,8 +125,9 @@ fn find_entry<S: Storage>(
     entry: &str,
 ) -> Result<TypedFunc<i32, i32>, CallError> {
     plugin.entry(entry).ok_or_else(|| {
+        let exported = plugin.module.get_export(entry);
         let entry = entry.into();
-        match plugin.module.get_export(&entry) {
+        match exported {
             Some(_) => CallError::EntryType { entry },
             None => CallError::NoSuchEntry { entry },
         }

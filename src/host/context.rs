@@ -1,9 +1,10 @@
 //! What a host function may touch while it runs: the database, the meter, and the calling plugin's
 //! own grants, configuration and last error. It decides who may do what; it does no work itself.
 
-use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, format, string::String, vec::Vec};
 
 use super::{
+    PluginConfig,
     metrics::Metrics,
     result::{HostCallResult, Message},
 };
@@ -30,6 +31,19 @@ pub(super) struct Identity {
     /// Where in `access` the table of the last call is.
     recent: usize,
     pub(super) last_error: Message,
+}
+
+impl Identity {
+    pub(super) fn new(id: PluginId, name: Name, config: &PluginConfig) -> Self {
+        Self {
+            id,
+            log_target: format!("sochdb::plugin::{name}"),
+            name,
+            capabilities: config.capabilities.clone(),
+            settings: config.settings().clone(),
+            ..Self::default()
+        }
+    }
 }
 
 /// What a plugin may do with a table.

@@ -101,7 +101,16 @@ impl<S: Storage> PluginState<S> {
                 asked: self.host_calls.into(),
             })
         } else {
-            run(shared, &mut self.identity, &mut self.meter, function, linear_memory, arguments, time_us, &mut record)
+            run(
+                shared,
+                &mut self.identity,
+                &mut self.meter,
+                function,
+                linear_memory,
+                arguments,
+                time_us,
+                &mut record,
+            )
         };
         let mut status = result.status_code();
         let bytes_out = u32::try_from(status).unwrap_or(0);

@@ -35,10 +35,8 @@ pub(super) fn engine(limits: &Limits) -> Engine {
         .wasm_custom_page_sizes(true)
         // One memory, of 32-bit addresses: what the ABI's pointers mean.
         .wasm_multi_memory(false)
-        .wasm_memory64(false)
-        .wasm_wide_arithmetic(false)
-        // SIMD gives wrong results on big-endian hosts and costs 116 KB of flash; it is also left
-        // out of the build.
-        ;
+        .wasm_wide_arithmetic(false);
+    // Two more are off because they are not built in, and wasmi then has no switch for them:
+    // memory64, and SIMD, which gives wrong results on big-endian hosts and costs 116 KB of flash.
     Engine::new(&config)
 }

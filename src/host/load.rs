@@ -103,9 +103,10 @@ fn instantiate<S: Storage + 'static>(
         let Some(id) = registry.find(name, field) else {
             return Err(LoadError::UnknownImport { module: name.into(), name: field.into() });
         };
-        let is_host_function = import.ty().func().is_some_and(|ty| {
-            ty.params() == [ValType::I32; 4] && ty.results() == [ValType::I32]
-        });
+        let is_host_function = import
+            .ty()
+            .func()
+            .is_some_and(|ty| ty.params() == [ValType::I32; 4] && ty.results() == [ValType::I32]);
         if !is_host_function {
             return Err(LoadError::ImportType { module: name.into(), name: field.into() });
         }
@@ -177,7 +178,9 @@ fn check_exports(module: &Module) -> Result<(), LoadError> {
     }
     match module.get_export(DESCRIPTOR_EXPORT) {
         None => Err(LoadError::MissingExport { name: DESCRIPTOR_EXPORT }),
-        Some(ExternType::Global(ty)) if ty.content() == ValType::I32 && !ty.mutability().is_mut() => {
+        Some(ExternType::Global(ty))
+            if ty.content() == ValType::I32 && !ty.mutability().is_mut() =>
+        {
             Ok(())
         }
         Some(_) => {
@@ -233,4 +236,3 @@ fn read_descriptor<S: Storage>(
     }
     Ok(descriptor)
 }
-

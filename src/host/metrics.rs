@@ -13,7 +13,7 @@ use core::fmt;
 
 use hashbrown::HashTable;
 
-use super::prometheus;
+use super::{plugin::CallReport, prometheus};
 use crate::{
     abi::{
         MAX_NAME_LEN, Name, NameError, Status,
@@ -144,6 +144,17 @@ pub struct HostCounters {
     pub host_calls: u64,
     /// Fuel used, its own and for host work.
     pub fuel: u64,
+}
+
+impl HostCounters {
+    /// Adds a call of an entry point.
+    pub(super) fn add(&mut self, report: &CallReport, trapped: bool) {
+        self.calls += 1;
+        self.traps += u64::from(trapped);
+        self.denied += u64::from(report.denied);
+        self.host_calls += u64::from(report.host_calls);
+        self.fuel = self.fuel.saturating_add(report.fuel);
+    }
 }
 
 /// Every series of every plugin, up to a limit.

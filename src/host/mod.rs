@@ -23,7 +23,7 @@ mod registry;
 mod result;
 pub mod toon;
 
-use alloc::{boxed::Box, format, vec, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 use core::fmt;
 
 pub use call::Outcome;
@@ -255,7 +255,7 @@ impl<S: Storage> Host<S> {
     }
 
     /// An audit entry as a line of text, with the names of plugin and function.
-    pub fn describe(&self, entry: &AuditEntry) -> impl fmt::Display {
+    pub fn describe<'a>(&'a self, entry: &'a AuditEntry) -> impl fmt::Display + 'a {
         let plugin = self.plugins.iter().find(|plugin| plugin.identity().id == entry.plugin);
         let function = self.registry().name(entry.function);
         let plugin = plugin.map_or("(unloaded)", |plugin| &plugin.identity().name);
@@ -267,8 +267,7 @@ impl<S: Storage> Host<S> {
     /// # Errors
     /// What `out` returns.
     pub fn render_metrics(&self, out: &mut dyn fmt::Write) -> fmt::Result {
-        let plugins =
-            self.plugins.iter().map(|plugin| (&*plugin.identity().name, &plugin.totals));
+        let plugins = self.plugins.iter().map(|plugin| (&*plugin.identity().name, &plugin.totals));
         self.shared().metrics.render(out, plugins)
     }
 
@@ -283,19 +282,6 @@ impl<S: Storage> Host<S> {
         match &mut self.shared {
             Some(shared) => shared,
             None => unreachable!("a plugin has the shared state only while `call` has the host"),
-        }
-    }
-}
-
-impl Identity {
-    fn new(id: PluginId, name: Name, config: &PluginConfig) -> Self {
-        Self {
-            id,
-            log_target: format!("sochdb::plugin::{name}"),
-            name,
-            capabilities: config.capabilities.clone(),
-            settings: config.settings().clone(),
-            ..Self::default()
         }
     }
 }

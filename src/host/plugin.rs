@@ -234,7 +234,11 @@ impl<S: Storage> Plugin<S> {
     pub(super) fn bytes(&self, ptr: u32, len: u32) -> &[u8] {
         let Some(memory) = self.store.data().memory else { return &[] };
         let start = ptr as usize;
-        memory.data(&self.store).get(start..).and_then(|m| m.get(..len as usize)).unwrap_or_default()
+        memory
+            .data(&self.store)
+            .get(start..)
+            .and_then(|m| m.get(..len as usize))
+            .unwrap_or_default()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use core::fmt::{self, Write};
 
+use super::metrics::MetricError;
 use crate::{
     abi::{
         Status,
@@ -178,6 +179,16 @@ impl From<Exhausted> for HostCallResult {
         match exhausted {
             Exhausted::Fuel(exceeded) => Self::OutOfFuel(exceeded),
             Exhausted::Quota(exceeded) => Self::LimitExceeded(Message::new(exceeded)),
+        }
+    }
+}
+
+impl From<MetricError> for HostCallResult {
+    #[cold]
+    fn from(error: MetricError) -> Self {
+        match error {
+            MetricError::Limit(exceeded) => exceeded.into(),
+            error => Self::invalid(error),
         }
     }
 }

@@ -174,7 +174,10 @@ impl Probe {
     pub fn insert(&mut self, id: u64, name: &str, stock: i64) -> Answer {
         let place = vector(&[stock as f32, 0.0, 0.0]);
         let values = item(name, stock, &place);
-        self.call("soch_write", &insert_request(&[NewRow { id: Some(id), values: Seq::new(&values) }]))
+        self.call(
+            "soch_write",
+            &insert_request(&[NewRow { id: Some(id), values: Seq::new(&values) }]),
+        )
     }
 
     pub fn read(&mut self, id: u64) -> Answer {
@@ -186,7 +189,8 @@ impl Probe {
         let numbers = [REQUEST, request.len() as u32, RESPONSE, RESPONSE_CAPACITY];
         let status = self.enter("call", name, numbers, 1, request).unwrap().0.failed();
         let answer = self.enter("explain", name, numbers, 1, request).unwrap().0;
-        let text = if answer.status > 0 { answer.decode::<&str>().to_string() } else { String::new() };
+        let text =
+            if answer.status > 0 { answer.decode::<&str>().to_string() } else { String::new() };
         (status, text)
     }
 }

@@ -5,10 +5,11 @@ use core::ops::ControlFlow;
 use super::rows::{RowList, Taken, finish};
 use crate::{
     abi::{
+        Name,
         message::LookupRequest,
         wire::{self, Writer, varint_len},
     },
-    database::{DatabaseError, MAX_KEY_LEN, Storage},
+    database::{Corruption, DatabaseError, MAX_KEY_LEN, Storage},
     host::{HostCallResult, HostFunctionContext},
 };
 
@@ -26,14 +27,14 @@ pub(in crate::host) fn index_lookup<S: Storage>(
         Some(columns) => Some(context.database.projection(table, columns)?),
         None => None,
     };
-    let LookupRequest { index, query, reverse, limit, after, .. } = request;
+    let LookupRequest { index, ref query, reverse, limit, after, .. } = request;
     let mut writer = Writer::new(response);
     let mut list = RowList::begin(&mut writer, limit);
     // The cursor of the last row in the response, in case there is more.
     let mut cursor = heapless::Vec::<u8, MAX_KEY_LEN>::new();
     let mut more = false;
     let database = &*context.database;
-    database.lookup(table, index, &query, reverse, after, context.meter, &mut |entry, meter| {
+    database.lookup(table, index, query, reverse, after, context.meter, &mut |entry, meter| {
         let tail = 1 + varint_len(entry.cursor.len() as u64) + entry.cursor.len();
         let taken = match &projection {
             None => list.push(entry.id, None, tail),
@@ -41,7 +42,7 @@ pub(in crate::host) fn index_lookup<S: Storage>(
                 .read_row(table, entry.id, meter, |row| {
                     list.push(entry.id, Some((&row, projection)), tail)
                 })?
-                .ok_or(DatabaseError::Corrupt("an index entry has no row"))?,
+                .ok_or_else(|| stray_entry(&request, entry.id))?,
         };
         if taken == Taken::No {
             more = true;
@@ -59,4 +60,13 @@ pub(in crate::host) fn index_lookup<S: Storage>(
     }
     context.record_rows(count);
     finish(writer)
+}
+
+/// The index names a row that is not there.
+#[cold]
+fn stray_entry(request: &LookupRequest<'_>, id: u64) -> DatabaseError {
+    // Both names are in the schema, so they are names.
+    let name = |text| Name::new(text).unwrap_or_default();
+    let (table, index) = (name(request.table), name(request.index));
+    DatabaseError::Corrupt(Corruption::StrayIndexEntry { table, index, id })
 }

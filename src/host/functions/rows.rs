@@ -37,10 +37,6 @@ impl<'w, 'b> RowList<'w, 'b> {
         self.count >= self.limit
     }
 
-    pub(super) const fn count(&self) -> usize {
-        self.count
-    }
-
     /// Adds a row if it fits with `tail` bytes after the list.
     #[inline]
     pub(super) fn push(

@@ -135,15 +135,19 @@ fn each_row<S: Storage>(
         RowSelector::List(ids) => each_of(context, table, ids.iter(), take),
         RowSelector::Range { from, until } => {
             let mut next = None;
-            context.database.scan_rows(table, from, until, context.meter, &mut |id, row| {
-                match take(id, &row) {
+            context.database.scan_rows(
+                table,
+                from,
+                until,
+                context.meter,
+                &mut |id, row| match take(id, &row) {
                     Taken::Yes => ControlFlow::Continue(()),
                     Taken::No => {
                         next = Some(id);
                         ControlFlow::Break(())
                     }
-                }
-            })?;
+                },
+            )?;
             Ok(next)
         }
     }
@@ -156,8 +160,7 @@ fn each_of<S: Storage>(
     take: &mut dyn FnMut(u64, &StoredRow<'_>) -> Taken,
 ) -> Result<Option<u64>, HostCallResult> {
     for (at, id) in (0..).zip(ids) {
-        let taken =
-            context.database.read_row(table, id, context.meter, |row| take(id, &row))?;
+        let taken = context.database.read_row(table, id, context.meter, |row| take(id, &row))?;
         if taken == Some(Taken::No) {
             return Ok(Some(at));
         }

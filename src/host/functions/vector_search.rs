@@ -35,9 +35,10 @@ pub(in crate::host) fn vector_search<S: Storage>(
         writer.f32(neighbour.distance);
         match &projection {
             Some(projection) => {
-                let found = context.database.read_row(table, neighbour.id, context.meter, |row| {
-                    row.encode(projection, &mut writer);
-                })?;
+                let found =
+                    context.database.read_row(table, neighbour.id, context.meter, |row| {
+                        row.encode(projection, &mut writer);
+                    })?;
                 if found.is_none() {
                     writer.len(0);
                 }
