@@ -6,18 +6,19 @@ use super::{
     wire::{Reader, Wire, WireError, WireErrorKind, Writer},
 };
 
-/// Declares structs that are encoded field by field.
+/// Declares structs that are encoded field by field. The type of a table's name is a parameter, so
+/// that the host can take it as bytes and compare it before it checks its UTF-8.
 macro_rules! messages {
-    ($($(#[$meta:meta])* pub struct $name:ident $(<$life:lifetime>)? {
+    ($($(#[$meta:meta])* pub struct $name:ident $(<$life:lifetime $(, $table:ident = $str:ty)?>)? {
         $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)*
     })*) => {$(
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq)]
-        pub struct $name $(<$life>)? {
+        pub struct $name $(<$life $(, $table = $str)?>)? {
             $($(#[$field_meta])* pub $field: $type,)*
         }
 
-        impl<'a> Wire<'a> for $name $(<$life>)? {
+        impl<'a $($(, $table: Wire<'a>)?)?> Wire<'a> for $name $(<$life $(, $table)?>)? {
             #[inline]
             fn encode(&self, _writer: &mut Writer<'_>) {
                 $(self.$field.encode(_writer);)*
@@ -151,9 +152,9 @@ messages! {
     }
 
     /// Request of `soch_read`.
-    pub struct ReadRequest<'a> {
+    pub struct ReadRequest<'a, T = &'a str> {
         /// Name of the table.
-        pub table: &'a str,
+        pub table: T,
         /// Which rows.
         pub rows: RowSelector<'a>,
         /// Names of the columns to answer; empty for all, in schema order.
@@ -182,9 +183,9 @@ messages! {
     }
 
     /// Request of `soch_write`.
-    pub struct WriteRequest<'a> {
+    pub struct WriteRequest<'a, T = &'a str> {
         /// Name of the table.
-        pub table: &'a str,
+        pub table: T,
         /// Insert, update or upsert.
         pub mode: WriteMode,
         /// Names of the columns that the rows give; empty for all, in schema order. An inserted
@@ -201,9 +202,9 @@ messages! {
     }
 
     /// Request of `soch_delete`.
-    pub struct DeleteRequest<'a> {
+    pub struct DeleteRequest<'a, T = &'a str> {
         /// Name of the table.
-        pub table: &'a str,
+        pub table: T,
         /// Which rows. Ids that do not exist are passed over.
         pub rows: RowSelector<'a>,
     }
@@ -215,9 +216,9 @@ messages! {
     }
 
     /// Request of `vector_search`.
-    pub struct SearchRequest<'a> {
+    pub struct SearchRequest<'a, T = &'a str> {
         /// Name of the table.
-        pub table: &'a str,
+        pub table: T,
         /// Name of its vector column.
         pub column: &'a str,
         /// The query: as many `f32` as the column has dimensions, little-endian.
@@ -248,9 +249,9 @@ messages! {
     }
 
     /// Request of `index_lookup`.
-    pub struct LookupRequest<'a> {
+    pub struct LookupRequest<'a, T = &'a str> {
         /// Name of the table.
-        pub table: &'a str,
+        pub table: T,
         /// Name of the index.
         pub index: &'a str,
         /// Which entries.
@@ -355,7 +356,7 @@ impl<'a> Wire<'a> for RowSelector<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
         Ok(match reader.u8()? {
             0 => Self::One(reader.u64()?),

@@ -114,6 +114,15 @@ impl<'a, T: Wire<'a> + Copy> Wire<'a> for Seq<'a, T> {
     #[inline]
     fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
         let count = reader.u32()?;
+        if count == 0 {
+            return Ok(Self::empty());
+        }
+        Self::decode_items(reader, count)
+    }
+}
+
+impl<'a, T: Wire<'a> + Copy> Seq<'a, T> {
+    fn decode_items(reader: &mut Reader<'a>, count: u32) -> Result<Self, WireError> {
         let start = reader.position();
         for done in 0..count {
             let before = reader.position();

@@ -74,36 +74,40 @@ impl core::error::Error for WireError {}
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
-    at: usize,
+    rest: &'a [u8],
     /// How many arrays and objects are open around the present position.
     depth: u8,
 }
 
 impl<'a> Reader<'a> {
     /// A reader at the first byte of `bytes`.
+    #[inline]
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, depth: 0 }
+        Self { bytes, rest: bytes, depth: 0 }
     }
 
     /// How many bytes were read so far.
+    #[inline]
     pub const fn position(&self) -> usize {
-        self.at
+        self.bytes.len() - self.rest.len()
     }
 
     /// The bytes not read yet.
-    pub fn rest(&self) -> &'a [u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
+    #[inline]
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// The bytes between `start` (an earlier [`position`](Self::position)) and here.
+    #[inline]
     pub fn since(&self, start: usize) -> &'a [u8] {
-        self.bytes.get(start..self.at).unwrap_or_default()
+        self.bytes.get(start..self.position()).unwrap_or_default()
     }
 
     /// An error of `kind` at the present position.
     #[cold]
     pub const fn error(&self, kind: WireErrorKind) -> WireError {
-        WireError { kind, offset: self.at as u32 }
+        WireError { kind, offset: self.position() as u32 }
     }
 
     /// The next byte.
@@ -112,9 +116,9 @@ impl<'a> Reader<'a> {
     /// [`WireErrorKind::UnexpectedEnd`].
     #[inline]
     pub fn u8(&mut self) -> Result<u8, WireError> {
-        match self.bytes.get(self.at) {
-            Some(&byte) => {
-                self.at += 1;
+        match self.rest.split_first() {
+            Some((&byte, rest)) => {
+                self.rest = rest;
                 Ok(byte)
             }
             None => Err(self.error(WireErrorKind::UnexpectedEnd)),
@@ -127,9 +131,9 @@ impl<'a> Reader<'a> {
     /// [`WireErrorKind::UnexpectedEnd`].
     #[inline]
     pub fn take(&mut self, len: usize) -> Result<&'a [u8], WireError> {
-        match self.rest().get(..len) {
-            Some(bytes) => {
-                self.at += len;
+        match self.rest.split_at_checked(len) {
+            Some((bytes, rest)) => {
+                self.rest = rest;
                 Ok(bytes)
             }
             None => Err(self.error(WireErrorKind::UnexpectedEnd)),
@@ -142,9 +146,9 @@ impl<'a> Reader<'a> {
     /// [`WireErrorKind::UnexpectedEnd`].
     #[inline]
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
-        match self.rest().first_chunk::<N>() {
-            Some(bytes) => {
-                self.at += N;
+        match self.rest.split_first_chunk::<N>() {
+            Some((bytes, rest)) => {
+                self.rest = rest;
                 Ok(*bytes)
             }
             None => Err(self.error(WireErrorKind::UnexpectedEnd)),
@@ -186,10 +190,14 @@ impl<'a> Reader<'a> {
     /// [`WireErrorKind::UnexpectedEnd`] or [`WireErrorKind::VarintOverflow`].
     #[inline]
     pub fn u32(&mut self) -> Result<u32, WireError> {
-        let start = self.at;
-        let value = self.u64()?;
+        let first = self.u8()?;
+        if first < 0x80 {
+            return Ok(u32::from(first));
+        }
+        let start = self.position();
+        let value = self.long_varint(first)?;
         match u32::try_from(value) {
-            Ok(value) if self.at - start <= 5 => Ok(value),
+            Ok(value) if self.position() - start <= 4 => Ok(value),
             _ => Err(self.error(WireErrorKind::VarintOverflow)),
         }
     }
@@ -279,7 +287,7 @@ impl<'a> Reader<'a> {
     /// [`WireErrorKind::TrailingBytes`].
     #[inline]
     pub fn finish(&self) -> Result<(), WireError> {
-        if self.at == self.bytes.len() {
+        if self.rest.is_empty() {
             Ok(())
         } else {
             Err(self.error(WireErrorKind::TrailingBytes))

@@ -25,7 +25,7 @@ pub(super) struct Identity {
     pub(super) log_target: String,
     pub(super) capabilities: Capabilities,
     /// Encoded values by key.
-    pub(super) settings: BTreeMap<Box<str>, Box<[u8]>>,
+    pub(super) settings: BTreeMap<Box<[u8]>, Box<[u8]>>,
     /// Globs resolved once for each table that the plugin named so far.
     access: Vec<Access>,
     /// Where in `access` the table of the last call is.
@@ -109,18 +109,22 @@ impl<S: Storage> HostFunctionContext<'_, S> {
 
     /// The value of the plugin's own configuration under `key`.
     pub fn config(&self, key: &str) -> Option<Value<'_>> {
-        wire::decode(self.plugin.settings.get(key)?).ok()
+        wire::decode(self.plugin.settings.get(key.as_bytes())?).ok()
     }
 
     /// The table, if the plugin may read it.
     ///
+    /// The name is taken as bytes: usually it is that of the call before, and equal bytes need no
+    /// check of their UTF-8.
+    ///
     /// # Errors
     /// [`HostCallResult::PermissionDenied`], whether the table exists or not;
-    /// [`HostCallResult::NotFound`] if it may and there is none.
+    /// [`HostCallResult::NotFound`] if it may and there is none;
+    /// [`HostCallResult::InvalidArgs`] for bytes that are not UTF-8.
     #[inline]
-    pub fn check_read(&mut self, table: &str) -> Result<TableId, HostCallResult> {
-        let access = self.access(table)?;
-        if access.1 { Ok(access.0) } else { Err(self.denied("can_read_table", table)) }
+    pub fn check_read(&mut self, table: impl AsRef<[u8]>) -> Result<TableId, HostCallResult> {
+        let access = self.access(table.as_ref())?;
+        if access.read { Ok(access.table) } else { Err(self.denied("can_read_table")) }
     }
 
     /// The table, if the plugin may write it.
@@ -128,81 +132,89 @@ impl<S: Storage> HostFunctionContext<'_, S> {
     /// # Errors
     /// As [`check_read`](Self::check_read).
     #[inline]
-    pub fn check_write(&mut self, table: &str) -> Result<TableId, HostCallResult> {
-        let access = self.access(table)?;
-        if access.2 { Ok(access.0) } else { Err(self.denied("can_write_table", table)) }
+    pub fn check_write(&mut self, table: impl AsRef<[u8]>) -> Result<TableId, HostCallResult> {
+        let access = self.access(table.as_ref())?;
+        if access.write { Ok(access.table) } else { Err(self.denied("can_write_table")) }
     }
 
     /// The table, if the plugin may search vectors and read it.
     ///
     /// # Errors
     /// As [`check_read`](Self::check_read).
-    pub fn check_vector_search(&mut self, table: &str) -> Result<TableId, HostCallResult> {
+    pub fn check_vector_search(
+        &mut self,
+        table: impl AsRef<[u8]>,
+    ) -> Result<TableId, HostCallResult> {
         let id = self.check_read(table)?;
-        if self.plugin.capabilities.can_vector_search {
-            Ok(id)
-        } else {
-            Err(self.denied("can_vector_search", table))
-        }
+        let granted = self.plugin.capabilities.can_vector_search;
+        if granted { Ok(id) } else { Err(self.denied("can_vector_search")) }
     }
 
     /// The table, if the plugin may look into indexes and read it.
     ///
     /// # Errors
     /// As [`check_read`](Self::check_read).
-    pub fn check_index_search(&mut self, table: &str) -> Result<TableId, HostCallResult> {
+    pub fn check_index_search(
+        &mut self,
+        table: impl AsRef<[u8]>,
+    ) -> Result<TableId, HostCallResult> {
         let id = self.check_read(table)?;
-        if self.plugin.capabilities.can_index_search {
-            Ok(id)
-        } else {
-            Err(self.denied("can_index_search", table))
-        }
+        let granted = self.plugin.capabilities.can_index_search;
+        if granted { Ok(id) } else { Err(self.denied("can_index_search")) }
     }
 
-    /// Table, may read, may write. Usually the table of the call before.
+    /// What the plugin may do with the table; usually that of the call before.
     #[inline]
-    fn access(&mut self, table: &str) -> Result<(TableId, bool, bool), HostCallResult> {
-        if let Some(access) = self.plugin.access.get(self.plugin.recent)
-            && &*access.name == table
-        {
-            self.record.table = Some(access.name.clone());
-            return Ok((access.table, access.read, access.write));
-        }
-        self.find_access(table)
-    }
-
-    #[inline(never)]
-    fn find_access(&mut self, table: &str) -> Result<(TableId, bool, bool), HostCallResult> {
-        self.record.table = Name::new(table).ok();
-        let capabilities = &self.plugin.capabilities;
-        if let Some(at) = self.plugin.access.iter().position(|access| &*access.name == table) {
-            self.plugin.recent = at;
-        } else {
-            let read = capabilities.can_read(table);
-            let write = capabilities.can_write(table);
-            let Some(id) = self.database.table_id(table) else {
-                // A plugin without any grant must not learn which tables exist.
-                return Err(if read || write {
-                    HostCallResult::not_found(format_args!("there is no table {table:?}"))
-                } else {
-                    HostCallResult::denied(format_args!("{} may not use {table:?}", self.plugin()))
-                });
-            };
-            let Ok(name) = Name::new(table) else {
-                return Err(HostCallResult::not_found(format_args!("there is no table {table:?}")));
-            };
-            self.plugin.recent = self.plugin.access.len();
-            self.plugin.access.push(Access { name, table: id, read, write });
+    fn access(&mut self, table: &[u8]) -> Result<&Access, HostCallResult> {
+        let Identity { access, recent, .. } = &*self.plugin;
+        if access.get(*recent).is_none_or(|access| access.name.as_bytes() != table) {
+            self.find_access(table)?;
         }
         match self.plugin.access.get(self.plugin.recent) {
-            Some(access) => Ok((access.table, access.read, access.write)),
-            None => Err(HostCallResult::not_found(format_args!("there is no table {table:?}"))),
+            Some(access) => {
+                self.record.table = Some(access.name.clone());
+                Ok(access)
+            }
+            None => Err(HostCallResult::not_found("there is no such table")),
+        }
+    }
+
+    /// Makes `recent` the place of the table, resolving its globs if it was never named before.
+    #[cold]
+    fn find_access(&mut self, table: &[u8]) -> Result<(), HostCallResult> {
+        let Ok(table) = core::str::from_utf8(table) else {
+            return Err(HostCallResult::invalid("the request is malformed: a text is not UTF-8"));
+        };
+        let plugin = &mut *self.plugin;
+        if let Some(at) = plugin.access.iter().position(|access| &*access.name == table) {
+            plugin.recent = at;
+            return Ok(());
+        }
+        let read = plugin.capabilities.can_read(table);
+        let write = plugin.capabilities.can_write(table);
+        match (self.database.table_id(table), Name::new(table)) {
+            (Some(id), Ok(name)) => {
+                plugin.recent = plugin.access.len();
+                plugin.access.push(Access { name, table: id, read, write });
+                Ok(())
+            }
+            (_, name) => {
+                self.record.table = name.ok();
+                // A plugin without any grant must not learn which tables exist.
+                Err(if read || write {
+                    HostCallResult::not_found(format_args!("there is no table {table:?}"))
+                } else {
+                    let plugin = &plugin.name;
+                    HostCallResult::denied(format_args!("{plugin} has no grant for {table:?}"))
+                })
+            }
         }
     }
 
     #[cold]
-    fn denied(&self, capability: &str, table: &str) -> HostCallResult {
+    fn denied(&self, capability: &str) -> HostCallResult {
         let plugin = self.plugin();
+        let table = self.record.table.as_deref().unwrap_or_default();
         HostCallResult::denied(format_args!("{plugin} lacks {capability} for table {table:?}"))
     }
 }

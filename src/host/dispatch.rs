@@ -23,7 +23,6 @@ use super::{
     result::{HostCallResult, Message},
 };
 use crate::{
-    abi::Capability,
     audit::{AuditEntry, FunctionId},
     database::Storage,
     limits::{Limit, LimitExceeded},
@@ -187,7 +186,7 @@ fn run<S: Storage>(
     let Some(registered) = shared.registry.get_mut(function) else {
         return HostCallResult::not_found("the function was removed");
     };
-    if let Capability::Named(name) = registered.function.capability()
+    if let Some(name) = &registered.capability
         && !plugin.capabilities.can_call(name)
     {
         return HostCallResult::denied(format_args!("{} lacks the capability {name}", plugin.name));

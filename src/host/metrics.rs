@@ -252,14 +252,35 @@ impl Metrics {
         let Some((key, _)) = request_bytes.split_last_chunk::<8>() else {
             return Err(MetricError::NotCanonical);
         };
-        let found = self
-            .series
-            .find_mut(hash(plugin, key), |series| series.plugin == plugin && *series.key == *key);
-        if let Some(series) = found {
-            series.data.add(request.value);
+        if self.observe(plugin, request_bytes)? {
             return Ok(());
         }
         self.insert(plugin, plugin_name, key, request)
+    }
+
+    /// Takes the metric of `request_bytes` if its series is known, and says whether it is. Costs
+    /// no decoding: a series is known by the bytes before its value.
+    ///
+    /// # Errors
+    /// [`MetricError::NotFinite`] or [`MetricError::NegativeCounter`].
+    #[inline]
+    pub fn observe(&mut self, plugin: PluginId, request_bytes: &[u8]) -> Result<bool, MetricError> {
+        let Some((key, value)) = request_bytes.split_last_chunk::<8>() else {
+            return Ok(false);
+        };
+        let found = self
+            .series
+            .find_mut(hash(plugin, key), |series| series.plugin == plugin && *series.key == *key);
+        let Some(series) = found else { return Ok(false) };
+        let value = f64::from_le_bytes(*value);
+        if !value.is_finite() {
+            return Err(MetricError::NotFinite);
+        }
+        if value < 0.0 && matches!(series.data, Data::Counter(_)) {
+            return Err(MetricError::NegativeCounter);
+        }
+        series.data.add(value);
+        Ok(true)
     }
 
     #[cold]

@@ -54,7 +54,7 @@ pub struct PluginConfig {
     pub limits: Limits,
     /// What happens when it asks for more.
     pub on_denied: OnDenied,
-    settings: BTreeMap<Box<str>, Box<[u8]>>,
+    settings: BTreeMap<Box<[u8]>, Box<[u8]>>,
 }
 
 impl PluginConfig {
@@ -90,11 +90,11 @@ impl PluginConfig {
         value.encode(&mut counter);
         let mut bytes = vec![0; counter.position()];
         value.encode(&mut Writer::new(&mut bytes));
-        self.settings.insert(key.into(), bytes.into());
+        self.settings.insert(key.as_bytes().into(), bytes.into());
         Ok(self)
     }
 
-    pub(super) fn settings(&self) -> &BTreeMap<Box<str>, Box<[u8]>> {
+    pub(super) fn settings(&self) -> &BTreeMap<Box<[u8]>, Box<[u8]>> {
         &self.settings
     }
 }

@@ -75,7 +75,19 @@ impl core::error::Error for RegistryError {}
 pub(super) struct Registered<S: Storage> {
     pub(super) module: Name,
     pub(super) name: Name,
+    /// The capability's name, if it is [`Capability::Named`]: asked once, not on every call.
+    pub(super) capability: Option<Box<str>>,
     pub(super) function: Box<dyn HostFunction<S>>,
+}
+
+impl<S: Storage> Registered<S> {
+    fn new(module: Name, name: Name, function: Box<dyn HostFunction<S>>) -> Self {
+        let capability = match function.capability() {
+            Capability::Named(name) => Some(name.into()),
+            _ => None,
+        };
+        Self { module, name, capability, function }
+    }
 }
 
 /// All functions that plugins can import, by [`FunctionId`].
@@ -121,7 +133,7 @@ for_each_host_function!(builtin);
 impl<S: Storage> HostFunctionRegistry<S> {
     fn push(&mut self, module: &str, name: &str, function: Box<dyn HostFunction<S>>) {
         if let (Ok(module), Ok(name)) = (Name::new(module), Name::new(name)) {
-            self.functions.push(Registered { module, name, function });
+            self.functions.push(Registered::new(module, name, function));
         }
     }
 
@@ -143,7 +155,7 @@ impl<S: Storage> HostFunctionRegistry<S> {
             return Err(RegistryError::Duplicate { module, name });
         }
         let id = u16::try_from(self.functions.len()).map_err(|_| RegistryError::Full)?;
-        self.functions.push(Registered { module, name, function: Box::new(function) });
+        self.functions.push(Registered::new(module, name, Box::new(function)));
         Ok(FunctionId(id))
     }
 

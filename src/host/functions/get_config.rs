@@ -2,10 +2,7 @@
 
 use super::rows::finish;
 use crate::{
-    abi::{
-        message::ConfigRequest,
-        wire::{self, Writer},
-    },
+    abi::wire::{self, Writer},
     database::Storage,
     host::{HostCallResult, HostFunctionContext},
 };
@@ -18,8 +15,10 @@ pub(in crate::host) fn get_config<S: Storage>(
     request: &[u8],
     response: &mut [u8],
 ) -> Result<usize, HostCallResult> {
-    let ConfigRequest { key } = wire::decode(request)?;
+    // The request is a `ConfigRequest`, its key taken as bytes: a key that is found was set as text.
+    let key: &[u8] = wire::decode(request)?;
     let Some(value) = context.plugin.settings.get(key) else {
+        let key = key.utf8_chunks().next().map_or("", |chunk| chunk.valid());
         return Err(HostCallResult::not_found(format_args!("there is no setting {key:?}")));
     };
     // A setting is kept as the bytes of its value, which are the bytes of the response.

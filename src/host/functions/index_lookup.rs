@@ -9,7 +9,7 @@ use crate::{
         message::LookupRequest,
         wire::{self, Writer, varint_len},
     },
-    database::{Corruption, DatabaseError, MAX_KEY_LEN, Storage},
+    database::{Corruption, DatabaseError, MAX_KEY_LEN, Storage, TableSchema},
     host::{HostCallResult, HostFunctionContext},
 };
 
@@ -21,7 +21,7 @@ pub(in crate::host) fn index_lookup<S: Storage>(
     request: &[u8],
     response: &mut [u8],
 ) -> Result<usize, HostCallResult> {
-    let request: LookupRequest<'_> = wire::decode(request)?;
+    let request: LookupRequest<'_, &[u8]> = wire::decode(request)?;
     let table = context.check_index_search(request.table)?;
     let projection = match &request.columns {
         Some(columns) => Some(context.database.projection(table, columns)?),
@@ -42,7 +42,7 @@ pub(in crate::host) fn index_lookup<S: Storage>(
                 .read_row(table, entry.id, meter, |row| {
                     list.push(entry.id, Some((&row, projection)), tail)
                 })?
-                .ok_or_else(|| stray_entry(&request, entry.id))?,
+                .ok_or_else(|| stray_entry(database.schema(table), index, entry.id))?,
         };
         if taken == Taken::No {
             more = true;
@@ -64,9 +64,9 @@ pub(in crate::host) fn index_lookup<S: Storage>(
 
 /// The index names a row that is not there.
 #[cold]
-fn stray_entry(request: &LookupRequest<'_>, id: u64) -> DatabaseError {
-    // Both names are in the schema, so they are names.
-    let name = |text| Name::new(text).unwrap_or_default();
-    let (table, index) = (name(request.table), name(request.index));
+fn stray_entry(table: Option<&TableSchema>, index: &str, id: u64) -> DatabaseError {
+    // The index is in the schema, so its name is one.
+    let table = table.map(|schema| schema.name().clone()).unwrap_or_default();
+    let index = Name::new(index).unwrap_or_default();
     DatabaseError::Corrupt(Corruption::StrayIndexEntry { table, index, id })
 }

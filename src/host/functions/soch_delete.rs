@@ -17,7 +17,7 @@ pub(in crate::host) fn soch_delete<S: Storage>(
     request: &[u8],
     response: &mut [u8],
 ) -> Result<usize, HostCallResult> {
-    let request: DeleteRequest<'_> = wire::decode(request)?;
+    let request: DeleteRequest<'_, &[u8]> = wire::decode(request)?;
     let table = context.check_write(request.table)?;
     let savepoint = context.database.savepoint();
     let count = context.database.delete(table, &request.rows, context.meter)?;

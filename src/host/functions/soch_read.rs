@@ -27,7 +27,7 @@ pub(in crate::host) fn soch_read<S: Storage>(
     request: &[u8],
     response: &mut [u8],
 ) -> Result<usize, HostCallResult> {
-    let request: ReadRequest<'_> = wire::decode(request)?;
+    let request: ReadRequest<'_, &[u8]> = wire::decode(request)?;
     let table = context.check_read(request.table)?;
     let projection = context.database.projection(table, &request.columns)?;
     match (request.format, request.rows) {
@@ -73,15 +73,19 @@ fn read_one<S: Storage>(
 fn read_toon<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
     table: TableId,
-    request: &ReadRequest<'_>,
+    request: &ReadRequest<'_, &[u8]>,
     projection: &Projection,
     response: &mut [u8],
 ) -> Result<usize, HostCallResult> {
-    let columns = context.database.schema(table).map_or(&[][..], |schema| schema.columns());
+    let Some(schema) = context.database.schema(table) else {
+        return Err(HostCallResult::not_found("there is no such table"));
+    };
+    let columns = schema.columns();
+    let table_name = schema.name().clone();
     let names: heapless::Vec<Name, MAX_COLUMNS> =
         projection.columns().filter_map(|at| Some(columns.get(at)?.name.clone())).collect();
     let mut writer = Writer::new(response);
-    let mut document = ToonTable::begin(&mut writer, request.table, names.iter().map(|n| &**n));
+    let mut document = ToonTable::begin(&mut writer, &table_name, names.iter().map(|n| &**n));
     let limit = request.limit.map_or(usize::MAX, |limit| limit as usize);
     let mut failure = None;
     let mut needed = None;
@@ -103,8 +107,7 @@ fn read_toon<S: Storage>(
     if let Some(ToonError { column, kind }) = failure {
         let column = names.get(column).map_or("?", |name| &**name);
         return Err(HostCallResult::invalid(format_args!(
-            "{}.{column} has an {kind}, which a TOON table cannot hold",
-            request.table
+            "{table_name}.{column} has an {kind}, which a TOON table cannot hold"
         )));
     }
     let rows = document.rows();

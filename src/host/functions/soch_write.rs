@@ -18,7 +18,7 @@ pub(in crate::host) fn soch_write<S: Storage>(
     request: &[u8],
     response: &mut [u8],
 ) -> Result<usize, HostCallResult> {
-    let request: WriteRequest<'_> = wire::decode(request)?;
+    let request: WriteRequest<'_, &[u8]> = wire::decode(request)?;
     let table = context.check_write(request.table)?;
     let savepoint = context.database.savepoint();
     let mut writer = Writer::new(response);

@@ -18,7 +18,7 @@ pub(in crate::host) fn vector_search<S: Storage>(
     request: &[u8],
     response: &mut [u8],
 ) -> Result<usize, HostCallResult> {
-    let request: SearchRequest<'_> = wire::decode(request)?;
+    let request: SearchRequest<'_, &[u8]> = wire::decode(request)?;
     let table = context.check_vector_search(request.table)?;
     let projection = match &request.columns {
         Some(columns) => Some(context.database.projection(table, columns)?),
