@@ -1,0 +1,88 @@
+//! Checking that what is stored makes sense: for tests, and for an embedder after a power failure.
+
+use super::{
+    Corruption, Database, DatabaseError, Storage, StoredRow,
+    delete::next_ids,
+    key,
+    lookup::{EntryRange, next_entries},
+    table::Table,
+    write::next_id,
+};
+
+impl<S: Storage> Database<S> {
+    /// Checks every row against its schema, that each is in all indexes of its table, that indexes
+    /// name nothing else, and that ids to be assigned are free.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Corrupt`] names the first thing that is wrong.
+    pub fn check(&self) -> Result<(), DatabaseError> {
+        for table in &self.tables {
+            let last = self.check_rows(table)?;
+            if let Some(last) = last
+                && next_id(&self.view(), table)? <= last
+            {
+                return Err(Corruption::Counter { table: table.name() }.into());
+            }
+            self.check_indexes(table)?;
+        }
+        Ok(())
+    }
+
+    /// Checks all rows; returns the last id.
+    fn check_rows(&self, table: &Table) -> Result<Option<u64>, DatabaseError> {
+        let mut from = 0;
+        let mut last = None;
+        loop {
+            let ids = next_ids(&self.view(), table.id, from, None)?;
+            for &id in &ids {
+                self.check_row(table, id)?;
+                last = Some(id);
+                from = id.saturating_add(1);
+            }
+            if !ids.is_full() {
+                return Ok(last);
+            }
+        }
+    }
+
+    fn check_row(&self, table: &Table, id: u64) -> Result<(), DatabaseError> {
+        let keys = self.view().get(&key::row(table.id.number(), id), |bytes| {
+            let row = StoredRow::new(table, bytes).filter(StoredRow::is_sound);
+            let row = row.ok_or_else(|| table.corrupt_row(id))?;
+            table.index_keys(id, |column| row.value(column))
+        })?;
+        let keys = keys.transpose()?.ok_or_else(|| table.corrupt_row(id))?;
+        for (index, key) in table.schema.indexes().iter().zip(&keys) {
+            if self.view().get(key, |_| ())?.is_none() {
+                let (table, index) = (table.name(), index.name.clone());
+                return Err(Corruption::MissingIndexEntry { table, index, id }.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn check_indexes(&self, table: &Table) -> Result<(), DatabaseError> {
+        for (number, index) in table.schema.indexes().iter().enumerate() {
+            let mut range = EntryRange::all(table.id, number as u16);
+            loop {
+                let entries = next_entries(&self.view(), &range, false)?;
+                for entry in &entries {
+                    let id = key::id(entry);
+                    let keys = self.view().get(&key::row(table.id.number(), id), |bytes| {
+                        let row = StoredRow::new(table, bytes)?;
+                        table.index_keys(id, |column| row.value(column)).ok()
+                    })?;
+                    if keys.flatten().as_ref().and_then(|keys| keys.get(number)) != Some(entry) {
+                        let (table, index) = (table.name(), index.name.clone());
+                        return Err(Corruption::StrayIndexEntry { table, index, id }.into());
+                    }
+                }
+                match entries.last() {
+                    Some(last) if entries.is_full() => range.go_on_after(last, false),
+                    _ => break,
+                }
+            }
+        }
+        Ok(())
+    }
+}

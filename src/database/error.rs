@@ -1,0 +1,446 @@
+//! Everything that can go wrong in the database, each with where it went wrong, and the status
+//! that a plugin sees for it.
+
+use core::fmt;
+
+use super::{
+    TableId,
+    filter::MAX_CONDITIONS,
+    schema::{ColumnType, SchemaError},
+    storage::StorageError,
+};
+use crate::{
+    abi::{MAX_NAME_LEN, Name, Status, wire::WireErrorKind},
+    limits::LimitExceeded,
+    meter::Exhausted,
+};
+
+/// A name as somebody gave it, which names nothing here and need not even be a [`Name`]. Cut to
+/// [`MAX_NAME_LEN`] bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct GivenName(heapless::String<MAX_NAME_LEN, u8>);
+
+impl GivenName {
+    pub(super) fn new(text: &str) -> Self {
+        let cut = text.get(..text.floor_char_boundary(MAX_NAME_LEN)).unwrap_or_default();
+        Self(heapless::String::try_from(cut).unwrap_or_default())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for GivenName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// In quotes and with escapes, as it is somebody else's text.
+impl fmt::Display for GivenName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// What in the store is not as the database left it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Corruption {
+    /// The store was written in a format of another version.
+    FormatVersion(u8),
+    /// A schema cannot be read, or tables are missing.
+    Catalog,
+    /// The counter of a table's row ids.
+    Counter {
+        /// The table.
+        table: Name,
+    },
+    /// A row cannot be read, or its values are not what the schema says.
+    Row {
+        /// The table.
+        table: Name,
+        /// The row.
+        id: u64,
+    },
+    /// A row has no entry in an index.
+    MissingIndexEntry {
+        /// The table.
+        table: Name,
+        /// The index.
+        index: Name,
+        /// The row.
+        id: u64,
+    },
+    /// An index has an entry that no row is found by.
+    StrayIndexEntry {
+        /// The table.
+        table: Name,
+        /// The index.
+        index: Name,
+        /// The row that it names.
+        id: u64,
+    },
+}
+
+/// Why the database did not do what it was asked to. Nothing of the statement is left behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DatabaseError {
+    /// No table has this name.
+    UnknownTable {
+        /// The name.
+        table: GivenName,
+    },
+    /// No table has this id.
+    UnknownTableId(TableId),
+    /// No column has this name.
+    UnknownColumn {
+        /// The table.
+        table: Name,
+        /// The name.
+        column: GivenName,
+    },
+    /// No index has this name.
+    UnknownIndex {
+        /// The table.
+        table: Name,
+        /// The name.
+        index: GivenName,
+    },
+    /// An update names a row that does not exist.
+    NoSuchRow {
+        /// The table.
+        table: Name,
+        /// The row.
+        id: u64,
+    },
+    /// A table of this name exists.
+    TableExists {
+        /// The table.
+        table: Name,
+    },
+    /// This cannot be done before the pending transaction is committed or rolled back.
+    TransactionPending,
+    /// A schema cannot be.
+    Schema(SchemaError),
+    /// A value has another type than its column.
+    WrongType {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: Name,
+        /// The column's type.
+        expected: ColumnType,
+        /// The value's kind, in words.
+        got: &'static str,
+    },
+    /// A column that may not be null has no value.
+    MissingValue {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: Name,
+    },
+    /// A vector has another length than its column says.
+    WrongDimension {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: Name,
+        /// Bytes that a vector of the column has: four for each dimension.
+        expected: u32,
+        /// Bytes that were given.
+        got: u32,
+    },
+    /// A component of a vector is infinite or no number.
+    NotFinite {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: Name,
+    },
+    /// A double is no number.
+    NotANumber {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: Name,
+    },
+    /// A reference has a table that is no name.
+    InvalidReference {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: Name,
+    },
+    /// An array or object cannot be read back from its bytes, for instance as it is nested too
+    /// deep.
+    InvalidValue {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: Name,
+        /// What is wrong.
+        error: WireErrorKind,
+    },
+    /// A row has more or fewer values than columns were named.
+    WrongColumnCount {
+        /// The table.
+        table: Name,
+        /// Columns.
+        expected: u32,
+        /// Values.
+        got: u32,
+    },
+    /// A column is named twice.
+    DuplicateColumn {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: Name,
+    },
+    /// An inserted row has the id of one that exists.
+    DuplicateId {
+        /// The table.
+        table: Name,
+        /// The row.
+        id: u64,
+    },
+    /// A row has the same values in a unique index as another.
+    DuplicateUnique {
+        /// The table.
+        table: Name,
+        /// The index.
+        index: Name,
+    },
+    /// An updated or upserted row has no id.
+    MissingId {
+        /// The table.
+        table: Name,
+    },
+    /// No row may have the highest id: there would be none after it.
+    IdNotAllowed {
+        /// The table.
+        table: Name,
+        /// The id.
+        id: u64,
+    },
+    /// All ids of a table were assigned.
+    IdsExhausted {
+        /// The table.
+        table: Name,
+    },
+    /// A search for no rows.
+    EmptyQuery {
+        /// The table.
+        table: Name,
+    },
+    /// A search in a column without vectors.
+    NotAVector {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: Name,
+    },
+    /// A condition orders values of a column that have no order, or compares arrays, objects or
+    /// vectors with anything but null.
+    NotComparable {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: Name,
+    },
+    /// A filter has more conditions than are allowed.
+    TooManyConditions {
+        /// The table.
+        table: Name,
+        /// How many it has.
+        got: u32,
+    },
+    /// An index query has more values than the index has columns.
+    TooManyValues {
+        /// The table.
+        table: Name,
+        /// The index.
+        index: Name,
+    },
+    /// A prefix query without a text or binary value at its end.
+    NotAPrefix {
+        /// The table.
+        table: Name,
+        /// The index.
+        index: Name,
+    },
+    /// A place to go on from that this query cannot have answered.
+    BadCursor {
+        /// The table.
+        table: Name,
+        /// The index.
+        index: Name,
+    },
+    /// The values of a row are too long for an index.
+    KeyTooLong {
+        /// The table.
+        table: Name,
+        /// The index.
+        index: Name,
+        /// How long.
+        limit: LimitExceeded,
+    },
+    /// The storage.
+    Storage(StorageError),
+    /// The fuel or a quota of the call.
+    Exhausted(Exhausted),
+    /// What is stored makes no sense.
+    Corrupt(Corruption),
+}
+
+impl DatabaseError {
+    /// What a plugin gets for it.
+    pub const fn status(&self) -> Status {
+        match self {
+            Self::UnknownTable { .. }
+            | Self::UnknownTableId(_)
+            | Self::UnknownColumn { .. }
+            | Self::UnknownIndex { .. }
+            | Self::NoSuchRow { .. } => Status::NotFound,
+            Self::KeyTooLong { .. }
+            | Self::IdsExhausted { .. }
+            | Self::Exhausted(_)
+            | Self::Storage(StorageError::Full(_)) => Status::LimitExceeded,
+            Self::TransactionPending | Self::Storage(_) | Self::Corrupt(_) => Status::Error,
+            _ => Status::InvalidArgs,
+        }
+    }
+}
+
+impl From<StorageError> for DatabaseError {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl From<Exhausted> for DatabaseError {
+    fn from(error: Exhausted) -> Self {
+        Self::Exhausted(error)
+    }
+}
+
+impl From<SchemaError> for DatabaseError {
+    fn from(error: SchemaError) -> Self {
+        Self::Schema(error)
+    }
+}
+
+impl From<Corruption> for DatabaseError {
+    fn from(corruption: Corruption) -> Self {
+        Self::Corrupt(corruption)
+    }
+}
+
+impl fmt::Display for Corruption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FormatVersion(version) => write!(f, "the store has format version {version}"),
+            Self::Catalog => write!(f, "the catalog of tables cannot be read"),
+            Self::Counter { table } => write!(f, "{table}: the counter of ids is wrong"),
+            Self::Row { table, id } => write!(f, "{table}: row {id} cannot be read"),
+            Self::MissingIndexEntry { table, index, id } => {
+                write!(f, "{table}: row {id} is not in the index {index}")
+            }
+            Self::StrayIndexEntry { table, index, id } => {
+                write!(f, "{table}: the index {index} names row {id} wrongly")
+            }
+        }
+    }
+}
+
+impl fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownTable { table } => write!(f, "there is no table {table}"),
+            Self::UnknownTableId(table) => write!(f, "there is no table number {}", table.number()),
+            Self::UnknownColumn { table, column } => {
+                write!(f, "{table}: there is no column {column}")
+            }
+            Self::UnknownIndex { table, index } => write!(f, "{table}: there is no index {index}"),
+            Self::NoSuchRow { table, id } => write!(f, "{table}: there is no row {id}"),
+            Self::TableExists { table } => write!(f, "a table {table} exists"),
+            Self::TransactionPending => write!(f, "a transaction is pending"),
+            Self::Schema(error) => error.fmt(f),
+            Self::WrongType { table, column, expected, got } => {
+                write!(f, "{table}.{column}: the column is {expected}, the value is {got}")
+            }
+            Self::MissingValue { table, column } => {
+                write!(f, "{table}.{column}: the column may not be null")
+            }
+            Self::WrongDimension { table, column, expected, got } => write!(
+                f,
+                "{table}.{column}: a vector of {} dimensions has {expected} bytes, {got} given",
+                expected / 4
+            ),
+            Self::NotFinite { table, column } => {
+                write!(f, "{table}.{column}: a component is not finite")
+            }
+            Self::NotANumber { table, column } => write!(f, "{table}.{column}: NaN is no value"),
+            Self::InvalidReference { table, column } => {
+                write!(f, "{table}.{column}: the referenced table is no name")
+            }
+            Self::InvalidValue { table, column, error } => {
+                write!(f, "{table}.{column}: {}", error.as_str())
+            }
+            Self::WrongColumnCount { table, expected, got } => {
+                write!(f, "{table}: {expected} columns are named, a row has {got} values")
+            }
+            Self::DuplicateColumn { table, column } => {
+                write!(f, "{table}.{column}: the column is named twice")
+            }
+            Self::DuplicateId { table, id } => write!(f, "{table}: row {id} exists"),
+            Self::DuplicateUnique { table, index } => {
+                write!(f, "{table}: another row has the same values in the unique index {index}")
+            }
+            Self::MissingId { table } => write!(f, "{table}: a row has no id; only inserts may"),
+            Self::IdNotAllowed { table, id } => write!(f, "{table}: {id} may not be a row's id"),
+            Self::IdsExhausted { table } => write!(f, "{table}: all ids were assigned"),
+            Self::EmptyQuery { table } => write!(f, "{table}: a search for 0 rows"),
+            Self::NotAVector { table, column } => {
+                write!(f, "{table}.{column}: the column has no vectors")
+            }
+            Self::NotComparable { table, column } => {
+                write!(f, "{table}.{column}: the column cannot be compared like this")
+            }
+            Self::TooManyConditions { table, got } => {
+                write!(f, "{table}: {got} conditions, {MAX_CONDITIONS} allowed")
+            }
+            Self::TooManyValues { table, index } => {
+                write!(f, "{table}: more values than the index {index} has columns")
+            }
+            Self::NotAPrefix { table, index } => write!(
+                f,
+                "{table}: a prefix query on the index {index} does not end in a text or binary"
+            ),
+            Self::BadCursor { table, index } => {
+                write!(f, "{table}: this query on the index {index} cannot go on from there")
+            }
+            Self::KeyTooLong { table, index, limit } => {
+                write!(f, "{table}: values for the index {index} are too long: {limit}")
+            }
+            Self::Storage(error) => error.fmt(f),
+            Self::Exhausted(Exhausted::Fuel(limit) | Exhausted::Quota(limit)) => limit.fmt(f),
+            Self::Corrupt(corruption) => corruption.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for DatabaseError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Schema(error) => Some(error),
+            Self::Storage(error) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Conditions on the columns of a row: checked once against the schema, then met or not by rows.
+
+use core::cmp::Ordering;
+
+use heapless::Vec;
+
+use super::{error::DatabaseError, row::StoredRow, schema::ColumnType, table::Table};
+use crate::abi::{
+    Seq, Value,
+    message::{Comparison, Condition},
+};
+
+/// The most conditions of a filter.
+pub const MAX_CONDITIONS: usize = 8;
+
+struct Test<'a> {
+    column: usize,
+    comparison: Comparison,
+    value: Value<'a>,
+}
+
+/// Conditions that must all be met.
+pub struct Filter<'a>(Vec<Test<'a>, MAX_CONDITIONS>);
+
+impl<'a> Filter<'a> {
+    /// Checks conditions against a table's schema. Bools, numbers, texts and bytes may be compared
+    /// in any way, references for being equal or not, all other types only with null.
+    ///
+    /// # Errors
+    /// [`DatabaseError`], for an unknown column, a value of another type, a comparison that the
+    /// type does not have, or one condition too many.
+    pub fn new(table: &Table, conditions: &Seq<'a, Condition<'a>>) -> Result<Self, DatabaseError> {
+        let mut tests = Vec::new();
+        for condition in conditions {
+            let (at, column) = table.column(condition.column)?;
+            let Condition { comparison, value, .. } = condition;
+            table.check_type(column, &value)?;
+            let equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
+            let allowed = value.is_null()
+                || column.kind.is_scalar()
+                || column.kind == ColumnType::Ref && equality;
+            if !allowed {
+                let (table, column) = (table.name(), column.name.clone());
+                return Err(DatabaseError::NotComparable { table, column });
+            }
+            if tests.push(Test { column: at, comparison, value }).is_err() {
+                return Err(DatabaseError::TooManyConditions {
+                    table: table.name(),
+                    got: u32::try_from(conditions.len()).unwrap_or(u32::MAX),
+                });
+            }
+        }
+        Ok(Self(tests))
+    }
+
+    /// Whether a row meets all conditions.
+    #[inline]
+    pub fn is_met(&self, row: &StoredRow<'_>) -> bool {
+        self.0.iter().all(|test| {
+            let value = row.value(test.column).unwrap_or(Value::Null);
+            is_met(compare(&value, &test.value), test.comparison)
+        })
+    }
+}
+
+/// How two values of one column are ordered; `None` if they are not. Null equals null only.
+fn compare(a: &Value<'_>, b: &Value<'_>) -> Option<Ordering> {
+    match (a, b) {
+        (Value::Null, Value::Null) => Some(Ordering::Equal),
+        (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
+        (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),
+        (Value::UInt(a), Value::UInt(b)) => Some(a.cmp(b)),
+        (Value::Float(a), Value::Float(b)) => a.partial_cmp(b),
+        (Value::Text(a), Value::Text(b)) => Some(a.cmp(b)),
+        (Value::Binary(a), Value::Binary(b)) => Some(a.cmp(b)),
+        (Value::Ref { table: a, id: x }, Value::Ref { table: b, id: y }) => {
+            Some((a, x).cmp(&(b, y)))
+        }
+        _ => None,
+    }
+}
+
+fn is_met(order: Option<Ordering>, comparison: Comparison) -> bool {
+    match comparison {
+        Comparison::Equal => order == Some(Ordering::Equal),
+        Comparison::NotEqual => order != Some(Ordering::Equal),
+        Comparison::Less => order.is_some_and(Ordering::is_lt),
+        Comparison::LessOrEqual => order.is_some_and(Ordering::is_le),
+        Comparison::Greater => order.is_some_and(Ordering::is_gt),
+        Comparison::GreaterOrEqual => order.is_some_and(Ordering::is_ge),
+    }
+}

@@ -1,0 +1,243 @@
+//! How a row is stored, and how its columns are read from there without unpacking the rest.
+//!
+//! A row begins with a version byte. In a table without vectors the wire encoding of the list of
+//! its values follows, so that answering a whole row is one copy. In a table with vectors each
+//! vector column comes first, at the same offset in every row: whether it is there (0 or 1), its
+//! norm (for the cosine metric, else 0) and its components, all zero if it is not; then the other
+//! values in order. Numbers are little-endian.
+//!
+//! Whether the values suit the schema is checked in `table`.
+
+use super::{
+    distance::COMPONENT,
+    error::DatabaseError,
+    schema::{Column, MAX_COLUMNS},
+    table::{Place, Table},
+};
+use crate::abi::{
+    Seq, Value,
+    wire::{Reader, Wire, WireError, Writer},
+};
+
+/// Version of the layout of rows.
+pub const ROW_VERSION: u8 = 1;
+/// Bytes before the components of a stored vector.
+pub const VECTOR_HEAD: usize = 1 + size_of::<f32>();
+
+/// Which columns of a table are meant, in which order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Projection {
+    columns: [u8; MAX_COLUMNS],
+    len: u8,
+    /// All columns in the order of the schema.
+    all: bool,
+}
+
+impl Projection {
+    /// The columns of these names; all for no names.
+    pub(super) fn new(table: &Table, names: &Seq<'_, &str>) -> Result<Self, DatabaseError> {
+        let mut projection = Self { columns: [0; MAX_COLUMNS], len: 0, all: names.is_empty() };
+        if names.is_empty() {
+            (0..=u8::MAX).zip(&mut projection.columns).for_each(|(at, place)| *place = at);
+            projection.len = table.places.len() as u8;
+            return Ok(projection);
+        }
+        for name in names {
+            let (at, column) = table.column(name)?;
+            let twice = projection.columns().any(|earlier| earlier == at);
+            match projection.columns.get_mut(usize::from(projection.len)) {
+                Some(place) if !twice => *place = at as u8,
+                // Names that are all different are never more than there are columns.
+                _ => {
+                    let (table, column) = (table.name(), column.name.clone());
+                    return Err(DatabaseError::DuplicateColumn { table, column });
+                }
+            }
+            projection.len += 1;
+        }
+        projection.all = projection.columns().eq(0..table.places.len());
+        Ok(projection)
+    }
+
+    /// How many columns there are; at least one.
+    #[expect(clippy::len_without_is_empty, reason = "a projection is never empty")]
+    pub const fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// The places of the columns in the schema.
+    pub fn columns(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
+        self.columns.iter().take(self.len.into()).map(|&column| column.into())
+    }
+}
+
+/// A row where it is stored.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredRow<'a> {
+    table: &'a Table,
+    bytes: &'a [u8],
+}
+
+impl<'a> StoredRow<'a> {
+    /// A row of `table`; `None` if the bytes are of another version or too few.
+    #[inline]
+    pub(super) fn new(table: &'a Table, bytes: &'a [u8]) -> Option<Self> {
+        let known = bytes.first() == Some(&ROW_VERSION) && bytes.len() >= table.values_at;
+        known.then_some(Self { table, bytes })
+    }
+
+    /// Bytes that it takes in the store.
+    #[expect(clippy::len_without_is_empty, reason = "a row is never empty")]
+    pub const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The norm and the components of the vector whose place begins at `at`; `None` for null.
+    #[inline]
+    pub(super) fn vector(&self, at: usize, len: usize) -> Option<(f32, &'a [u8])> {
+        let (head, rest) = self.bytes.get(at..)?.split_first_chunk::<VECTOR_HEAD>()?;
+        let [1, norm @ ..] = *head else { return None };
+        Some((f32::from_le_bytes(norm), rest.get(..len)?))
+    }
+
+    fn vector_value(&self, at: usize, len: usize) -> Value<'a> {
+        self.vector(at, len).map_or(Value::Null, |(_, components)| Value::Binary(components))
+    }
+
+    /// The values that are not vectors.
+    fn reader(&self) -> Reader<'a> {
+        Reader::new(self.bytes.get(self.table.values_at..).unwrap_or_default())
+    }
+
+    /// The value in the column at this place of the schema; `None` if there is no such column or
+    /// the row is corrupt.
+    pub fn value(&self, column: usize) -> Option<Value<'a>> {
+        match *self.table.places.get(column)? {
+            Place::Vector { at, len } => Some(self.vector_value(at, len)),
+            Place::Value(ordinal) => {
+                let mut reader = self.reader();
+                for _ in 0..ordinal {
+                    skip(&mut reader).ok()?;
+                }
+                Value::decode(&mut reader).ok()
+            }
+        }
+    }
+
+    /// The values in the order of the schema, vectors among them as binary values; an error for
+    /// what cannot be decoded.
+    pub fn values(&self) -> impl Iterator<Item = Result<Value<'a>, WireError>> + use<'a> {
+        let row = *self;
+        let mut reader = self.reader();
+        row.table.places.iter().map(move |place| match *place {
+            Place::Vector { at, len } => Ok(row.vector_value(at, len)),
+            Place::Value(_) => Value::decode(&mut reader),
+        })
+    }
+
+    /// Writes the values of the projection's columns as a list: a
+    /// [`Seq`]`<`[`Value`]`>` on the wire. A value that cannot be read, which is found by
+    /// [`check`](super::Database::check), is written as null.
+    #[inline]
+    pub fn encode(&self, projection: &Projection, writer: &mut Writer<'_>) {
+        match self.bytes.split_first() {
+            Some((_, list)) if projection.all && !self.table.has_vectors() => writer.raw(list),
+            _ => self.encode_columns(projection, writer),
+        }
+    }
+
+    fn encode_columns(&self, projection: &Projection, writer: &mut Writer<'_>) {
+        let mut values = heapless::Vec::<&[u8], MAX_COLUMNS>::new();
+        let mut reader = self.reader();
+        for _ in 0..self.table.values {
+            let start = reader.position();
+            if skip(&mut reader).is_err() {
+                break;
+            }
+            let _ = values.push(reader.since(start));
+        }
+        writer.len(projection.len());
+        for column in projection.columns() {
+            match self.table.places.get(column) {
+                Some(Place::Vector { at, len }) => self.vector_value(*at, *len).encode(writer),
+                Some(Place::Value(ordinal)) => match values.get(usize::from(*ordinal)) {
+                    Some(bytes) => writer.raw(bytes),
+                    None => Value::Null.encode(writer),
+                },
+                None => Value::Null.encode(writer),
+            }
+        }
+    }
+
+    /// Checks everything about the row: that it is what a write of its values would have stored.
+    pub(super) fn is_sound(&self) -> bool {
+        let table = self.table;
+        let mut reader = self.reader();
+        if !table.has_vectors() && self.bytes.get(1) != Some(&table.values) {
+            return false;
+        }
+        let mut sound = |(column, place): (&Column, &Place)| match *place {
+            Place::Vector { at, len } => {
+                let value = self.vector_value(at, len);
+                let head = self.bytes.get(at).copied();
+                let norm = match value {
+                    Value::Binary(components) => Table::stored_norm(column, components),
+                    _ => 0.0,
+                };
+                let stored = self.bytes.get(at + 1..at + VECTOR_HEAD);
+                head.is_some_and(|head| head <= 1)
+                    && stored == Some(norm.to_le_bytes().as_slice())
+                    && table.check_value(column, &value).is_ok()
+            }
+            Place::Value(_) => Value::decode(&mut reader)
+                .is_ok_and(|value| table.check_value(column, &value).is_ok()),
+        };
+        table.schema.columns().iter().zip(&table.places).all(&mut sound) && reader.finish().is_ok()
+    }
+}
+
+/// Encodes a row of `table` that has these values, in the order of the schema.
+pub fn encode_row(table: &Table, values: &[Value<'_>], writer: &mut Writer<'_>) {
+    writer.u8(ROW_VERSION);
+    if !table.has_vectors() {
+        writer.u8(table.values);
+    }
+    let columns = table.schema.columns().iter().zip(&table.places).zip(values);
+    for ((column, place), value) in columns.clone() {
+        let Place::Vector { len, .. } = *place else { continue };
+        match value {
+            Value::Binary(components) => {
+                writer.bool(true);
+                writer.f32(Table::stored_norm(column, components));
+                writer.raw(components);
+            }
+            _ => {
+                writer.raw(&[0; VECTOR_HEAD]);
+                (0..len / COMPONENT).for_each(|_| writer.raw(&[0; COMPONENT]));
+            }
+        }
+    }
+    for ((_, place), value) in columns {
+        if let Place::Value(_) = place {
+            value.encode(writer);
+        }
+    }
+}
+
+/// Passes over a value. Texts are not checked again: they were when they were written.
+fn skip(reader: &mut Reader<'_>) -> Result<(), WireError> {
+    match reader.rest().first() {
+        Some(2 | 3) => {
+            reader.u8()?;
+            reader.u64()?;
+        }
+        Some(5 | 6) => {
+            reader.u8()?;
+            reader.bytes()?;
+        }
+        _ => {
+            Value::decode(reader)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,414 @@
+//! What a table's rows look like: columns, their types, and indexes over them; and how a schema is
+//! kept in the catalog.
+//!
+//! A schema never changes once its table exists. Values are checked against it in `row`.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::abi::{
+    Name, NameError,
+    wire::{Reader, Writer},
+};
+
+/// The most columns of a table.
+pub const MAX_COLUMNS: usize = 32;
+/// The most indexes of a table.
+pub const MAX_INDEXES: usize = 8;
+/// The most columns of an index.
+pub const MAX_INDEX_COLUMNS: usize = 4;
+/// The most dimensions of a vector column.
+pub const MAX_DIMENSIONS: u16 = 4096;
+
+/// How far apart two vectors are; lower is nearer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Metric {
+    /// `1 - a·b / (|a| |b|)`; 1 if a norm is 0.
+    Cosine,
+    /// `√ Σ (a - b)²`.
+    Euclidean,
+    /// `-a·b`.
+    Dot,
+}
+
+/// The type of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ColumnType {
+    /// True or false.
+    Bool,
+    /// A signed integer.
+    Int,
+    /// An unsigned integer.
+    UInt,
+    /// A double; infinities are allowed, NaN is not.
+    Float,
+    /// UTF-8 text.
+    Text,
+    /// Bytes.
+    Binary,
+    /// Values in order.
+    Array,
+    /// Named values, in the order they were written.
+    Object,
+    /// A table's name and a row's id. Whether they exist is not checked.
+    Ref,
+    /// Finite `f32`s, little-endian, in a [`Value::Binary`](crate::abi::Value::Binary).
+    Vector {
+        /// How many, 1 to [`MAX_DIMENSIONS`].
+        dimensions: u16,
+        /// How far apart two of them are.
+        metric: Metric,
+    },
+}
+
+impl ColumnType {
+    /// The type in words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Int => "int",
+            Self::UInt => "uint",
+            Self::Float => "float",
+            Self::Text => "text",
+            Self::Binary => "binary",
+            Self::Array => "array",
+            Self::Object => "object",
+            Self::Ref => "ref",
+            Self::Vector { .. } => "vector",
+        }
+    }
+
+    /// Whether values of this type have an order, and so may be indexed and compared.
+    pub const fn is_scalar(self) -> bool {
+        matches!(
+            self,
+            Self::Bool | Self::Int | Self::UInt | Self::Float | Self::Text | Self::Binary
+        )
+    }
+}
+
+impl fmt::Display for ColumnType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: Name,
+    /// Its type.
+    pub kind: ColumnType,
+    /// Whether it may be null.
+    pub nullable: bool,
+}
+
+/// An index of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Index {
+    /// Its name.
+    pub name: Name,
+    /// Places of its columns in the schema, in the order that entries are sorted by.
+    pub columns: heapless::Vec<u8, MAX_INDEX_COLUMNS, u8>,
+    /// Whether two rows may not have the same values in its columns. Rows with a null in one of
+    /// them are not compared, as in SQL.
+    pub unique: bool,
+}
+
+/// Why a schema cannot be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SchemaError {
+    /// A name is none.
+    Name(NameError),
+    /// Two columns have this name.
+    DuplicateColumn(Name),
+    /// Two indexes have this name.
+    DuplicateIndex(Name),
+    /// A table has more than [`MAX_COLUMNS`] columns.
+    TooManyColumns,
+    /// A table has more than [`MAX_INDEXES`] indexes.
+    TooManyIndexes,
+    /// A table has no columns.
+    NoColumns,
+    /// A vector column has no dimensions, or more than [`MAX_DIMENSIONS`].
+    Dimensions {
+        /// The column.
+        column: Name,
+        /// Its dimensions.
+        dimensions: u16,
+    },
+    /// An index has no columns, or more than [`MAX_INDEX_COLUMNS`].
+    IndexColumns {
+        /// The index.
+        index: Name,
+        /// How many columns it has.
+        columns: usize,
+    },
+    /// An index names a column that does not exist, twice, or of a type without an order.
+    IndexColumn {
+        /// The index.
+        index: Name,
+        /// The place of the column in it, from 0.
+        place: usize,
+    },
+}
+
+impl From<NameError> for SchemaError {
+    fn from(error: NameError) -> Self {
+        Self::Name(error)
+    }
+}
+
+impl fmt::Display for SchemaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(error) => error.fmt(f),
+            Self::DuplicateColumn(name) => write!(f, "two columns are named {name}"),
+            Self::DuplicateIndex(name) => write!(f, "two indexes are named {name}"),
+            Self::TooManyColumns => write!(f, "a table has at most {MAX_COLUMNS} columns"),
+            Self::TooManyIndexes => write!(f, "a table has at most {MAX_INDEXES} indexes"),
+            Self::NoColumns => write!(f, "a table has at least one column"),
+            Self::Dimensions { column, dimensions } => write!(
+                f,
+                "the vector column {column} has {dimensions} dimensions, 1 to {MAX_DIMENSIONS} \
+                 are allowed"
+            ),
+            Self::IndexColumns { index, columns } => write!(
+                f,
+                "the index {index} has {columns} columns, 1 to {MAX_INDEX_COLUMNS} are allowed"
+            ),
+            Self::IndexColumn { index, place } => write!(
+                f,
+                "column {place} of the index {index} does not exist, is there twice, or has a \
+                 type without an order"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for SchemaError {}
+
+/// A table: its name, columns and indexes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableSchema {
+    name: Name,
+    columns: Vec<Column>,
+    indexes: Vec<Index>,
+}
+
+impl TableSchema {
+    /// A table without columns, to which columns and indexes are added.
+    ///
+    /// # Errors
+    /// [`SchemaError::Name`].
+    pub fn new(name: &str) -> Result<Self, SchemaError> {
+        Ok(Self { name: Name::new(name)?, columns: Vec::new(), indexes: Vec::new() })
+    }
+
+    /// Adds a column that is never null.
+    ///
+    /// # Errors
+    /// [`SchemaError`], for the name, the type, or one column too many.
+    pub fn column(self, name: &str, kind: ColumnType) -> Result<Self, SchemaError> {
+        self.with_column(name, kind, false)
+    }
+
+    /// Adds a column that may be null.
+    ///
+    /// # Errors
+    /// [`SchemaError`], for the name, the type, or one column too many.
+    pub fn nullable_column(self, name: &str, kind: ColumnType) -> Result<Self, SchemaError> {
+        self.with_column(name, kind, true)
+    }
+
+    /// Adds a vector column that is never null.
+    ///
+    /// # Errors
+    /// [`SchemaError`], for the name, the dimensions, or one column too many.
+    pub fn vector(self, name: &str, dimensions: u16, metric: Metric) -> Result<Self, SchemaError> {
+        self.with_column(name, ColumnType::Vector { dimensions, metric }, false)
+    }
+
+    fn with_column(
+        mut self,
+        name: &str,
+        kind: ColumnType,
+        nullable: bool,
+    ) -> Result<Self, SchemaError> {
+        let name = Name::new(name)?;
+        if self.column_named(&name).is_some() {
+            return Err(SchemaError::DuplicateColumn(name));
+        }
+        if self.columns.len() >= MAX_COLUMNS {
+            return Err(SchemaError::TooManyColumns);
+        }
+        if let ColumnType::Vector { dimensions, .. } = kind
+            && !(1..=MAX_DIMENSIONS).contains(&dimensions)
+        {
+            return Err(SchemaError::Dimensions { column: name, dimensions });
+        }
+        self.columns.push(Column { name, kind, nullable });
+        Ok(self)
+    }
+
+    /// Adds an index over columns that were added before.
+    ///
+    /// # Errors
+    /// [`SchemaError`], for the name, the columns, or one index too many.
+    pub fn index(self, name: &str, columns: &[&str]) -> Result<Self, SchemaError> {
+        self.with_index(name, columns, false)
+    }
+
+    /// Adds an index that no two rows may have the same values in, unless one of them is null.
+    ///
+    /// # Errors
+    /// [`SchemaError`], for the name, the columns, or one index too many.
+    pub fn unique_index(self, name: &str, columns: &[&str]) -> Result<Self, SchemaError> {
+        self.with_index(name, columns, true)
+    }
+
+    fn with_index(self, name: &str, columns: &[&str], unique: bool) -> Result<Self, SchemaError> {
+        let places = columns.iter().map(|column| self.column_named(column).unwrap_or(u8::MAX));
+        let places: Vec<u8> = places.collect();
+        self.with_index_places(name, &places, unique)
+    }
+
+    fn with_index_places(
+        mut self,
+        name: &str,
+        columns: &[u8],
+        unique: bool,
+    ) -> Result<Self, SchemaError> {
+        let name = Name::new(name)?;
+        if self.index_named(&name).is_some() {
+            return Err(SchemaError::DuplicateIndex(name));
+        }
+        if self.indexes.len() >= MAX_INDEXES {
+            return Err(SchemaError::TooManyIndexes);
+        }
+        let places = match heapless::Vec::from_slice(columns) {
+            Ok(places) if !places.is_empty() => places,
+            _ => return Err(SchemaError::IndexColumns { index: name, columns: columns.len() }),
+        };
+        for (place, column) in columns.iter().enumerate() {
+            let scalar = self.columns.get(usize::from(*column)).is_some_and(|c| c.kind.is_scalar());
+            let twice = columns.iter().take(place).any(|earlier| earlier == column);
+            if !scalar || twice {
+                return Err(SchemaError::IndexColumn { index: name, place });
+            }
+        }
+        self.indexes.push(Index { name, columns: places, unique });
+        Ok(self)
+    }
+
+    /// The table's name.
+    pub const fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Its columns, in the order they were added.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Its indexes, in the order they were added.
+    pub fn indexes(&self) -> &[Index] {
+        &self.indexes
+    }
+
+    /// The place of the column of this name.
+    pub fn column_named(&self, name: &str) -> Option<u8> {
+        self.columns.iter().position(|column| column.name.as_str() == name).map(|at| at as u8)
+    }
+
+    /// The place of the index of this name.
+    pub fn index_named(&self, name: &str) -> Option<u16> {
+        self.indexes.iter().position(|index| index.name.as_str() == name).map(|at| at as u16)
+    }
+
+    /// The schema as it is kept in the catalog, without the version byte.
+    pub(super) fn encode(&self, writer: &mut Writer<'_>) {
+        writer.text(&self.name);
+        writer.len(self.columns.len());
+        for column in &self.columns {
+            writer.text(&column.name);
+            writer.bool(column.nullable);
+            encode_type(column.kind, writer);
+        }
+        writer.len(self.indexes.len());
+        for index in &self.indexes {
+            writer.text(&index.name);
+            writer.bool(index.unique);
+            writer.bytes(&index.columns);
+        }
+    }
+
+    /// Reads a schema from the catalog. It is checked as if it were built anew; `None` if it could
+    /// not have been.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(bytes);
+        let mut schema = Self::new(reader.text().ok()?).ok()?;
+        for _ in 0..reader.u32().ok()? {
+            let name = reader.text().ok()?;
+            let nullable = reader.bool().ok()?;
+            schema = schema.with_column(name, decode_type(&mut reader)?, nullable).ok()?;
+        }
+        for _ in 0..reader.u32().ok()? {
+            let name = reader.text().ok()?;
+            let unique = reader.bool().ok()?;
+            schema = schema.with_index_places(name, reader.bytes().ok()?, unique).ok()?;
+        }
+        reader.finish().ok()?;
+        (!schema.columns.is_empty()).then_some(schema)
+    }
+}
+
+fn encode_type(kind: ColumnType, writer: &mut Writer<'_>) {
+    let tag = match kind {
+        ColumnType::Bool => 1,
+        ColumnType::Int => 2,
+        ColumnType::UInt => 3,
+        ColumnType::Float => 4,
+        ColumnType::Text => 5,
+        ColumnType::Binary => 6,
+        ColumnType::Array => 7,
+        ColumnType::Object => 8,
+        ColumnType::Ref => 9,
+        ColumnType::Vector { .. } => 10,
+    };
+    writer.u8(tag);
+    if let ColumnType::Vector { dimensions, metric } = kind {
+        writer.u32(dimensions.into());
+        writer.u8(match metric {
+            Metric::Cosine => 0,
+            Metric::Euclidean => 1,
+            Metric::Dot => 2,
+        });
+    }
+}
+
+fn decode_type(reader: &mut Reader<'_>) -> Option<ColumnType> {
+    Some(match reader.u8().ok()? {
+        1 => ColumnType::Bool,
+        2 => ColumnType::Int,
+        3 => ColumnType::UInt,
+        4 => ColumnType::Float,
+        5 => ColumnType::Text,
+        6 => ColumnType::Binary,
+        7 => ColumnType::Array,
+        8 => ColumnType::Object,
+        9 => ColumnType::Ref,
+        10 => {
+            let dimensions = reader.u32().ok()?.try_into().ok()?;
+            let metric = match reader.u8().ok()? {
+                0 => Metric::Cosine,
+                1 => Metric::Euclidean,
+                2 => Metric::Dot,
+                _ => return None,
+            };
+            ColumnType::Vector { dimensions, metric }
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,132 @@
+//! The seam between the engine and where bytes are kept: an ordered map from byte keys to byte
+//! values, changed in batches that apply whole or not at all.
+//!
+//! The engine needs no more than this, so that a store on raw flash (an ordered, transactional
+//! key-value log) or in a file can take the place of [`MemoryStorage`](super::MemoryStorage)
+//! without a change to it. Nothing here knows tables, rows or indexes.
+
+use core::{fmt, ops::ControlFlow};
+
+use super::pending::Pending;
+use crate::limits::LimitExceeded;
+
+/// The longest key that the engine writes or asks for, in bytes.
+pub const MAX_KEY_LEN: usize = 128;
+
+/// The keys of a scan, in the order of their bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyRange<'a> {
+    /// The first key that is inside.
+    pub lower: &'a [u8],
+    /// The first key that is outside; `None` for no end.
+    pub upper: Option<&'a [u8]>,
+}
+
+/// What a scan hands keys and values to, until it breaks.
+pub type Visit<'v> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'v;
+
+/// Why a storage did not do what it was asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StorageError {
+    /// There is no room.
+    Full(LimitExceeded),
+    /// What was read is not what was written.
+    Corrupt {
+        /// Where, in the terms of the storage: an address, a page or an offset.
+        at: u64,
+    },
+    /// The device failed.
+    Device {
+        /// The device's own number for what went wrong.
+        code: i32,
+    },
+}
+
+impl fmt::Display for StorageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(limit) => write!(f, "the store is full: {limit}"),
+            Self::Corrupt { at } => write!(f, "the store is corrupt at {at:#x}"),
+            Self::Device { code } => write!(f, "the store's device failed with code {code}"),
+        }
+    }
+}
+
+impl core::error::Error for StorageError {}
+
+/// What a batch adds to a store (negative: takes from it), against what the store holds now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BatchTotals {
+    /// Entries.
+    pub entries: i64,
+    /// Those of the entries that are rows of tables.
+    pub rows: i64,
+    /// Bytes of keys and values.
+    pub bytes: i64,
+}
+
+/// One entry of a [`Batch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchEntry<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// The value to put under it, or `None` to delete the key.
+    pub value: Option<&'a [u8]>,
+}
+
+/// Changes that are made together, one per key.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a>(&'a Pending);
+
+impl<'a> Batch<'a> {
+    pub(super) const fn new(pending: &'a Pending) -> Self {
+        Self(pending)
+    }
+
+    /// The changes, keys rising. Deletes name only keys that the store holds.
+    pub fn entries(&self) -> impl Iterator<Item = BatchEntry<'a>> + use<'a> {
+        self.0.changes()
+    }
+
+    /// What they come to. Costs nothing: the sums are kept as the batch grows.
+    pub const fn totals(&self) -> BatchTotals {
+        self.0.totals()
+    }
+}
+
+/// Where a database keeps its bytes.
+///
+/// Keys are at most [`MAX_KEY_LEN`] bytes long and ordered by their bytes. The engine holds `&mut`
+/// only to [`apply`](Self::apply).
+pub trait Storage {
+    /// Hands the value under `key` to `with`, or returns `None` if there is none.
+    ///
+    /// # Errors
+    /// [`StorageError`], never [`StorageError::Full`].
+    fn get<R>(&self, key: &[u8], with: impl FnOnce(&[u8]) -> R) -> Result<Option<R>, StorageError>;
+
+    /// Hands keys and values of `range` to `visit`, keys rising (falling if `reverse`), until it
+    /// breaks. `visit` does not call the storage again, which may hold its device borrowed.
+    ///
+    /// # Errors
+    /// [`StorageError`], never [`StorageError::Full`].
+    fn scan(
+        &self,
+        range: KeyRange<'_>,
+        reverse: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StorageError>;
+
+    /// Says whether the batch would fit. It is asked after every statement with everything that is
+    /// pending, so that a full store fails the statement and not the commit.
+    ///
+    /// # Errors
+    /// [`StorageError::Full`] if it would not.
+    fn admit(&self, batch: &Batch<'_>) -> Result<(), StorageError>;
+
+    /// Makes all changes of the batch, or none.
+    ///
+    /// # Errors
+    /// [`StorageError`]; the store is as it was then.
+    fn apply(&mut self, batch: &Batch<'_>) -> Result<(), StorageError>;
+}

@@ -1,0 +1,232 @@
+//! A table that exists: its schema, where its columns lie in a stored row, and the checks of names
+//! and values against the schema.
+
+use alloc::vec::Vec;
+
+use super::{
+    TableId,
+    distance::{self, COMPONENT},
+    error::{Corruption, DatabaseError, GivenName},
+    key::{IndexKey, Key},
+    row::VECTOR_HEAD,
+    schema::{Column, ColumnType, Index, MAX_INDEXES, Metric, TableSchema},
+};
+use crate::{
+    abi::{Name, Value},
+    limits::LimitExceeded,
+};
+
+/// Where a column lies in a stored row.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// At this place among the values that are not vectors.
+    Value(u8),
+    /// A vector, whose presence byte is at this offset.
+    Vector {
+        /// The offset.
+        at: usize,
+        /// Bytes of the components.
+        len: usize,
+    },
+}
+
+/// The keys of a row in all indexes of its table, in their order.
+pub type IndexKeys = heapless::Vec<Key, MAX_INDEXES>;
+
+/// A table.
+#[derive(Debug)]
+pub struct Table {
+    /// Its number.
+    pub id: TableId,
+    /// Its schema.
+    pub schema: TableSchema,
+    /// Where each column lies.
+    pub places: Vec<Place>,
+    /// Offset of the first value that is not a vector.
+    pub values_at: usize,
+    /// How many columns are not vectors.
+    pub values: u8,
+}
+
+impl Table {
+    /// Lays out the rows of a table.
+    pub fn new(id: TableId, schema: TableSchema) -> Self {
+        // After the version byte.
+        let mut at = 1;
+        let mut values = 0;
+        let mut places = Vec::new();
+        for column in schema.columns() {
+            places.push(match column.kind {
+                ColumnType::Vector { dimensions, .. } => {
+                    let place = Place::Vector { at, len: usize::from(dimensions) * COMPONENT };
+                    at += VECTOR_HEAD + usize::from(dimensions) * COMPONENT;
+                    place
+                }
+                _ => {
+                    values += 1;
+                    Place::Value(values - 1)
+                }
+            });
+        }
+        // Without vectors the values are a list on the wire, whose count takes one byte.
+        let values_at = if at == 1 { 2 } else { at };
+        Self { id, schema, places, values_at, values }
+    }
+
+    /// Whether there are vector columns.
+    #[inline]
+    pub fn has_vectors(&self) -> bool {
+        usize::from(self.values) != self.places.len()
+    }
+
+    /// The table's name, for an error.
+    pub fn name(&self) -> Name {
+        self.schema.name().clone()
+    }
+
+    /// A column by its name.
+    ///
+    /// # Errors
+    /// [`DatabaseError::UnknownColumn`].
+    pub fn column(&self, name: &str) -> Result<(usize, &Column), DatabaseError> {
+        let mut columns = self.schema.columns().iter().enumerate();
+        columns.find(|(_, column)| column.name.as_str() == name).ok_or_else(|| {
+            DatabaseError::UnknownColumn { table: self.name(), column: GivenName::new(name) }
+        })
+    }
+
+    /// An index by its name.
+    ///
+    /// # Errors
+    /// [`DatabaseError::UnknownIndex`].
+    pub fn index(&self, name: &str) -> Result<(u16, &Index), DatabaseError> {
+        let place = self.schema.index_named(name);
+        let found = place.and_then(|at| Some((at, self.schema.indexes().get(usize::from(at))?)));
+        found.ok_or_else(|| DatabaseError::UnknownIndex {
+            table: self.name(),
+            index: GivenName::new(name),
+        })
+    }
+
+    /// The error that a row cannot be read.
+    #[cold]
+    pub fn corrupt_row(&self, id: u64) -> DatabaseError {
+        DatabaseError::Corrupt(Corruption::Row { table: self.name(), id })
+    }
+
+    /// The error that a key of an index is too long.
+    #[cold]
+    pub fn key_too_long(&self, index: &Index, limit: LimitExceeded) -> DatabaseError {
+        DatabaseError::KeyTooLong { table: self.name(), index: index.name.clone(), limit }
+    }
+
+    /// Checks that `value` may be in `column`.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] says what is wrong with it.
+    pub fn check_value(&self, column: &Column, value: &Value<'_>) -> Result<(), DatabaseError> {
+        if value.is_null() && !column.nullable {
+            let (table, column) = (self.name(), column.name.clone());
+            return Err(DatabaseError::MissingValue { table, column });
+        }
+        self.check_type(column, value)
+    }
+
+    /// Checks that `value` is of the type of `column`, or null.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] says what is wrong with it.
+    pub fn check_type(&self, column: &Column, value: &Value<'_>) -> Result<(), DatabaseError> {
+        let table = || self.name();
+        let name = || column.name.clone();
+        match (column.kind, value) {
+            (_, Value::Null)
+            | (ColumnType::Bool, Value::Bool(_))
+            | (ColumnType::Int, Value::Int(_))
+            | (ColumnType::UInt, Value::UInt(_))
+            | (ColumnType::Text, Value::Text(_))
+            | (ColumnType::Binary, Value::Binary(_))
+            | (ColumnType::Array, Value::Array(_))
+            | (ColumnType::Object, Value::Object(_)) => Ok(()),
+            (ColumnType::Float, Value::Float(value)) => {
+                if value.is_nan() {
+                    return Err(DatabaseError::NotANumber { table: table(), column: name() });
+                }
+                Ok(())
+            }
+            (ColumnType::Ref, Value::Ref { table: target, .. }) => {
+                if Name::new(target).is_err() {
+                    return Err(DatabaseError::InvalidReference { table: table(), column: name() });
+                }
+                Ok(())
+            }
+            (ColumnType::Vector { dimensions, .. }, Value::Binary(bytes)) => {
+                self.check_vector(column, dimensions, bytes)
+            }
+            (expected, value) => Err(DatabaseError::WrongType {
+                table: table(),
+                column: name(),
+                expected,
+                got: value.kind(),
+            }),
+        }
+    }
+
+    /// Checks that `bytes` are a vector of `dimensions` for `column`.
+    ///
+    /// # Errors
+    /// [`DatabaseError::WrongDimension`] or [`DatabaseError::NotFinite`].
+    pub fn check_vector(
+        &self,
+        column: &Column,
+        dimensions: u16,
+        bytes: &[u8],
+    ) -> Result<(), DatabaseError> {
+        let expected = u32::from(dimensions) * COMPONENT as u32;
+        let got = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let (table, name) = (|| self.name(), || column.name.clone());
+        if got != expected {
+            return Err(DatabaseError::WrongDimension {
+                table: table(),
+                column: name(),
+                expected,
+                got,
+            });
+        }
+        if !distance::all_finite(bytes) {
+            return Err(DatabaseError::NotFinite { table: table(), column: name() });
+        }
+        Ok(())
+    }
+
+    /// The keys of a row with these values in all indexes. A missing value counts as null.
+    ///
+    /// # Errors
+    /// [`DatabaseError::KeyTooLong`].
+    pub fn index_keys<'v>(
+        &self,
+        id: u64,
+        value: impl Fn(usize) -> Option<Value<'v>>,
+    ) -> Result<IndexKeys, DatabaseError> {
+        let mut keys = IndexKeys::new();
+        for (number, index) in self.schema.indexes().iter().enumerate() {
+            let mut key = IndexKey::new(self.id.number(), number as u16);
+            for &column in &index.columns {
+                key.value(&value(column.into()).unwrap_or(Value::Null));
+            }
+            key.id(id);
+            let key = key.finish().map_err(|limit| self.key_too_long(index, limit))?;
+            // A schema has no more indexes than there is room for.
+            let _ = keys.push(key);
+        }
+        Ok(keys)
+    }
+
+    /// The norm that is stored with a vector of `column`: only the cosine metric needs one.
+    pub fn stored_norm(column: &Column, components: &[u8]) -> f32 {
+        match column.kind {
+            ColumnType::Vector { metric: Metric::Cosine, .. } => distance::norm(components),
+            _ => 0.0,
+        }
+    }
+}

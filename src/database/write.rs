@@ -1,0 +1,299 @@
+//! Inserting, updating and upserting rows, and keeping indexes in step with them.
+
+use alloc::vec::Vec;
+use core::ops::ControlFlow;
+
+use super::{
+    Corruption, Database, DatabaseError, FORMAT_VERSION, Projection, Statement, Storage, StoredRow,
+    TableId, encode_into, key,
+    row::encode_row,
+    schema::{ColumnType, Index, MAX_COLUMNS},
+    storage::KeyRange,
+    table::{IndexKeys, Table},
+    view::View,
+};
+use crate::{
+    abi::{
+        Seq, Value,
+        message::{NewRow, WriteMode},
+    },
+    meter::Meter,
+};
+
+/// The id of a table's first row, if it is assigned.
+const FIRST_ID: u64 = 1;
+
+/// Buffers of a write, kept for the next.
+#[derive(Debug, Default)]
+pub struct WriteScratch {
+    /// The row as it was.
+    old: Vec<u8>,
+    /// The row as it becomes.
+    new: Vec<u8>,
+}
+
+impl<S: Storage> Database<S> {
+    /// Writes rows, all or none, and hands their ids to `written` in order. Returns how many there
+    /// are. If it fails, the ids handed out are void.
+    ///
+    /// `columns` names the columns that the rows give (all for no names); a new row has null in
+    /// the others, an existing one keeps them. Rows are written one after another, so a unique
+    /// index compares a row with those before it in the list. The row that a reference names need
+    /// not exist.
+    ///
+    /// Assigned ids rise and are never assigned again, even if the row is deleted; an id that was
+    /// given moves the next one past it.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] names the table and the column. Nothing of the statement stays.
+    pub fn write(
+        &mut self,
+        table: TableId,
+        mode: WriteMode,
+        columns: &Seq<'_, &str>,
+        rows: &Seq<'_, NewRow<'_>>,
+        meter: &mut Meter,
+        written: &mut dyn FnMut(u64),
+    ) -> Result<u32, DatabaseError> {
+        self.statement(table, meter, |statement| {
+            let targets = Projection::new(statement.table, columns)?;
+            let counted = next_id(&statement.view(), statement.table)?;
+            let mut next_id = counted;
+            let mut count = 0;
+            for row in rows {
+                written(statement.write_row(mode, &targets, &row, &mut next_id)?);
+                count += 1;
+            }
+            if next_id != counted {
+                statement.set_next_id(next_id)?;
+            }
+            Ok(count)
+        })
+    }
+
+    /// Inserts a row, for the embedder: by the table's name, unmetered, and committed at once.
+    /// Returns its id.
+    ///
+    /// # Errors
+    /// [`DatabaseError`]; also [`DatabaseError::TransactionPending`], as a commit would include
+    /// what is pending.
+    pub fn insert(
+        &mut self,
+        table: &str,
+        id: Option<u64>,
+        values: &[Value<'_>],
+    ) -> Result<u64, DatabaseError> {
+        let table = self.named(table)?;
+        if self.has_pending() {
+            return Err(DatabaseError::TransactionPending);
+        }
+        let rows = [NewRow { id, values: Seq::new(values) }];
+        let mut assigned = 0;
+        self.write(
+            table,
+            WriteMode::Insert,
+            &Seq::empty(),
+            &Seq::new(&rows),
+            &mut Meter::unlimited(),
+            &mut |id| assigned = id,
+        )?;
+        self.commit()?;
+        Ok(assigned)
+    }
+}
+
+/// The id that the next row of a table without one gets.
+pub fn next_id<S: Storage>(view: &View<'_, S>, table: &Table) -> Result<u64, DatabaseError> {
+    let counter = view.get(&key::counter(table.id.number()), |value| match value {
+        [FORMAT_VERSION, id @ ..] => Some(u64::from_be_bytes(id.try_into().ok()?)),
+        _ => None,
+    })?;
+    match counter {
+        None => Ok(FIRST_ID),
+        Some(Some(next)) => Ok(next),
+        Some(None) => Err(Corruption::Counter { table: table.name() }.into()),
+    }
+}
+
+impl<S: Storage> Statement<'_, S> {
+    fn set_next_id(&mut self, id: u64) -> Result<(), DatabaseError> {
+        let [a, b, c, d, e, f, g, h] = id.to_be_bytes();
+        let value = [FORMAT_VERSION, a, b, c, d, e, f, g, h];
+        let key = key::counter(self.table.id.number());
+        Ok(self.pending.put(self.storage, &key, Some(&value))?)
+    }
+
+    fn write_row(
+        &mut self,
+        mode: WriteMode,
+        targets: &Projection,
+        row: &NewRow<'_>,
+        next_id: &mut u64,
+    ) -> Result<u64, DatabaseError> {
+        let table = self.table;
+        if row.values.len() != targets.len() {
+            return Err(DatabaseError::WrongColumnCount {
+                table: table.name(),
+                expected: targets.len() as u32,
+                got: u32::try_from(row.values.len()).unwrap_or(u32::MAX),
+            });
+        }
+        self.meter.visit_row()?;
+        let (id, exists) = self.target(mode, row.id, *next_id)?;
+
+        // The buffers leave the statement while the row is built from one into the other.
+        let old = core::mem::take(&mut self.scratch.old);
+        let mut new = core::mem::take(&mut self.scratch.new);
+        let outcome = build_row(table, targets, row, exists.then_some(&old), &mut new).and_then(
+            |(len, values)| {
+                let new = new.get(..len).unwrap_or_default();
+                self.meter.move_bytes(new.len())?;
+                self.write_index_entries(id, exists.then_some(&old), &values)?;
+                self.put(&key::row(table.id.number(), id), Some(new))
+            },
+        );
+        self.scratch.old = old;
+        self.scratch.new = new;
+        outcome?;
+        // The highest id is refused, so there is always a next one.
+        *next_id = (*next_id).max(id.saturating_add(1));
+        Ok(id)
+    }
+
+    /// The id to write to, and whether there is a row, which is copied to the scratch then unless
+    /// the mode forbids one.
+    fn target(
+        &mut self,
+        mode: WriteMode,
+        given: Option<u64>,
+        next_id: u64,
+    ) -> Result<(u64, bool), DatabaseError> {
+        let table = self.table;
+        let id = match (given, mode) {
+            (Some(u64::MAX), _) => {
+                return Err(DatabaseError::IdNotAllowed { table: table.name(), id: u64::MAX });
+            }
+            (Some(id), _) => id,
+            (None, WriteMode::Insert) if next_id == u64::MAX => {
+                return Err(DatabaseError::IdsExhausted { table: table.name() });
+            }
+            // No row has the next id or one above it.
+            (None, WriteMode::Insert) => return Ok((next_id, false)),
+            (None, WriteMode::Update | WriteMode::Upsert) => {
+                return Err(DatabaseError::MissingId { table: table.name() });
+            }
+        };
+        let Self { storage, pending, scratch, meter, .. } = self;
+        let view = View { storage: *storage, pending };
+        let found = view.get(&key::row(table.id.number(), id), |bytes| {
+            if mode != WriteMode::Insert {
+                meter.move_bytes(bytes.len())?;
+                scratch.old.clear();
+                scratch.old.extend_from_slice(bytes);
+            }
+            Ok::<(), DatabaseError>(())
+        })?;
+        match (found.transpose()?, mode) {
+            (Some(()), WriteMode::Insert) => {
+                Err(DatabaseError::DuplicateId { table: table.name(), id })
+            }
+            (None, WriteMode::Update) => Err(DatabaseError::NoSuchRow { table: table.name(), id }),
+            (found, _) => Ok((id, found.is_some())),
+        }
+    }
+
+    /// Brings the index entries of a row from its old values to the new ones.
+    fn write_index_entries(
+        &mut self,
+        id: u64,
+        old: Option<&Vec<u8>>,
+        values: &[Value<'_>],
+    ) -> Result<(), DatabaseError> {
+        let table = self.table;
+        if table.schema.indexes().is_empty() {
+            return Ok(());
+        }
+        let new_keys = table.index_keys(id, |column| values.get(column).copied())?;
+        let old_keys = match old.and_then(|old| StoredRow::new(table, old)) {
+            Some(row) => table.index_keys(id, |column| row.value(column))?,
+            None => IndexKeys::new(),
+        };
+        for (number, (index, new)) in table.schema.indexes().iter().zip(&new_keys).enumerate() {
+            match old_keys.get(number) {
+                Some(old) if old == new => continue,
+                Some(old) => self.put(old, None)?,
+                None => {}
+            }
+            let comparable = |&column: &u8| values.get(usize::from(column)) != Some(&Value::Null);
+            if index.unique && index.columns.iter().all(comparable) {
+                self.check_unique(index, new)?;
+            }
+            self.put(new, Some(&[FORMAT_VERSION]))?;
+        }
+        Ok(())
+    }
+
+    /// Checks that no other row has the values of `key`.
+    fn check_unique(&mut self, index: &Index, key: &key::Key) -> Result<(), DatabaseError> {
+        self.meter.visit_row()?;
+        let lower = key::without_id(key);
+        let upper = key::after_prefix(lower.clone());
+        let range = KeyRange { lower: &lower, upper: Some(&upper) };
+        let mut taken = false;
+        self.view().scan(range, false, &mut |found, _| {
+            taken = key::id(found) != key::id(key);
+            if taken { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        if taken {
+            let (table, index) = (self.table.name(), index.name.clone());
+            return Err(DatabaseError::DuplicateUnique { table, index });
+        }
+        Ok(())
+    }
+}
+
+/// Checks the values of a row and encodes it to the front of `new`; returns its length and its
+/// values, those that it keeps from `old` included.
+fn build_row<'v>(
+    table: &'v Table,
+    targets: &Projection,
+    row: &NewRow<'v>,
+    old: Option<&'v Vec<u8>>,
+    new: &mut Vec<u8>,
+) -> Result<(usize, [Value<'v>; MAX_COLUMNS]), DatabaseError> {
+    let columns = table.schema.columns();
+    let mut values = [Value::Null; MAX_COLUMNS];
+    if let Some(old) = old {
+        let corrupt = || table.corrupt_row(row.id.unwrap_or(0));
+        let stored = StoredRow::new(table, old).ok_or_else(corrupt)?;
+        for (value, kept) in values.iter_mut().zip(stored.values()) {
+            *value = kept.map_err(|_| corrupt())?;
+        }
+    }
+    for (column, given) in targets.columns().zip(&row.values) {
+        if let Some(value) = values.get_mut(column) {
+            *value = given;
+        }
+    }
+    for (column, value) in columns.iter().zip(&values) {
+        table.check_value(column, value)?;
+    }
+    let values_used = values.get(..columns.len()).unwrap_or_default();
+    let len = encode_into(new, |writer| encode_row(table, values_used, writer));
+
+    // Values that came over the wire were decoded and can be decoded again. Arrays and objects
+    // that an embedder built may be nested deeper than any reader goes.
+    let nested = |kind| matches!(kind, ColumnType::Array | ColumnType::Object);
+    if columns.iter().any(|column| nested(column.kind))
+        && let Some(stored) = StoredRow::new(table, new.get(..len).unwrap_or_default())
+    {
+        for (column, value) in columns.iter().zip(stored.values()) {
+            value.map_err(|error| DatabaseError::InvalidValue {
+                table: table.name(),
+                column: column.name.clone(),
+                error: error.kind,
+            })?;
+        }
+    }
+    Ok((len, values))
+}
