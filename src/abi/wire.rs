@@ -287,11 +287,7 @@ impl<'a> Reader<'a> {
     /// [`WireErrorKind::TrailingBytes`].
     #[inline]
     pub fn finish(&self) -> Result<(), WireError> {
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
-            Err(self.error(WireErrorKind::TrailingBytes))
-        }
+        if self.rest.is_empty() { Ok(()) } else { Err(self.error(WireErrorKind::TrailingBytes)) }
     }
 }
 

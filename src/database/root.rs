@@ -57,7 +57,7 @@ mod tests {
                 "{value:e} ({bits:#x})"
             );
         };
-        let edges = [0, 1, 2, 0x007f_ffff, 0x0080_0000, 0x3f80_0000, 0x7f7f_ffff, 0x7f80_0000];
+        let edges = [0u32, 1, 2, 0x007f_ffff, 0x0080_0000, 0x3f80_0000, 0x7f7f_ffff, 0x7f80_0000];
         for edge in edges {
             (0..2000u32).for_each(|step| check(edge.saturating_add(step)));
             (0..2000u32).for_each(|step| check(edge.saturating_sub(step)));
