@@ -25,7 +25,7 @@ pub use call::{CallError, call, call_as, exchange, send};
 pub use host::Host;
 pub use imports::HostFunction;
 pub use pages::{Lookup, Scan};
-pub use typed::{Fields, FromValue};
+pub use typed::{Fields, FromValue, RawText};
 
 /// The messages and values that the calls take and return.
 pub use crate::abi::{

@@ -63,6 +63,22 @@ from_value! {
     &'a [u8] => 6, as_binary, bytes;
 }
 
+/// The bytes of a text, for a plugin that only compares or copies them: the host sends UTF-8 and
+/// nothing else, and checking that again is most of what taking a short text costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawText<'a>(pub &'a [u8]);
+
+impl<'a> FromValue<'a> for RawText<'a> {
+    fn from_value(value: Value<'a>) -> Option<Self> {
+        value.as_text().map(|text| Self(text.as_bytes()))
+    }
+
+    fn take(reader: &mut Reader<'a>) -> Result<Self, CallError> {
+        tag(reader, 5)?;
+        Ok(Self(reader.bytes()?))
+    }
+}
+
 /// `None` for [`Value::Null`].
 impl<'a, T: FromValue<'a>> FromValue<'a> for Option<T> {
     fn from_value(value: Value<'a>) -> Option<Self> {
@@ -184,6 +200,7 @@ mod tests {
         same::<f64>(row);
         same::<&str>(row);
         same::<&[u8]>(row);
+        same::<RawText<'_>>(row);
         same::<Option<f64>>(row);
         same::<Value<'_>>(row);
     }

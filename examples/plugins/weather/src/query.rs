@@ -3,7 +3,7 @@
 use core::ops::ControlFlow;
 
 use heapless::Vec;
-use sochdb_wasmi::guest::{Bound, Host, IndexQuery, SearchRequest, Seq, Status, Value};
+use sochdb_wasmi::guest::{Bound, Host, IndexQuery, RawText, SearchRequest, Seq, Status, Value};
 
 use crate::{
     calendar, ingest,
@@ -61,8 +61,8 @@ pub fn rainy_spells(
     Ok(spells)
 }
 
-fn date(text: &str) -> Result<Date, Status> {
-    text.as_bytes().try_into().map(Date).map_err(|_| Status::Error)
+fn date(RawText(text): RawText<'_>) -> Result<Date, Status> {
+    text.try_into().map(Date).map_err(|_| Status::Error)
 }
 
 /// The days most like a given one, without that one.
@@ -95,7 +95,7 @@ pub fn similar_days(
     let mut days = Vec::new();
     for hit in response.hits.iter().filter(|hit| hit.id != id).take(query.k as usize) {
         let text = hit.values.iter().next().and_then(|value| value.as_text());
-        let date = date(text.ok_or(Status::Error)?)?;
+        let date = date(RawText(text.ok_or(Status::Error)?.as_bytes()))?;
         let day = Similar { id: hit.id, date, distance: hit.distance };
         days.push(day).map_err(|_| Status::Error)?;
     }
