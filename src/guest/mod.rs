@@ -6,7 +6,7 @@
 //! returns borrows from there.
 //!
 //! On other targets than `wasm32` there is no host; every call then fails with
-//! [`Status::Error`](crate::abi::Status::Error), so a plugin's own logic can be unit-tested
+//! [`Status::Error`], so a plugin's own logic can be unit-tested
 //! natively.
 //!
 //! It does not say what the bytes are; that is [`crate::abi`].

@@ -233,3 +233,82 @@ impl<'a> Lookup<'a> {
 
     every_row!();
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use super::*;
+    use crate::abi::{Status, Value, message::Row};
+
+    const ERROR: CallError = CallError::new(Status::Error);
+
+    /// What a function of the host would have been asked: the request at the front of `scratch`.
+    fn asked<'a, T: Wire<'a>>(scratch: &'a [u8]) -> T {
+        T::decode(&mut Reader::new(scratch)).expect("the scratch begins with a request")
+    }
+
+    #[test]
+    fn the_place_to_go_on_is_in_the_request_of_the_next_page() {
+        let next = [7; 40];
+        let mut scratch = [0; 128];
+        let page = LookupResponse { rows: Seq::empty(), next: Some(&next) };
+        let len = wire::encode(&page, &mut scratch[60..]).expect("the page fits");
+        let place = 60..60 + len;
+
+        let key = [Value::UInt(1)];
+        let mut lookup = Lookup::new(&mut scratch, "t", "i", IndexQuery::Point(Seq::new(&key)));
+        lookup.state = lookup.state.go_on(page.next, &place);
+        // There is no host here, so the page is asked for again: the place must not wear off.
+        for _ in 0..3 {
+            assert_eq!(lookup.fetch(), Err(ERROR));
+            let request: LookupRequest<'_> = asked(lookup.scratch);
+            assert_eq!(request.after, Some(&next[..]));
+            assert_eq!(request.query, lookup.request.query);
+        }
+        lookup.state = lookup.state.go_on(None, &place);
+        assert_eq!(lookup.fetch(), Ok(None));
+    }
+
+    #[test]
+    fn a_scan_goes_on_where_the_page_says() {
+        let mut scratch = [0; 64];
+        let request = ReadRequest {
+            table: "t",
+            rows: RowSelector::ALL,
+            columns: Seq::empty(),
+            limit: None,
+            format: crate::abi::message::Format::Rows,
+        };
+        let mut scan = Scan::new(&mut scratch, request, 5, Some(90)).page_limit(3);
+        for from in [5, 42] {
+            assert_eq!(scan.fetch(), Err(ERROR));
+            let request: ReadRequest<'_> = asked(scan.scratch);
+            assert_eq!(request.rows, RowSelector::Range { from, until: Some(90) });
+            assert_eq!(request.limit, Some(3));
+            scan.state = scan.state.go_on(Some(42), &(0..0));
+        }
+        scan.state = scan.state.go_on(None, &(0..0));
+        assert_eq!(scan.fetch(), Ok(None));
+    }
+
+    #[test]
+    fn every_row_of_a_page_is_handed_out_until_it_breaks() {
+        let values = [Value::UInt(8), Value::Text("x")];
+        let page = [1, 2, 3].map(|id| Row { id, values: Seq::new(&values) });
+        let page = RowsResponse { rows: Seq::new(&page), next: Some(4) };
+        let mut bytes = [0; 64];
+        let len = wire::encode(&page, &mut bytes).expect("the page fits");
+
+        for stop in 1..=4 {
+            let mut seen = 0;
+            let rest = rows::<CallError>(&bytes[..len], &mut |row| {
+                seen += 1;
+                assert_eq!((row.id(), row.take()), (seen, Ok(8_u64)));
+                Ok(if seen == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            });
+            let rest = rest.expect("the page decodes").map(|reader| reader.rest().to_vec());
+            assert_eq!((seen, rest), if stop == 4 { (3, Some(vec![1, 4])) } else { (stop, None) });
+        }
+    }
+}
