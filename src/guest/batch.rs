@@ -113,3 +113,64 @@ impl<'a> WriteBatch<'a> {
         Ok(self.written)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::{Status, message::WriteRequest};
+
+    const COLUMNS: [&str; 2] = ["kind", "rain"];
+
+    #[test]
+    fn a_batch_lays_out_the_request_that_it_stands_for() {
+        let values = [[Value::Text("rain"), Value::Float(1.5)], [Value::Null, Value::Float(0.0)]];
+        let mut scratch = [0; 128];
+        let mut batch = WriteBatch::new(&mut scratch, "days", WriteMode::Upsert, &COLUMNS)
+            .expect("the names fit");
+        batch.push(Some(7), &values[0]).expect("the row fits");
+        batch.push(None, &values[1]).expect("the row fits");
+        // There is no host here; the rows are kept.
+        assert_eq!(batch.flush(), Err(CallError::new(Status::Error)));
+
+        let rows = [
+            NewRow { id: Some(7), values: Seq::new(&values[0]) },
+            NewRow { id: None, values: Seq::new(&values[1]) },
+        ];
+        let request = WriteRequest {
+            table: "days",
+            mode: WriteMode::Upsert,
+            columns: Seq::new(&COLUMNS),
+            rows: Seq::new(&rows),
+        };
+        let mut expected = [0; 128];
+        let len = wire::encode(&request, &mut expected).expect("the request fits");
+        assert_eq!(&batch.scratch[..batch.at], &expected[..len]);
+    }
+
+    #[test]
+    fn a_row_that_does_not_fit_alone_says_what_would_do() {
+        let text = [Value::Text("a text that is longer than the scratch is")];
+        for size in 20..72 {
+            let mut buffer = [0; 72];
+            let scratch = &mut buffer[..size];
+            let mut batch = WriteBatch::new(scratch, "days", WriteMode::Insert, &["kind"])
+                .expect("the names fit");
+            match batch.push(None, &text) {
+                Ok(()) => assert!(size >= 69, "{size}"),
+                Err(error) => assert_eq!((error.needed, size < 69), (69, true), "{size}"),
+            }
+        }
+    }
+
+    #[test]
+    fn room_for_the_response_is_kept_however_many_rows_there_are() {
+        let mut scratch = [0; 512];
+        let mut batch = WriteBatch::new(&mut scratch, "days", WriteMode::Insert, &["kind"])
+            .expect("the names fit");
+        // The row that does not fit any more is what needs the host, who is not here.
+        while batch.push(None, &[Value::Null]).is_ok() {
+            assert!(batch.at + 1 + ID_LEN * usize::from(batch.rows) <= 512);
+        }
+        assert!(batch.rows > 30);
+    }
+}

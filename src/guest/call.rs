@@ -144,3 +144,71 @@ pub fn send<F: HostFunction>(
 ) -> Result<(), CallError> {
     exchange::<F>(request, scratch).map(|_| ())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::{
+        message::{ConfigRequest, LastErrorRequest, LastErrorResponse, LogLevel, LogRequest},
+        wire::BufferTooSmall,
+    };
+    use crate::guest::imports;
+
+    /// A function of an embedder that answers the key it is asked for.
+    struct Echo;
+
+    impl HostFunction for Echo {
+        const NAME: &'static str = "echo";
+        type Request<'a> = ConfigRequest<'a>;
+        type Response<'a> = LastErrorResponse<'a>;
+
+        fn invoke(request: &[u8], response: &mut [u8]) -> i32 {
+            let Ok(ConfigRequest { key }) = wire::decode(request) else {
+                return Status::InvalidArgs.code();
+            };
+            match wire::encode(&LastErrorResponse { text: key }, response) {
+                Ok(len) => len as i32,
+                Err(BufferTooSmall { needed, .. }) => {
+                    if let Some(front) = response.first_chunk_mut() {
+                        *front = (needed as u32).to_le_bytes();
+                    }
+                    Status::BufferTooSmall.code()
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_embedders_own_function_is_called_like_the_others() {
+        let mut scratch = [0; 64];
+        let answer = call::<Echo>(&ConfigRequest { key: "max_wind" }, &mut scratch);
+        assert_eq!(answer, Ok(LastErrorResponse { text: "max_wind" }));
+    }
+
+    #[test]
+    fn a_scratch_that_is_too_small_says_what_would_do() {
+        let request = ConfigRequest { key: "max_wind" };
+        for size in 0..18 {
+            let mut buffer = [0; 18];
+            let answer = call::<Echo>(&request, &mut buffer[..size]);
+            let needed = match size {
+                // The request does not fit, so what it needs is all that is known.
+                0..9 => 9,
+                // The host has no room to say.
+                9..13 => 0,
+                _ => 18,
+            };
+            assert_eq!(answer, Err(CallError { status: Status::BufferTooSmall, needed }), "{size}");
+        }
+        assert!(call::<Echo>(&request, &mut [0; 18]).is_ok());
+    }
+
+    #[test]
+    fn without_a_host_every_call_fails() {
+        let mut scratch = [0; 64];
+        let error = CallError::new(Status::Error);
+        assert_eq!(call::<imports::LastError>(&LastErrorRequest {}, &mut scratch), Err(error));
+        let line = LogRequest { level: LogLevel::Info, message: "" };
+        assert_eq!(send::<imports::LogMessage>(&line, &mut scratch), Err(error));
+    }
+}

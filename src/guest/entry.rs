@@ -60,7 +60,7 @@ where
 /// }
 ///
 /// sochdb_wasmi::plugin! { input: 64, output: 64, scratch: 256; add }
-/// # fn main() { let _ = add; }
+/// # fn main() {}
 /// ```
 #[macro_export]
 macro_rules! plugin {
@@ -87,6 +87,12 @@ macro_rules! plugin {
                 }
             )+
         }
+
+        // What is exported elsewhere is not unused here.
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: () = {
+            $(let _ = $name;)+
+        };
     };
 }
 

@@ -5,13 +5,14 @@
 //! [splits](Host::split) the scratch.
 
 use super::{
-    CallError, FromValue, HostFunction, Lookup, Scan, WriteBatch, call, call_as, imports, send,
+    CallError, Fields, FromValue, HostFunction, Lookup, Scan, WriteBatch, call, call_as, exchange,
+    imports, send,
 };
 use crate::abi::{
     Seq, Status, Value,
     message::{
         ConfigRequest, ConfigResponse, DeleteRequest, Format, IndexQuery, LastErrorRequest,
-        LogLevel, LogRequest, MetricKind, MetricRequest, NewRow, ReadRequest, Row, RowSelector,
+        LogLevel, LogRequest, MetricKind, MetricRequest, NewRow, ReadRequest, RowSelector,
         RowsResponse, SearchRequest, SearchResponse, ToonResponse, WriteMode, WriteRequest,
         WriteResponse,
     },
@@ -80,7 +81,7 @@ impl<'s> Host<'s> {
         table: &str,
         id: u64,
         columns: &[&str],
-    ) -> Result<Row<'_>, CallError> {
+    ) -> Result<Fields<'_>, CallError> {
         let request = ReadRequest {
             table,
             rows: RowSelector::One(id),
@@ -88,8 +89,9 @@ impl<'s> Host<'s> {
             limit: None,
             format: Format::Rows,
         };
-        let response = call::<imports::SochRead>(&request, self.scratch)?;
-        response.rows.iter().next().ok_or(CallError::new(Status::NotFound))
+        let place = exchange::<imports::SochRead>(&request, self.scratch)?;
+        Fields::single(self.scratch.get(place).unwrap_or_default())?
+            .ok_or(CallError::new(Status::NotFound))
     }
 
     /// The rows of a list of ids, those that exist. No columns means all.

@@ -6,7 +6,7 @@
 //! returns borrows from there.
 //!
 //! On other targets than `wasm32` there is no host; every call then fails with
-//! [`Status::Error`](crate::abi::Status::Error), so a plugin's own logic can be unit-tested
+//! [`Status::Error`], so a plugin's own logic can be unit-tested
 //! natively.
 //!
 //! It does not say what the bytes are; that is [`crate::abi`].
@@ -25,7 +25,7 @@ pub use call::{CallError, call, call_as, exchange, send};
 pub use host::Host;
 pub use imports::HostFunction;
 pub use pages::{Lookup, Scan};
-pub use typed::FromValue;
+pub use typed::{Fields, FromValue, RawText};
 
 /// The messages and values that the calls take and return.
 pub use crate::abi::{

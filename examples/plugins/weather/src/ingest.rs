@@ -1,7 +1,7 @@
 //! Ingestion: which days are plausible, and what is written for them.
 
 use heapless::{String, Vec};
-use sochdb_wasmi::guest::{CallError, Host, IndexQuery, LogLevel, Seq, Status, Value, WriteMode};
+use sochdb_wasmi::guest::{CallError, Host, IndexQuery, LogLevel, Seq, Value, WriteMode};
 
 use crate::{
     calendar,
@@ -185,18 +185,16 @@ pub fn find_month(
         .lookup("monthly", "by_month", IndexQuery::Point(Seq::new(&key)))
         .columns(&["days", "rain_total", "temp_max", "temp_min"])
         .first()?;
-    let Some(row) = row else {
+    let Some(mut row) = row else {
         return Ok(None);
     };
-    let mut values = row.values.iter();
-    let days = values.next().and_then(|value| value.as_uint());
-    let mut float = || values.next().and_then(|value| value.as_float());
-    match (days, float(), float(), float()) {
-        (Some(days), Some(rain_total), Some(temp_max), Some(temp_min)) => {
-            Ok(Some((row.id, MonthReport { days, rain_total, temp_max, temp_min })))
-        }
-        _ => Err(CallError::new(Status::Error)),
-    }
+    let report = MonthReport {
+        days: row.take()?,
+        rain_total: row.take()?,
+        temp_max: row.take()?,
+        temp_min: row.take()?,
+    };
+    Ok(Some((row.id(), report)))
 }
 
 #[cfg(test)]

@@ -1,5 +1,18 @@
 //! A SochDB plugin over daily weather, as measured in Seattle from 2012 to 2015.
 //!
+//! Entry points; the types are in [`types`], encoded as postcard:
+//!
+//! | entry point    | input                                | output |
+//! |----------------|--------------------------------------|---|
+//! | `ingest`       | list of at most 64 `Day`             | `Summary` |
+//! | `rainy_spells` | `SpellQuery`                         | list of at most 32 `Spell` |
+//! | `similar_days` | `SimilarQuery`                       | list of at most 16 `Similar` |
+//! | `wettest`      | kind as text, count as `u32`         | list of at most 32 pairs of `Date` and `f64` |
+//! | `month_report` | month as text                        | `MonthReport` |
+//! | `purge`        | `Purge` with a list of at most 64 ids | count as `u64` |
+//! | `peek_secret`  | nothing                              | `Denial` |
+//! | `spin`         | nothing                              | never returns |
+//!
 //! # What it needs
 //!
 //! Tables, which the host creates:

@@ -3,7 +3,7 @@
 use core::ops::ControlFlow;
 
 use heapless::Vec;
-use sochdb_wasmi::guest::{Bound, Host, IndexQuery, SearchRequest, Seq, Status, Value};
+use sochdb_wasmi::guest::{Bound, Host, IndexQuery, RawText, SearchRequest, Seq, Status, Value};
 
 use crate::{
     calendar, ingest,
@@ -36,9 +36,8 @@ pub fn rainy_spells(
     };
     host.lookup("weather", "by_date", range).columns(&["date", "precipitation"]).try_for_each(
         |row| -> Result<_, Status> {
-            let mut values = row.values.iter();
-            let date = values.next().and_then(|value| date(&value)).ok_or(Status::Error)?;
-            let rain = values.next().and_then(|value| value.as_float()).unwrap_or_default();
+            let date = date(row.take()?)?;
+            let rain: f64 = row.take()?;
             if rain < query.min_precipitation {
                 return Ok(close(open.take()));
             }
@@ -62,8 +61,8 @@ pub fn rainy_spells(
     Ok(spells)
 }
 
-fn date(value: &Value<'_>) -> Option<Date> {
-    value.as_text()?.as_bytes().try_into().ok().map(Date)
+fn date(RawText(text): RawText<'_>) -> Result<Date, Status> {
+    text.try_into().map(Date).map_err(|_| Status::Error)
 }
 
 /// The days most like a given one, without that one.
@@ -75,18 +74,14 @@ pub fn similar_days(
         return Err(Status::InvalidArgs);
     }
     let key = [Value::Text(query.date)];
-    let row = host
+    let mut row = host
         .lookup("weather", "by_date", IndexQuery::Point(Seq::new(&key)))
         .columns(&["features"])
         .first()?
         .ok_or(Status::NotFound)?;
-    let id = row.id;
-    let features: [u8; 16] = row
-        .values
-        .iter()
-        .next()
-        .and_then(|value| value.as_binary()?.try_into().ok())
-        .ok_or(Status::Error)?;
+    let id = row.id();
+    let features: &[u8] = row.take()?;
+    let features: [u8; 16] = features.try_into().map_err(|_| Status::Error)?;
 
     let response = host.search(&SearchRequest {
         table: "weather",
@@ -99,7 +94,8 @@ pub fn similar_days(
     })?;
     let mut days = Vec::new();
     for hit in response.hits.iter().filter(|hit| hit.id != id).take(query.k as usize) {
-        let date = hit.values.iter().next().and_then(|value| date(&value)).ok_or(Status::Error)?;
+        let text = hit.values.iter().next().and_then(|value| value.as_text());
+        let date = date(RawText(text.ok_or(Status::Error)?.as_bytes()))?;
         let day = Similar { id: hit.id, date, distance: hit.distance };
         days.push(day).map_err(|_| Status::Error)?;
     }
@@ -121,9 +117,8 @@ pub fn wettest(
         .reverse()
         .page_limit(count)
         .try_for_each(|row| -> Result<_, Status> {
-            let mut values = row.values.iter();
-            let date = values.next().and_then(|value| date(&value)).ok_or(Status::Error)?;
-            let rain = values.next().and_then(|value| value.as_float()).unwrap_or_default();
+            let date = date(row.take()?)?;
+            let rain: f64 = row.take()?;
             let full = days.push((date, rain)).is_err() || days.len() >= count as usize;
             Ok(if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
