@@ -1,10 +1,10 @@
 //! Transactions: all or nothing, whatever fails, against a model and over another storage.
 
-use std::{
-    collections::BTreeMap,
-    ops::{Bound, ControlFlow},
-};
+mod database_device;
 
+use std::{collections::BTreeMap, ops::ControlFlow};
+
+use database_device::Device;
 use proptest::prelude::*;
 use sochdb_wasmi::{
     abi::{
@@ -12,73 +12,12 @@ use sochdb_wasmi::{
         message::{IndexQuery, NewRow, RowSelector, WriteMode},
     },
     database::{
-        Batch, ColumnType, Corruption, Database, DatabaseError, KeyRange, MAX_KEY_LEN,
-        MemoryStorage, Metric, Savepoint, Storage, StorageError, TableId, TableSchema, Visit,
+        ColumnType, Database, DatabaseError, MemoryStorage, Metric, Savepoint, Storage,
+        StorageError, TableId, TableSchema,
     },
     limits::Limits,
     meter::{Exhausted, Meter},
 };
-
-/// A storage of another kind: it shows that the seam needs no more than it says, and fails when
-/// it is told to.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Device {
-    entries: BTreeMap<Vec<u8>, Vec<u8>>,
-    failing: bool,
-}
-
-impl Storage for Device {
-    fn get<R>(&self, key: &[u8], with: impl FnOnce(&[u8]) -> R) -> Result<Option<R>, StorageError> {
-        Ok(self.entries.get(key).map(|value| with(value)))
-    }
-
-    fn scan(
-        &self,
-        range: KeyRange<'_>,
-        reverse: bool,
-        visit: &mut Visit<'_>,
-    ) -> Result<(), StorageError> {
-        let upper = range.upper.map_or(Bound::Unbounded, Bound::Excluded);
-        let entries = self.entries.range::<[u8], _>((Bound::Included(range.lower), upper));
-        let mut each = |(key, value): (&Vec<u8>, &Vec<u8>)| visit(key, value);
-        let _ = if reverse {
-            entries.rev().try_for_each(&mut each)
-        } else {
-            { entries }.try_for_each(&mut each)
-        };
-        Ok(())
-    }
-
-    fn admit(&self, _: &Batch<'_>) -> Result<(), StorageError> {
-        Ok(())
-    }
-
-    fn apply(&mut self, batch: &Batch<'_>) -> Result<(), StorageError> {
-        if self.failing {
-            return Err(StorageError::Device { code: -5 });
-        }
-        let mut last = Vec::new();
-        let (mut entries, mut bytes) = (0, 0);
-        for entry in batch.entries() {
-            assert!(last.as_slice() < entry.key, "keys do not rise");
-            assert!(entry.key.len() <= MAX_KEY_LEN);
-            last = entry.key.to_vec();
-            let old = match entry.value {
-                Some(value) => {
-                    assert_eq!(value[0], 1, "a value does not begin with its version");
-                    entries += 1;
-                    bytes += (last.len() + value.len()) as i64;
-                    self.entries.insert(last.clone(), value.to_vec())
-                }
-                None => Some(self.entries.remove(&last).expect("a delete of nothing")),
-            };
-            entries -= i64::from(old.is_some());
-            bytes -= old.map_or(0, |old| (last.len() + old.len()) as i64);
-        }
-        assert_eq!((batch.totals().entries, batch.totals().bytes), (entries, bytes));
-        Ok(())
-    }
-}
 
 fn schema() -> TableSchema {
     let schema = TableSchema::new("t").unwrap().column("n", ColumnType::Int).unwrap();
@@ -340,71 +279,6 @@ fn savepoint_of_a_transaction_that_is_over_does_nothing() {
     write(&mut database, table, WriteMode::Insert, &[(None, 2, None)], &mut meter).unwrap();
     database.rollback_to(old);
     assert_eq!(rows(&database, table).len(), 2);
-}
-
-/// Opens a changed copy of a good store.
-fn corrupted(change: impl FnOnce(&mut BTreeMap<Vec<u8>, Vec<u8>>)) -> Result<(), DatabaseError> {
-    let (mut database, _) = over(Device::default());
-    let vector = 1f32.to_le_bytes();
-    for n in 0..3 {
-        let row = [Value::Int(n), Value::Text("x"), Value::Binary(&vector)];
-        database.insert("t", None, &row).unwrap();
-    }
-    let mut storage = database.into_storage();
-    change(&mut storage.entries);
-    Database::open(storage)?.check()
-}
-
-#[test]
-fn corruption_is_found_and_named() {
-    let first = |space: u8| move |key: &&Vec<u8>| key[0] == space;
-    let key = |entries: &BTreeMap<Vec<u8>, Vec<u8>>, space| {
-        entries.keys().find(first(space)).unwrap().clone()
-    };
-    corrupted(|_| ()).unwrap();
-    let format = corrupted(|e| e.insert(vec![1], vec![9]).map_or((), drop)).unwrap_err();
-    assert_eq!(format, DatabaseError::Corrupt(Corruption::FormatVersion(9)));
-    assert_eq!(format.status(), Status::Error);
-    let catalog = Err(DatabaseError::Corrupt(Corruption::Catalog));
-    assert_eq!(corrupted(|e| e.remove([1].as_slice()).map_or((), drop)), catalog);
-    assert_eq!(corrupted(|e| e.get_mut([1, 0, 0, 0, 0].as_slice()).unwrap()[3] ^= 64), catalog);
-    let row = |id| {
-        let table = sochdb_wasmi::abi::Name::new("t").unwrap();
-        Err(DatabaseError::Corrupt(Corruption::Row { table, id }))
-    };
-    for at in (0..15).filter(|at| *at != 9) {
-        // Byte by byte: version, presence, norm, component, values. A changed number is a sound
-        // value that its index does not know. (Byte 9 is a sign, with which the norm is the same.)
-        let found = corrupted(|e| {
-            let key = key(e, 3);
-            let value = e.get_mut(&key).unwrap();
-            value[at] ^= 128;
-        });
-        assert!(found.is_err(), "byte {at}");
-    }
-    let cut = corrupted(|e| {
-        let key = key(e, 3);
-        e.get_mut(&key).unwrap().pop();
-    });
-    assert_eq!(cut, row(1));
-    let missing = corrupted(|e| {
-        let key = key(e, 4);
-        e.remove(&key);
-    });
-    assert!(matches!(missing, Err(DatabaseError::Corrupt(Corruption::MissingIndexEntry { .. }))));
-    let stray = corrupted(|e| {
-        let key = key(e, 3);
-        e.remove(&key);
-    });
-    assert!(matches!(
-        stray,
-        Err(DatabaseError::Corrupt(Corruption::StrayIndexEntry { id: 1, .. }))
-    ));
-    let counter = corrupted(|e| {
-        let key = key(e, 2);
-        *e.get_mut(&key).unwrap().last_mut().unwrap() = 2;
-    });
-    assert!(matches!(counter, Err(DatabaseError::Corrupt(Corruption::Counter { .. }))));
 }
 
 #[test]

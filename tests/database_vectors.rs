@@ -281,3 +281,23 @@ fn search_sees_pending_writes_and_pays_for_each_row() {
     assert!(matches!(error, DatabaseError::Exhausted(Exhausted::Quota(_))));
     assert!(database.neighbours().is_empty());
 }
+
+#[test]
+fn filter_pays_for_the_values_that_it_reads() {
+    let schema = TableSchema::new("v").unwrap().column("long", ColumnType::Binary).unwrap();
+    let schema = schema.vector("at", 1, Metric::Dot).unwrap();
+    let schema = schema.column("group", ColumnType::Int).unwrap();
+    let mut database = Database::in_memory(MemoryLimits::default());
+    let table = database.create_table(schema).unwrap();
+    let (long, vector) = ([0; 1600 - 5], bytes(&[1.0]));
+    let row = [Value::Binary(&long), Value::Binary(&vector), Value::Int(1)];
+    database.insert("v", None, &row).unwrap();
+    let filter =
+        [Condition { column: "group", comparison: Comparison::Less, value: 0i64.into() }; 3];
+    let mut meter = Meter::new(&Limits::default());
+    let before = meter.fuel();
+    database.search(table, "at", &vector, 1, &Seq::new(&filter), &mut meter).unwrap();
+    assert!(database.neighbours().is_empty());
+    assert_eq!(before - meter.fuel(), PRICES.row + 3 * 100 * PRICES.bytes16);
+    assert_eq!(meter.bytes(), 0);
+}

@@ -33,7 +33,7 @@ impl<S: Storage> Database<S> {
         let mut from = 0;
         let mut last = None;
         loop {
-            let ids = next_ids(&self.view(), table.id, from, None)?;
+            let ids = next_ids(&self.view(), table, from, None)?;
             for &id in &ids {
                 self.check_row(table, id)?;
                 last = Some(id);
@@ -48,8 +48,8 @@ impl<S: Storage> Database<S> {
     fn check_row(&self, table: &Table, id: u64) -> Result<(), DatabaseError> {
         let keys = self.view().get(&key::row(table.id.number(), id), |bytes| {
             let row = StoredRow::new(table, bytes).filter(StoredRow::is_sound);
-            let row = row.ok_or_else(|| table.corrupt_row(id))?;
-            table.index_keys(id, |column| row.value(column))
+            row.ok_or_else(|| table.corrupt_row(id))?;
+            table.stored_index_keys(id, bytes)
         })?;
         let keys = keys.transpose()?.ok_or_else(|| table.corrupt_row(id))?;
         for (index, key) in table.schema.indexes().iter().zip(&keys) {
@@ -69,8 +69,7 @@ impl<S: Storage> Database<S> {
                 for entry in &entries {
                     let id = key::id(entry);
                     let keys = self.view().get(&key::row(table.id.number(), id), |bytes| {
-                        let row = StoredRow::new(table, bytes)?;
-                        table.index_keys(id, |column| row.value(column)).ok()
+                        table.stored_index_keys(id, bytes).ok()
                     })?;
                     if keys.flatten().as_ref().and_then(|keys| keys.get(number)) != Some(entry) {
                         let (table, index) = (table.name(), index.name.clone());

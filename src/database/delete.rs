@@ -5,8 +5,8 @@ use core::ops::ControlFlow;
 use heapless::Vec;
 
 use super::{
-    Database, DatabaseError, Statement, Storage, StorageError, StoredRow, TableId, key,
-    storage::KeyRange, table::IndexKeys, view::View,
+    Database, DatabaseError, Statement, Storage, TableId, key, pay_reading, storage::KeyRange,
+    table::Table, view::View,
 };
 use crate::{abi::message::RowSelector, meter::Meter};
 
@@ -17,16 +17,18 @@ pub const CHUNK: usize = 64;
 /// storage, which the work on the rows needs.
 pub fn next_ids<S: Storage>(
     view: &View<'_, S>,
-    table: TableId,
+    table: &Table,
     from: u64,
     until: Option<u64>,
-) -> Result<Vec<u64, CHUNK>, StorageError> {
+) -> Result<Vec<u64, CHUNK>, DatabaseError> {
     let mut ids = Vec::new();
-    let [lower, upper] = key::rows(table.number(), from, until);
+    let [lower, upper] = key::rows(table.id.number(), from, until);
     let range = KeyRange { lower: &lower, upper: Some(&upper) };
-    view.scan(range, false, &mut |key, _| match ids.push(key::id(key)) {
-        Ok(()) if !ids.is_full() => ControlFlow::Continue(()),
-        _ => ControlFlow::Break(()),
+    view.try_scan(range, false, &mut |key, _| {
+        // Callers go on after the last id, which must not lead them back.
+        let id = key::row_id(key).ok_or_else(|| table.corrupt_row(key::id(key)))?;
+        let pushed = ids.push(id).is_ok() && !ids.is_full();
+        Ok(if pushed { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     })?;
     Ok(ids)
 }
@@ -52,7 +54,7 @@ impl<S: Storage> Database<S> {
                     }
                 }
                 RowSelector::Range { mut from, until } => loop {
-                    let ids = next_ids(&statement.view(), table, from, until)?;
+                    let ids = next_ids(&statement.view(), statement.table, from, until)?;
                     for &id in &ids {
                         count += u64::from(statement.delete_row(id)?);
                     }
@@ -73,12 +75,13 @@ impl<S: Storage> Statement<'_, S> {
         self.meter.visit_row()?;
         let table = self.table;
         let key = key::row(table.id.number(), id);
-        let found = self.view().get(&key, |bytes| {
-            if table.schema.indexes().is_empty() {
-                return Ok(IndexKeys::new());
+        let Self { storage, pending, meter, .. } = self;
+        let view = View { storage: *storage, pending };
+        let found = view.get(&key, |bytes| {
+            if !table.schema.indexes().is_empty() {
+                pay_reading(meter, bytes.len(), 1)?;
             }
-            let row = StoredRow::new(table, bytes).ok_or_else(|| table.corrupt_row(id))?;
-            table.index_keys(id, |column| row.value(column))
+            table.stored_index_keys(id, bytes)
         })?;
         let Some(index_keys) = found.transpose()? else { return Ok(false) };
         for index_key in &index_keys {

@@ -4,10 +4,13 @@ use core::cmp::Ordering;
 
 use heapless::Vec;
 
-use super::{error::DatabaseError, row::StoredRow, schema::ColumnType, table::Table};
-use crate::abi::{
-    Seq, Value,
-    message::{Comparison, Condition},
+use super::{error::DatabaseError, pay_reading, row::StoredRow, schema::ColumnType, table::Table};
+use crate::{
+    abi::{
+        Seq, Value,
+        message::{Comparison, Condition},
+    },
+    meter::{Exhausted, Meter},
 };
 
 /// The most conditions of a filter.
@@ -51,6 +54,16 @@ impl<'a> Filter<'a> {
             }
         }
         Ok(Self(tests))
+    }
+
+    /// Pays for reading a row once for each condition. Rows can be long, and a value is found by
+    /// passing over those before it.
+    ///
+    /// # Errors
+    /// [`Exhausted::Fuel`].
+    #[inline]
+    pub fn pay(&self, row: &StoredRow<'_>, meter: &mut Meter) -> Result<(), Exhausted> {
+        pay_reading(meter, row.values_len(), self.0.len())
     }
 
     /// Whether a row meets all conditions.

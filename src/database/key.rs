@@ -89,18 +89,16 @@ pub fn is_row(key: &[u8]) -> bool {
     key.first() == Some(&ROW)
 }
 
+/// The row that a key is of, if it is a row's key from end to end.
+#[inline]
+pub fn row_id(key: &[u8]) -> Option<u64> {
+    (is_row(key) && key.len() == size_of::<RowKey>()).then(|| id(key))
+}
+
 /// The row id at the end of the key of a row or an index entry.
 #[inline]
 pub fn id(key: &[u8]) -> u64 {
     key.last_chunk::<ID_LEN>().map_or(0, |id| u64::from_be_bytes(*id))
-}
-
-/// The last eight bytes of an index key replaced by another row id.
-pub fn with_id(mut key: Key, id: u64) -> Key {
-    if let Some(end) = key.last_chunk_mut::<ID_LEN>() {
-        *end = id.to_be_bytes();
-    }
-    key
 }
 
 /// An index key without the row id at its end.
@@ -110,7 +108,7 @@ pub fn without_id(key: &Key) -> Key {
     values
 }
 
-/// The first key that does not begin with `prefix`.
+/// The first key after `prefix` that does not begin with it.
 pub fn after_prefix(mut prefix: Key) -> Key {
     while let Some(last) = prefix.pop() {
         if let Some(next) = last.checked_add(1) {

@@ -99,8 +99,8 @@ impl EntryRange {
         if reverse {
             self.upper = key.clone();
         } else {
-            // No row has the highest id, so there is one after it for the same values.
-            self.lower = key::with_id(key.clone(), key::id(key).saturating_add(1));
+            // No key begins with another, so this leaves out one entry.
+            self.lower = key::after_prefix(key.clone());
         }
     }
 }

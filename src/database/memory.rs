@@ -292,3 +292,28 @@ fn long_hash(key: &[u8]) -> u64 {
     let tail = tail.iter().fold(0, |word, &byte| word << 8 | u64::from(byte));
     mix(state, tail)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{MemoryLimits, MemoryStorage};
+    use crate::database::{pending::Pending, storage::Batch, storage::Storage};
+
+    #[test]
+    fn shrinking_and_deleting_large_values_gives_their_memory_back() {
+        let limits = MemoryLimits { max_rows: 100, max_bytes: 64 << 10 };
+        let mut storage = MemoryStorage::new(limits);
+        let large = [7; 16 << 10];
+        for key in 0..90u8 {
+            for value in [Some(large.as_slice()), Some(&[1]), None, Some(&[2])] {
+                let mut pending = Pending::default();
+                pending.put(&storage, &[3, key], value).unwrap();
+                storage.apply(&Batch::new(&pending)).unwrap();
+            }
+        }
+        let held: usize = storage.slots.iter().map(|slot| slot.bytes.capacity()).sum();
+        let used: usize = storage.slots.iter().map(|slot| slot.bytes.len()).sum();
+        assert_eq!(storage.slack, (held - used) as u64);
+        assert!(storage.slack <= limits.max_bytes / 8, "{}", storage.slack);
+        assert_eq!((storage.rows(), storage.bytes()), (90, 90 * (2 + 1 + 32)));
+    }
+}

@@ -6,7 +6,9 @@
 //! itself. It knows no plugins: who may do what is decided above it, and what a call may use is
 //! counted on the [`Meter`] that is passed in.
 
+mod catalog;
 mod check;
+mod corruption;
 mod delete;
 mod distance;
 mod error;
@@ -29,7 +31,8 @@ mod write;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
-pub use error::{Corruption, DatabaseError, GivenName};
+pub use corruption::Corruption;
+pub use error::{DatabaseError, GivenName};
 pub use filter::MAX_CONDITIONS;
 pub use lookup::Entry;
 pub use memory::{ENTRY_OVERHEAD, MemoryLimits, MemoryStorage};
@@ -47,7 +50,10 @@ pub use storage::{
 use self::{
     pending::Pending, search::SearchScratch, table::Table, view::View, write::WriteScratch,
 };
-use crate::{abi::wire::Writer, meter::Meter};
+use crate::{
+    abi::wire::Writer,
+    meter::{Exhausted, Meter, PRICES},
+};
 
 /// Version of the format of the store, the first byte of every value in it.
 const FORMAT_VERSION: u8 = 1;
@@ -282,6 +288,13 @@ impl<S: Storage> Statement<'_, S> {
         self.meter.write_entry()?;
         Ok(self.pending.put(self.storage, key, value)?)
     }
+}
+
+/// Pays for `times` readings of `len` bytes of a row where they lie, at the price of moving them
+/// but without counting against the quota of what is moved.
+fn pay_reading(meter: &mut Meter, len: usize, times: usize) -> Result<(), Exhausted> {
+    let price = (len as u64).div_ceil(16).saturating_mul(PRICES.bytes16);
+    meter.charge(price.saturating_mul(times as u64))
 }
 
 /// Encodes to the front of `buffer`, which grows if it must, and returns the length.

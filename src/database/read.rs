@@ -45,6 +45,7 @@ impl<S: Storage> Database<S> {
     }
 
     /// Hands the rows from one id to before another to `visit`, ids rising, until it breaks.
+    /// `visit` must not read the database, whose storage may hold its device borrowed.
     ///
     /// # Errors
     /// [`DatabaseError`], for the table, the meter, or the storage. Rows before it were visited.

@@ -135,6 +135,20 @@ impl<'a> StoredRow<'a> {
         })
     }
 
+    /// All values at once, nulls after the last; `None` if the row is corrupt.
+    pub(super) fn unpack(&self) -> Option<[Value<'a>; MAX_COLUMNS]> {
+        let mut unpacked = [Value::Null; MAX_COLUMNS];
+        for (place, value) in unpacked.iter_mut().zip(self.values()) {
+            *place = value.ok()?;
+        }
+        Some(unpacked)
+    }
+
+    /// Bytes of the values that are not vectors.
+    pub(super) fn values_len(&self) -> usize {
+        self.bytes.len().saturating_sub(self.table.values_at)
+    }
+
     /// Writes the values of the projection's columns as a list: a
     /// [`Seq`]`<`[`Value`]`>` on the wire. A value that cannot be read, which is found by
     /// [`check`](super::Database::check), is written as null.

@@ -1,15 +1,12 @@
-//! What a table's rows look like: columns, their types, and indexes over them; and how a schema is
-//! kept in the catalog.
+//! What a table's rows look like: columns, their types, and indexes over them.
 //!
-//! A schema never changes once its table exists. Values are checked against it in `row`.
+//! A schema never changes once its table exists. It is kept in the `catalog`; values are checked
+//! against it in `table`.
 
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::abi::{
-    Name, NameError,
-    wire::{Reader, Writer},
-};
+use crate::abi::{Name, NameError};
 
 /// The most columns of a table.
 pub const MAX_COLUMNS: usize = 32;
@@ -230,7 +227,7 @@ impl TableSchema {
         self.with_column(name, ColumnType::Vector { dimensions, metric }, false)
     }
 
-    fn with_column(
+    pub(super) fn with_column(
         mut self,
         name: &str,
         kind: ColumnType,
@@ -274,7 +271,7 @@ impl TableSchema {
         self.with_index_places(name, &places, unique)
     }
 
-    fn with_index_places(
+    pub(super) fn with_index_places(
         mut self,
         name: &str,
         columns: &[u8],
@@ -326,89 +323,4 @@ impl TableSchema {
     pub fn index_named(&self, name: &str) -> Option<u16> {
         self.indexes.iter().position(|index| index.name.as_str() == name).map(|at| at as u16)
     }
-
-    /// The schema as it is kept in the catalog, without the version byte.
-    pub(super) fn encode(&self, writer: &mut Writer<'_>) {
-        writer.text(&self.name);
-        writer.len(self.columns.len());
-        for column in &self.columns {
-            writer.text(&column.name);
-            writer.bool(column.nullable);
-            encode_type(column.kind, writer);
-        }
-        writer.len(self.indexes.len());
-        for index in &self.indexes {
-            writer.text(&index.name);
-            writer.bool(index.unique);
-            writer.bytes(&index.columns);
-        }
-    }
-
-    /// Reads a schema from the catalog. It is checked as if it were built anew; `None` if it could
-    /// not have been.
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut reader = Reader::new(bytes);
-        let mut schema = Self::new(reader.text().ok()?).ok()?;
-        for _ in 0..reader.u32().ok()? {
-            let name = reader.text().ok()?;
-            let nullable = reader.bool().ok()?;
-            schema = schema.with_column(name, decode_type(&mut reader)?, nullable).ok()?;
-        }
-        for _ in 0..reader.u32().ok()? {
-            let name = reader.text().ok()?;
-            let unique = reader.bool().ok()?;
-            schema = schema.with_index_places(name, reader.bytes().ok()?, unique).ok()?;
-        }
-        reader.finish().ok()?;
-        (!schema.columns.is_empty()).then_some(schema)
-    }
-}
-
-fn encode_type(kind: ColumnType, writer: &mut Writer<'_>) {
-    let tag = match kind {
-        ColumnType::Bool => 1,
-        ColumnType::Int => 2,
-        ColumnType::UInt => 3,
-        ColumnType::Float => 4,
-        ColumnType::Text => 5,
-        ColumnType::Binary => 6,
-        ColumnType::Array => 7,
-        ColumnType::Object => 8,
-        ColumnType::Ref => 9,
-        ColumnType::Vector { .. } => 10,
-    };
-    writer.u8(tag);
-    if let ColumnType::Vector { dimensions, metric } = kind {
-        writer.u32(dimensions.into());
-        writer.u8(match metric {
-            Metric::Cosine => 0,
-            Metric::Euclidean => 1,
-            Metric::Dot => 2,
-        });
-    }
-}
-
-fn decode_type(reader: &mut Reader<'_>) -> Option<ColumnType> {
-    Some(match reader.u8().ok()? {
-        1 => ColumnType::Bool,
-        2 => ColumnType::Int,
-        3 => ColumnType::UInt,
-        4 => ColumnType::Float,
-        5 => ColumnType::Text,
-        6 => ColumnType::Binary,
-        7 => ColumnType::Array,
-        8 => ColumnType::Object,
-        9 => ColumnType::Ref,
-        10 => {
-            let dimensions = reader.u32().ok()?.try_into().ok()?;
-            let metric = match reader.u8().ok()? {
-                0 => Metric::Cosine,
-                1 => Metric::Euclidean,
-                2 => Metric::Dot,
-                _ => return None,
-            };
-            ColumnType::Vector { dimensions, metric }
-        }
-        _ => return None,
-    })
 }

@@ -58,6 +58,8 @@ impl<S: Storage> Database<S> {
     /// [`neighbours`](Self::neighbours) to return. Rows without a vector are passed over; if there
     /// are fewer than `k` rows, all are found.
     ///
+    /// Each row is paid for, its values again for each condition, and its vector if it is compared.
+    ///
     /// # Errors
     /// [`DatabaseError`], for the names, the query, a condition, the meter, or the storage. There
     /// are no neighbours then.
@@ -99,6 +101,7 @@ impl<S: Storage> Database<S> {
             meter.visit_row()?;
             let id = key::id(key);
             let row = StoredRow::new(table, bytes).ok_or_else(|| table.corrupt_row(id))?;
+            filter.pay(&row, meter)?;
             if filter.is_met(&row)
                 && let Some((norm, vector)) = row.vector(at, len)
             {

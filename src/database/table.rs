@@ -5,10 +5,11 @@ use alloc::vec::Vec;
 
 use super::{
     TableId,
+    corruption::Corruption,
     distance::{self, COMPONENT},
-    error::{Corruption, DatabaseError, GivenName},
+    error::{DatabaseError, GivenName},
     key::{IndexKey, Key},
-    row::VECTOR_HEAD,
+    row::{StoredRow, VECTOR_HEAD},
     schema::{Column, ColumnType, Index, MAX_INDEXES, Metric, TableSchema},
 };
 use crate::{
@@ -203,16 +204,12 @@ impl Table {
     ///
     /// # Errors
     /// [`DatabaseError::KeyTooLong`].
-    pub fn index_keys<'v>(
-        &self,
-        id: u64,
-        value: impl Fn(usize) -> Option<Value<'v>>,
-    ) -> Result<IndexKeys, DatabaseError> {
+    pub fn index_keys(&self, id: u64, values: &[Value<'_>]) -> Result<IndexKeys, DatabaseError> {
         let mut keys = IndexKeys::new();
         for (number, index) in self.schema.indexes().iter().enumerate() {
             let mut key = IndexKey::new(self.id.number(), number as u16);
             for &column in &index.columns {
-                key.value(&value(column.into()).unwrap_or(Value::Null));
+                key.value(values.get(usize::from(column)).unwrap_or(&Value::Null));
             }
             key.id(id);
             let key = key.finish().map_err(|limit| self.key_too_long(index, limit))?;
@@ -220,6 +217,18 @@ impl Table {
             let _ = keys.push(key);
         }
         Ok(keys)
+    }
+
+    /// The keys of a stored row in all indexes.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Corrupt`] if the row cannot be read.
+    pub fn stored_index_keys(&self, id: u64, bytes: &[u8]) -> Result<IndexKeys, DatabaseError> {
+        if self.schema.indexes().is_empty() {
+            return Ok(IndexKeys::new());
+        }
+        let values = StoredRow::new(self, bytes).and_then(|row| row.unpack());
+        self.index_keys(id, &values.ok_or_else(|| self.corrupt_row(id))?)
     }
 
     /// The norm that is stored with a vector of `column`: only the cosine metric needs one.

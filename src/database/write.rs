@@ -5,7 +5,7 @@ use core::ops::ControlFlow;
 
 use super::{
     Corruption, Database, DatabaseError, FORMAT_VERSION, Projection, Statement, Storage, StoredRow,
-    TableId, encode_into, key,
+    TableId, encode_into, key, pay_reading,
     row::encode_row,
     schema::{ColumnType, Index, MAX_COLUMNS},
     storage::KeyRange,
@@ -187,7 +187,7 @@ impl<S: Storage> Statement<'_, S> {
         let view = View { storage: *storage, pending };
         let found = view.get(&key::row(table.id.number(), id), |bytes| {
             if mode != WriteMode::Insert {
-                meter.move_bytes(bytes.len())?;
+                pay_reading(meter, bytes.len(), 1)?;
                 scratch.old.clear();
                 scratch.old.extend_from_slice(bytes);
             }
@@ -213,9 +213,9 @@ impl<S: Storage> Statement<'_, S> {
         if table.schema.indexes().is_empty() {
             return Ok(());
         }
-        let new_keys = table.index_keys(id, |column| values.get(column).copied())?;
-        let old_keys = match old.and_then(|old| StoredRow::new(table, old)) {
-            Some(row) => table.index_keys(id, |column| row.value(column))?,
+        let new_keys = table.index_keys(id, values)?;
+        let old_keys = match old {
+            Some(old) => table.stored_index_keys(id, old)?,
             None => IndexKeys::new(),
         };
         for (number, (index, new)) in table.schema.indexes().iter().zip(&new_keys).enumerate() {
@@ -264,11 +264,8 @@ fn build_row<'v>(
     let columns = table.schema.columns();
     let mut values = [Value::Null; MAX_COLUMNS];
     if let Some(old) = old {
-        let corrupt = || table.corrupt_row(row.id.unwrap_or(0));
-        let stored = StoredRow::new(table, old).ok_or_else(corrupt)?;
-        for (value, kept) in values.iter_mut().zip(stored.values()) {
-            *value = kept.map_err(|_| corrupt())?;
-        }
+        let kept = StoredRow::new(table, old).and_then(|row| row.unpack());
+        values = kept.ok_or_else(|| table.corrupt_row(row.id.unwrap_or(0)))?;
     }
     for (column, given) in targets.columns().zip(&row.values) {
         if let Some(value) = values.get_mut(column) {
