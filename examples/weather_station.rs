@@ -50,7 +50,7 @@ fn main() -> Result<(), Failure> {
     );
     let bad =
         [Day { date: "2016-02-30", ..days[0] }, Day { wind: 500.0, date: "2016-01-01", ..days[0] }];
-    let done: Summary = station.quiet("ingest", &bad)?;
+    let done: Summary = station.quiet("ingest", &bad[..])?;
     station.line("ingest two impossible days", &format!("{} rejected", done.rejected));
 
     let query = SpellQuery { min_days: 10, min_precipitation: 0.1, from: None, until: None };

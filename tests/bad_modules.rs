@@ -60,17 +60,17 @@ fn every_truncation_of_a_module_is_refused() {
     let wasm = probe_wasm();
     let mut host = host();
     for len in 4..wasm.len() {
-        let error = host.load("plugin", &wasm[..len], &config()).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                LoadError::InvalidModule { .. }
-                    | LoadError::MissingExport { .. }
-                    // Cut between two sections, before the one that fills the descriptor.
-                    | LoadError::AbiVersion { found: 0 }
-            ),
-            "cut at {len}: {error}"
-        );
+        match host.load("plugin", &wasm[..len], &config()) {
+            Err(LoadError::InvalidModule { .. } | LoadError::MissingExport { .. }) => {}
+            // Cut between two sections, before the one that fills the descriptor.
+            Err(LoadError::AbiVersion { found: 0 }) => {}
+            Err(other) => panic!("cut at {len}: {other}"),
+            // All that is missing are the names of functions, in a custom section (id 0).
+            Ok(plugin) => {
+                assert_eq!(wasm[len], 0, "cut at {len}");
+                host.unload(plugin);
+            }
+        }
     }
 }
 

@@ -111,10 +111,10 @@ fn use_up(mut database: Database<Device>) {
     }
     let all = IndexQuery::Range { lower: Bound::Unbounded, upper: Bound::Unbounded };
     for reverse in [false, true] {
-        let visit = &mut |entry: sochdb_wasmi::database::Entry<'_>| {
+        let visit = &mut |entry: sochdb_wasmi::database::Entry<'_>, _: &mut Meter| {
             let _ = database
                 .read_row(table, entry.id, &mut Meter::unlimited(), |row| row.value(1).is_some());
-            ControlFlow::Continue(())
+            Ok(ControlFlow::Continue(()))
         };
         let _ = database.lookup(table, "by_s", &all, reverse, None, meter, visit);
     }

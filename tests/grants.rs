@@ -119,9 +119,9 @@ fn a_denied_call_can_end_the_plugins_call() {
     let (name, request) = requests().remove(0);
     let numbers = [REQUEST, request.len() as u32, RESPONSE, RESPONSE_CAPACITY];
     match probe.enter("call", name, numbers, 1, &request).unwrap_err() {
-        CallError::Denied(message) => {
-            assert!(message.as_str().contains("can_read_table"), "{message}");
-            assert!(message.as_str().contains("items"), "{message}");
+        CallError::Denied { reason } => {
+            assert!(reason.contains("can_read_table"), "{reason}");
+            assert!(reason.contains("items"), "{reason}");
         }
         other => panic!("{other}"),
     }

@@ -33,7 +33,7 @@ pub struct Entry<'a> {
 }
 
 /// What a walk hands its entries to, with the meter that pays for what is done about them.
-pub type Visit<'v> =
+pub type VisitEntry<'v> =
     dyn FnMut(Entry<'_>, &mut Meter) -> Result<ControlFlow<()>, DatabaseError> + 'v;
 
 impl<S: Storage> Database<S> {
@@ -55,7 +55,7 @@ impl<S: Storage> Database<S> {
         reverse: bool,
         after: Option<&[u8]>,
         meter: &mut Meter,
-        visit: &mut Visit<'_>,
+        visit: &mut VisitEntry<'_>,
     ) -> Result<(), DatabaseError> {
         let table = self.table(table)?;
         let (number, index) = table.index(index)?;

@@ -34,7 +34,7 @@ use core::ops::ControlFlow;
 pub use corruption::Corruption;
 pub use error::{DatabaseError, GivenName};
 pub use filter::MAX_CONDITIONS;
-pub use lookup::Entry;
+pub use lookup::{Entry, VisitEntry};
 pub use memory::{ENTRY_OVERHEAD, MemoryLimits, MemoryStorage};
 pub use pending::Savepoint;
 pub use row::{Projection, StoredRow};

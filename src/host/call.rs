@@ -98,7 +98,7 @@ impl<S: Storage + 'static> Host<S> {
                 | CallError::StackOverflow { .. }
                 | CallError::Limit(_)
                 | CallError::Stopped
-                | CallError::Denied(_))
+                | CallError::Denied { .. })
         );
         loaded.totals.add(&report, loaded.trapped);
 
@@ -158,7 +158,7 @@ fn check_output<S: Storage>(plugin: &Plugin<S>, code: i32) -> Result<u32, CallEr
         Ok(len) if len <= capacity => Ok(len),
         Ok(len) => Err(CallError::OutputTooLarge { len, capacity }),
         Err(_) => {
-            let last_error = plugin.identity().last_error.clone();
+            let last_error = plugin.identity().last_error.to_string();
             Err(CallError::Failed { code, last_error })
         }
     }
@@ -278,7 +278,7 @@ fn stopped(error: &wasmi::Error, limits: &Limits) -> CallError {
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return match stop {
             Stop::OutOfFuel(exceeded) => CallError::Limit(*exceeded),
-            Stop::Denied(message) => CallError::Denied(message.clone()),
+            Stop::Denied(message) => CallError::Denied { reason: message.to_string() },
         };
     }
     match error.as_trap_code() {

@@ -3,7 +3,6 @@
 use alloc::{boxed::Box, string::String};
 use core::fmt;
 
-use super::result::Message;
 use crate::{
     abi::{ABI_VERSION, Name, NameError, Status},
     audit::PluginId,
@@ -179,7 +178,10 @@ pub enum CallError {
     /// The slice hook stopped it.
     Stopped,
     /// A host call was denied, and the plugin was loaded to trap then.
-    Denied(Message),
+    Denied {
+        /// What was denied.
+        reason: String,
+    },
     /// The plugin's code trapped.
     Trap {
         /// What the interpreter says.
@@ -190,7 +192,7 @@ pub enum CallError {
         /// What it returned.
         code: i32,
         /// The text of the plugin's last failed host call in this call; may be empty.
-        last_error: Message,
+        last_error: String,
     },
     /// What the plugin wrote could not be kept.
     Commit(DatabaseError),
@@ -225,7 +227,7 @@ impl fmt::Display for CallError {
                 "stack overflow: more than {stack_bytes} bytes of stack or {recursion} nested calls"
             ),
             Self::Stopped => write!(f, "the slice hook stopped the call"),
-            Self::Denied(message) => write!(f, "denied: {message}"),
+            Self::Denied { reason } => write!(f, "denied: {reason}"),
             Self::Trap { reason } => write!(f, "trap: {reason}"),
             Self::Failed { code, last_error } if last_error.is_empty() => {
                 write!(f, "the entry point returned {code}")

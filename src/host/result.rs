@@ -14,11 +14,11 @@ use crate::{
 };
 
 /// The longest text of a failure, in bytes.
-pub const MAX_MESSAGE_LEN: usize = 160;
+pub const MAX_MESSAGE_LEN: usize = 112;
 
 /// The text of a failure: what, where and which limit.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Message(heapless::String<MAX_MESSAGE_LEN>);
+pub struct Message(heapless::String<MAX_MESSAGE_LEN, u8>);
 
 impl Message {
     /// A message of what `text` says, cut with a visible `…` at [`MAX_MESSAGE_LEN`].
@@ -42,7 +42,7 @@ impl Message {
 
 /// Takes what fits and ends it with `…` where it does not.
 struct Cut {
-    text: heapless::String<MAX_MESSAGE_LEN>,
+    text: heapless::String<MAX_MESSAGE_LEN, u8>,
     full: bool,
 }
 
