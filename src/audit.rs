@@ -172,30 +172,44 @@ pub struct AuditLog<B> {
     next: usize,
     /// How many entries there were in all.
     total: u64,
+    /// The open entry of a log without room for any.
+    spare: AuditEntry,
 }
 
 impl<B: AsRef<[AuditEntry]> + AsMut<[AuditEntry]>> AuditLog<B> {
     /// An empty log over `buffer`, whose entries are never looked at.
     pub const fn new(buffer: B) -> Self {
-        Self { buffer, next: 0, total: 0 }
+        Self { buffer, next: 0, total: 0, spare: AuditEntry::EMPTY }
     }
 
     /// Adds `entry`, whose [`sequence`](AuditEntry::sequence) is set here, and returns that
     /// number.
+    pub fn push(&mut self, entry: AuditEntry) -> u64 {
+        *self.open() = entry;
+        self.close().sequence
+    }
+
+    /// The entry to come, in its place in the ring, for a caller that fills it bit by bit. It
+    /// still holds what it overwrites, and counts only once it is [closed](Self::close).
     #[inline]
-    pub fn push(&mut self, mut entry: AuditEntry) -> u64 {
+    pub fn open(&mut self) -> &mut AuditEntry {
+        self.buffer.as_mut().get_mut(self.next).unwrap_or(&mut self.spare)
+    }
+
+    /// Adds the open entry, giving it its [`sequence`](AuditEntry::sequence).
+    #[inline]
+    pub fn close(&mut self) -> &AuditEntry {
         self.total = self.total.saturating_add(1);
-        entry.sequence = self.total;
         let slots = self.buffer.as_mut();
-        if let Some(slot) = slots.get_mut(self.next) {
-            *slot = entry;
-            // A comparison instead of a remainder: a division is a call on the smallest cores.
-            self.next += 1;
-            if self.next == slots.len() {
-                self.next = 0;
-            }
+        let capacity = slots.len();
+        let entry = slots.get_mut(self.next).unwrap_or(&mut self.spare);
+        entry.sequence = self.total;
+        // A comparison instead of a remainder: a division is a call on the smallest cores.
+        self.next += 1;
+        if self.next >= capacity {
+            self.next = 0;
         }
-        self.total
+        entry
     }
 
     /// The entries still there, oldest first.

@@ -36,7 +36,10 @@ pub enum Exhausted {
 /// Fuel and quotas of one call of an entry point.
 #[derive(Clone, Copy, Debug)]
 pub struct Meter {
-    fuel: u64,
+    /// Fuel of the running slice.
+    slice: u64,
+    /// Fuel that later slices have.
+    reserve: u64,
     fuel_limit: u64,
     rows: u32,
     rows_limit: u32,
@@ -48,7 +51,8 @@ impl Meter {
     /// A full meter.
     pub const fn new(limits: &Limits) -> Self {
         Self {
-            fuel: limits.fuel_per_call,
+            slice: 0,
+            reserve: limits.fuel_per_call,
             fuel_limit: limits.fuel_per_call,
             rows: 0,
             rows_limit: limits.rows,
@@ -60,7 +64,8 @@ impl Meter {
     /// A meter that never stops: for the embedder's own reads and writes.
     pub const fn unlimited() -> Self {
         Self {
-            fuel: u64::MAX,
+            slice: u64::MAX,
+            reserve: 0,
             fuel_limit: u64::MAX,
             rows: 0,
             rows_limit: u32::MAX,
@@ -69,16 +74,29 @@ impl Meter {
         }
     }
 
-    /// Fuel left.
+    /// Fuel of the running slice that is left.
     #[inline]
-    pub const fn fuel(&self) -> u64 {
-        self.fuel
+    pub const fn slice(&self) -> u64 {
+        self.slice
     }
 
-    /// Sets the fuel left, after the interpreter used some.
+    /// Says what the interpreter left of the running slice.
     #[inline]
-    pub const fn set_fuel(&mut self, fuel: u64) {
-        self.fuel = fuel;
+    pub const fn set_slice(&mut self, fuel: u64) {
+        self.slice = fuel;
+    }
+
+    /// Fuel left in all.
+    pub const fn fuel(&self) -> u64 {
+        self.slice.saturating_add(self.reserve)
+    }
+
+    /// Begins a slice of at most `fuel`, out of all that is left. Returns what it got.
+    pub const fn begin_slice(&mut self, fuel: u64) -> u64 {
+        let left = self.fuel();
+        self.slice = if fuel < left { fuel } else { left };
+        self.reserve = left - self.slice;
+        self.slice
     }
 
     /// Rows visited so far.
@@ -91,15 +109,27 @@ impl Meter {
         self.bytes
     }
 
-    /// Takes `price` from the fuel.
+    /// Takes `price` from the fuel: from the running slice, and what it lacks from the later ones.
     ///
     /// # Errors
     /// [`Exhausted::Fuel`]; nothing is taken then.
     #[inline]
     pub fn charge(&mut self, price: u64) -> Result<(), Exhausted> {
-        match self.fuel.checked_sub(price) {
+        match self.slice.checked_sub(price) {
             Some(left) => {
-                self.fuel = left;
+                self.slice = left;
+                Ok(())
+            }
+            None => self.overdraw(price),
+        }
+    }
+
+    #[cold]
+    fn overdraw(&mut self, price: u64) -> Result<(), Exhausted> {
+        match self.reserve.checked_sub(price - self.slice) {
+            Some(reserve) => {
+                self.slice = 0;
+                self.reserve = reserve;
                 Ok(())
             }
             None => Err(self.out_of_fuel(price)),
@@ -111,7 +141,7 @@ impl Meter {
         Exhausted::Fuel(LimitExceeded {
             limit: Limit::Fuel,
             allowed: self.fuel_limit,
-            asked: (self.fuel_limit - self.fuel.min(self.fuel_limit)).saturating_add(price),
+            asked: self.fuel_limit.saturating_sub(self.fuel()).saturating_add(price),
         })
     }
 
@@ -148,6 +178,20 @@ impl Meter {
     /// [`Exhausted`], for fuel or [`Limit::Bytes`].
     #[inline]
     pub fn move_bytes(&mut self, count: usize) -> Result<(), Exhausted> {
+        self.move_bytes_and_charge(count, 0)
+    }
+
+    /// Pays for a host call and the `count` bytes of its request.
+    ///
+    /// # Errors
+    /// As [`move_bytes`](Self::move_bytes).
+    #[inline]
+    pub fn begin_call(&mut self, count: usize) -> Result<(), Exhausted> {
+        self.move_bytes_and_charge(count, PRICES.call)
+    }
+
+    #[inline]
+    fn move_bytes_and_charge(&mut self, count: usize, price: u64) -> Result<(), Exhausted> {
         let count = count as u64;
         let total = self.bytes.saturating_add(count);
         if total > self.bytes_limit {
@@ -157,7 +201,7 @@ impl Meter {
                 asked: total,
             }));
         }
-        self.charge(count.div_ceil(16).saturating_mul(PRICES.bytes16))?;
+        self.charge(price.saturating_add(count.div_ceil(16).saturating_mul(PRICES.bytes16)))?;
         self.bytes = total;
         Ok(())
     }

@@ -369,20 +369,32 @@ impl<'a> Writer<'a> {
     /// Raw bytes.
     #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
-        if let Some(target) = self.buffer.get_mut(self.at..).and_then(|b| b.get_mut(..bytes.len()))
-        {
-            target.copy_from_slice(bytes);
+        match self.buffer.get_mut(self.at..).and_then(|b| b.get_mut(..bytes.len())) {
+            Some(target) => {
+                target.copy_from_slice(bytes);
+                // What is in the buffer cannot overflow.
+                self.at = self.at.wrapping_add(bytes.len());
+            }
+            None => self.count(bytes.len()),
         }
-        self.at = self.at.saturating_add(bytes.len());
     }
 
     /// One byte.
     #[inline]
     pub fn u8(&mut self, byte: u8) {
-        if let Some(target) = self.buffer.get_mut(self.at) {
-            *target = byte;
+        match self.buffer.get_mut(self.at) {
+            Some(target) => {
+                *target = byte;
+                self.at = self.at.wrapping_add(1);
+            }
+            None => self.count(1),
         }
-        self.at = self.at.saturating_add(1);
+    }
+
+    /// Counts what does not fit.
+    #[cold]
+    const fn count(&mut self, len: usize) {
+        self.at = self.at.saturating_add(len);
     }
 
     /// An unsigned integer in LEB128.

@@ -3,7 +3,8 @@
 use core::ops::ControlFlow;
 
 use super::{
-    Database, DatabaseError, Projection, Storage, StoredRow, TableId, key, storage::KeyRange,
+    Database, DatabaseError, Projection, Storage, StoredRow, TableId, key, pay_reading,
+    storage::KeyRange,
 };
 use crate::{abi::Seq, meter::Meter};
 
@@ -35,13 +36,13 @@ impl<S: Storage> Database<S> {
         let table = self.table(table)?;
         meter.visit_row()?;
         let row = self.view().get(&key::row(table.id.number(), id), |bytes| {
-            StoredRow::new(table, bytes).map(with)
+            pay_reading(meter, bytes.len(), 1)?;
+            match StoredRow::new(table, bytes) {
+                Some(row) => Ok(with(row)),
+                None => Err(table.corrupt_row(id)),
+            }
         })?;
-        match row {
-            Some(None) => Err(table.corrupt_row(id)),
-            Some(found) => Ok(found),
-            None => Ok(None),
-        }
+        row.transpose()
     }
 
     /// Hands the rows from one id to before another to `visit`, ids rising, until it breaks.
@@ -63,6 +64,7 @@ impl<S: Storage> Database<S> {
         self.view().try_scan(range, false, &mut |key, bytes| {
             meter.visit_row()?;
             let id = key::id(key);
+            pay_reading(meter, bytes.len(), 1)?;
             let row = StoredRow::new(table, bytes).ok_or_else(|| table.corrupt_row(id))?;
             Ok(visit(id, row))
         })

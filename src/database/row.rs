@@ -25,49 +25,49 @@ pub const ROW_VERSION: u8 = 1;
 pub const VECTOR_HEAD: usize = 1 + size_of::<f32>();
 
 /// Which columns of a table are meant, in which order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Projection {
-    columns: [u8; MAX_COLUMNS],
-    len: u8,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Projection {
     /// All columns in the order of the schema.
-    all: bool,
+    All,
+    /// These, by their places in the schema.
+    Columns(ColumnPlaces),
 }
+
+/// Places of columns in a schema.
+pub type ColumnPlaces = heapless::Vec<u8, MAX_COLUMNS, u8>;
 
 impl Projection {
     /// The columns of these names; all for no names.
+    #[inline]
     pub(super) fn new(table: &Table, names: &Seq<'_, &str>) -> Result<Self, DatabaseError> {
-        let mut projection = Self { columns: [0; MAX_COLUMNS], len: 0, all: names.is_empty() };
-        if names.is_empty() {
-            (0..=u8::MAX).zip(&mut projection.columns).for_each(|(at, place)| *place = at);
-            projection.len = table.places.len() as u8;
-            return Ok(projection);
-        }
+        if names.is_empty() { Ok(Self::All) } else { Self::named(table, names) }
+    }
+
+    fn named(table: &Table, names: &Seq<'_, &str>) -> Result<Self, DatabaseError> {
+        let mut columns = ColumnPlaces::new();
         for name in names {
             let (at, column) = table.column(name)?;
-            let twice = projection.columns().any(|earlier| earlier == at);
-            match projection.columns.get_mut(usize::from(projection.len)) {
-                Some(place) if !twice => *place = at as u8,
-                // Names that are all different are never more than there are columns.
-                _ => {
-                    let (table, column) = (table.name(), column.name.clone());
-                    return Err(DatabaseError::DuplicateColumn { table, column });
-                }
+            let at = at as u8;
+            // Names that are all different are never more than there are columns.
+            if columns.contains(&at) || columns.push(at).is_err() {
+                let (table, column) = (table.name(), column.name.clone());
+                return Err(DatabaseError::DuplicateColumn { table, column });
             }
-            projection.len += 1;
         }
-        projection.all = projection.columns().eq(0..table.places.len());
-        Ok(projection)
+        Ok(if columns.iter().copied().eq(0..table.places.len() as u8) {
+            Self::All
+        } else {
+            Self::Columns(columns)
+        })
     }
 
-    /// How many columns there are; at least one.
-    #[expect(clippy::len_without_is_empty, reason = "a projection is never empty")]
-    pub const fn len(&self) -> usize {
-        self.len as usize
-    }
-
-    /// The places of the columns in the schema.
-    pub fn columns(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
-        self.columns.iter().take(self.len.into()).map(|&column| column.into())
+    /// The places of the columns in a schema of `columns` columns.
+    pub fn places(&self, columns: usize) -> impl ExactSizeIterator<Item = usize> + Clone + '_ {
+        let len = if let Self::Columns(places) = self { places.len() } else { columns };
+        (0..len).map(move |at| match self {
+            Self::Columns(places) => places.get(at).map_or(0, |&place| place.into()),
+            Self::All => at,
+        })
     }
 }
 
@@ -155,11 +155,16 @@ impl<'a> StoredRow<'a> {
     #[inline]
     pub fn encode(&self, projection: &Projection, writer: &mut Writer<'_>) {
         match self.bytes.split_first() {
-            Some((_, list)) if projection.all && !self.table.has_vectors() => writer.raw(list),
+            Some((_, list))
+                if matches!(projection, Projection::All) && !self.table.has_vectors() =>
+            {
+                writer.raw(list);
+            }
             _ => self.encode_columns(projection, writer),
         }
     }
 
+    #[inline(never)]
     fn encode_columns(&self, projection: &Projection, writer: &mut Writer<'_>) {
         let mut values = heapless::Vec::<&[u8], MAX_COLUMNS>::new();
         let mut reader = self.reader();
@@ -170,8 +175,9 @@ impl<'a> StoredRow<'a> {
             }
             let _ = values.push(reader.since(start));
         }
-        writer.len(projection.len());
-        for column in projection.columns() {
+        let columns = projection.places(self.table.places.len());
+        writer.len(columns.len());
+        for column in columns {
             match self.table.places.get(column) {
                 Some(Place::Vector { at, len }) => self.vector_value(*at, *len).encode(writer),
                 Some(Place::Value(ordinal)) => match values.get(usize::from(*ordinal)) {

@@ -131,10 +131,11 @@ impl<S: Storage> Statement<'_, S> {
         next_id: &mut u64,
     ) -> Result<u64, DatabaseError> {
         let table = self.table;
-        if row.values.len() != targets.len() {
+        let expected = targets.places(table.places.len()).len();
+        if row.values.len() != expected {
             return Err(DatabaseError::WrongColumnCount {
                 table: table.name(),
-                expected: targets.len() as u32,
+                expected: expected as u32,
                 got: u32::try_from(row.values.len()).unwrap_or(u32::MAX),
             });
         }
@@ -267,7 +268,7 @@ fn build_row<'v>(
         let kept = StoredRow::new(table, old).and_then(|row| row.unpack());
         values = kept.ok_or_else(|| table.corrupt_row(row.id.unwrap_or(0)))?;
     }
-    for (column, given) in targets.columns().zip(&row.values) {
+    for (column, given) in targets.places(columns.len()).zip(&row.values) {
         if let Some(value) = values.get_mut(column) {
             *value = given;
         }

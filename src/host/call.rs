@@ -196,8 +196,12 @@ fn run<S: Storage>(
     returned
 }
 
-fn fuel_left<S: Storage>(store: &Store<PluginState<S>>) -> u64 {
-    store.get_fuel().unwrap_or(0).saturating_add(store.data().fuel_reserve)
+/// Fuel that is left of the call, once the interpreter stopped.
+fn fuel_left<S: Storage>(store: &mut Store<PluginState<S>>) -> u64 {
+    let slice = store.get_fuel().unwrap_or(0);
+    let meter = &mut store.data_mut().meter;
+    meter.set_slice(slice);
+    meter.fuel()
 }
 
 /// Fuel slices and the deadline of one call.
@@ -216,16 +220,15 @@ impl Slices {
     ) -> Self {
         let watched = limits.deadline_ms.is_some() || hook.is_some();
         let size = if watched { limits.slice_fuel.max(1) } else { u64::MAX };
-        let first = size.min(limits.fuel_per_call);
-        // Fuel metering is on in every engine of this crate, so setting it does not fail.
-        let _ = store.set_fuel(first);
         let state = store.data_mut();
-        state.fuel_reserve = limits.fuel_per_call - first;
         state.meter = Meter::new(limits);
+        let fuel = state.meter.begin_slice(size);
         state.host_calls = 0;
         state.denied = 0;
         state.identity.last_error = Message::default();
         let started_us = state.shared.as_deref_mut().map_or(0, |shared| shared.clock.now_us());
+        // Fuel metering is on in every engine of this crate, so setting it does not fail.
+        let _ = store.set_fuel(fuel);
         Self { count: 1, started_us, size }
     }
 
@@ -266,8 +269,7 @@ impl Slices {
         }
         self.count = self.count.saturating_add(1);
         // A slice must pay at least for the next block of code, or the call would never go on.
-        let size = self.size.max(required).min(left);
-        state.fuel_reserve = left - size;
+        let size = state.meter.begin_slice(self.size.max(required));
         let _ = store.set_fuel(size);
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     abi::{Name, Value, wire},
-    audit::PluginId,
+    audit::{AuditEntry, PluginId},
     capability::Capabilities,
     database::{Database, Storage, TableId},
     meter::Meter,
@@ -54,13 +54,6 @@ struct Access {
     write: bool,
 }
 
-/// What a host call leaves for its audit entry.
-#[derive(Default)]
-pub(super) struct CallRecord {
-    pub(super) table: Option<Name>,
-    pub(super) rows: u32,
-}
-
 /// What a [`HostFunction`](super::HostFunction) works with: the calling plugin, the database and
 /// the meter.
 pub struct HostFunctionContext<'a, S: Storage> {
@@ -68,9 +61,9 @@ pub struct HostFunctionContext<'a, S: Storage> {
     pub(super) database: &'a mut Database<S>,
     pub(super) metrics: &'a mut Metrics,
     pub(super) meter: &'a mut Meter,
-    pub(super) record: &'a mut CallRecord,
+    /// The audit entry of the call, being filled.
+    pub(super) entry: &'a mut AuditEntry,
     pub(super) log_bytes: usize,
-    pub(super) now_us: u64,
 }
 
 impl<S: Storage> HostFunctionContext<'_, S> {
@@ -86,7 +79,7 @@ impl<S: Storage> HostFunctionContext<'_, S> {
 
     /// When the host call began, in microseconds of the host's clock.
     pub fn now_us(&self) -> u64 {
-        self.now_us
+        self.entry.time_us
     }
 
     /// The database, inside the plugin's call: what is written here is rolled back if it fails.
@@ -104,7 +97,7 @@ impl<S: Storage> HostFunctionContext<'_, S> {
 
     /// Says how many rows the call answered or changed, for the audit log.
     pub fn record_rows(&mut self, rows: usize) {
-        self.record.rows = u32::try_from(rows).unwrap_or(u32::MAX);
+        self.entry.rows = u32::try_from(rows).unwrap_or(u32::MAX);
     }
 
     /// The value of the plugin's own configuration under `key`.
@@ -121,7 +114,7 @@ impl<S: Storage> HostFunctionContext<'_, S> {
     /// [`HostCallResult::PermissionDenied`], whether the table exists or not;
     /// [`HostCallResult::NotFound`] if it may and there is none;
     /// [`HostCallResult::InvalidArgs`] for bytes that are not UTF-8.
-    #[inline]
+    #[inline(always)]
     pub fn check_read(&mut self, table: impl AsRef<[u8]>) -> Result<TableId, HostCallResult> {
         let access = self.access(table.as_ref())?;
         if access.read { Ok(access.table) } else { Err(self.denied("can_read_table")) }
@@ -164,7 +157,7 @@ impl<S: Storage> HostFunctionContext<'_, S> {
     }
 
     /// What the plugin may do with the table; usually that of the call before.
-    #[inline]
+    #[inline(always)]
     fn access(&mut self, table: &[u8]) -> Result<&Access, HostCallResult> {
         let Identity { access, recent, .. } = &*self.plugin;
         if access.get(*recent).is_none_or(|access| access.name.as_bytes() != table) {
@@ -172,7 +165,7 @@ impl<S: Storage> HostFunctionContext<'_, S> {
         }
         match self.plugin.access.get(self.plugin.recent) {
             Some(access) => {
-                self.record.table = Some(access.name.clone());
+                self.entry.table = Some(access.name);
                 Ok(access)
             }
             None => Err(HostCallResult::not_found("there is no such table")),
@@ -199,7 +192,7 @@ impl<S: Storage> HostFunctionContext<'_, S> {
                 Ok(())
             }
             (_, name) => {
-                self.record.table = name.ok();
+                self.entry.table = name.ok();
                 // A plugin without any grant must not learn which tables exist.
                 Err(if read || write {
                     HostCallResult::not_found(format_args!("there is no table {table:?}"))
@@ -214,7 +207,7 @@ impl<S: Storage> HostFunctionContext<'_, S> {
     #[cold]
     fn denied(&self, capability: &str) -> HostCallResult {
         let plugin = self.plugin();
-        let table = self.record.table.as_deref().unwrap_or_default();
+        let table = self.entry.table.as_deref().unwrap_or_default();
         HostCallResult::denied(format_args!("{plugin} lacks {capability} for table {table:?}"))
     }
 }

@@ -18,15 +18,14 @@ use wasmi::{Caller, errors::HostError};
 
 use super::{
     OnDenied, Shared,
-    context::{CallRecord, HostFunctionContext},
+    context::HostFunctionContext,
     plugin::PluginState,
     result::{HostCallResult, Message},
 };
 use crate::{
-    audit::{AuditEntry, FunctionId},
+    audit::FunctionId,
     database::Storage,
     limits::{Limit, LimitExceeded},
-    meter::PRICES,
 };
 
 /// Why a host call ends the plugin's call instead of returning a status.
@@ -69,18 +68,15 @@ pub(super) fn host_call<S: Storage>(
         return Ok(crate::abi::Status::Error.code());
     };
     let (linear_memory, state) = memory.data_and_store_mut(&mut caller);
-    let before = slice_fuel.saturating_add(state.fuel_reserve);
-    state.meter.set_fuel(before);
+    state.meter.set_slice(slice_fuel);
     let answer = state.host_call(function, linear_memory, arguments);
-    // The price is taken from the running slice first, then from what the later slices have.
-    let used = before.saturating_sub(state.meter.fuel());
-    let from_slice = used.min(slice_fuel);
-    state.fuel_reserve = state.fuel_reserve.saturating_sub(used - from_slice);
-    caller.set_fuel(slice_fuel - from_slice)?;
+    let left = state.meter.slice();
+    caller.set_fuel(left)?;
     answer.map_err(|stop| wasmi::Error::host(*stop))
 }
 
 impl<S: Storage> PluginState<S> {
+    #[inline]
     fn host_call(
         &mut self,
         function: FunctionId,
@@ -91,7 +87,14 @@ impl<S: Storage> PluginState<S> {
             return Ok(crate::abi::Status::Error.code());
         };
         let time_us = shared.clock.now_us();
-        let mut record = CallRecord::default();
+        // The entry is filled in its place in the log, the table's name by the context.
+        let entry = shared.audit.open();
+        entry.time_us = time_us;
+        entry.plugin = self.identity.id;
+        entry.function = function;
+        entry.table = None;
+        entry.rows = 0;
+        entry.bytes_in = arguments.request_len;
         self.host_calls = self.host_calls.saturating_add(1);
         let result = if self.host_calls > self.host_calls_limit {
             HostCallResult::from(LimitExceeded {
@@ -100,34 +103,24 @@ impl<S: Storage> PluginState<S> {
                 asked: self.host_calls.into(),
             })
         } else {
-            run(
-                shared,
-                &mut self.identity,
-                &mut self.meter,
-                function,
-                linear_memory,
-                arguments,
-                time_us,
-                &mut record,
-            )
+            let (plugin, meter) = (&mut self.identity, &mut self.meter);
+            run(shared, plugin, meter, function, linear_memory, arguments)
         };
-        let mut status = result.status_code();
-        let bytes_out = u32::try_from(status).unwrap_or(0);
-        shared.audit(AuditEntry {
-            sequence: 0,
-            time_us,
-            plugin: self.identity.id,
-            function,
-            table: record.table,
-            status,
-            rows: record.rows,
-            bytes_in: arguments.request_len,
-            bytes_out,
-        });
-        if status < 0 {
-            status = self.failed(result, linear_memory, arguments)?;
+        let (status, bytes_out) = match result {
+            HostCallResult::Success(len) => (len as i32, len as u32),
+            ref failure => (failure.status_code(), 0),
+        };
+        let entry = shared.audit.open();
+        entry.status = status;
+        entry.bytes_out = bytes_out;
+        let entry = shared.audit.close();
+        if let Some(sink) = &mut shared.audit_sink {
+            sink.record(entry);
         }
-        Ok(status)
+        match result {
+            HostCallResult::Success(_) => Ok(status),
+            failure => self.failed(failure, linear_memory, arguments),
+        }
     }
 
     #[cold]
@@ -163,8 +156,8 @@ impl<S: Storage> PluginState<S> {
     }
 }
 
-/// Steps 1 to 6.
-#[allow(clippy::too_many_arguments, reason = "the parts of one state, borrowed apart")]
+/// Steps 1 to 6. The length of a success is at most the response's, which fits an `i32`.
+#[inline]
 fn run<S: Storage>(
     shared: &mut Shared<S>,
     plugin: &mut super::context::Identity,
@@ -172,15 +165,12 @@ fn run<S: Storage>(
     function: FunctionId,
     linear_memory: &mut [u8],
     arguments: Arguments,
-    now_us: u64,
-    record: &mut CallRecord,
 ) -> HostCallResult {
     let (request, response) = match regions(linear_memory, arguments) {
         Ok(regions) => regions,
         Err(failure) => return failure,
     };
-    if let Err(exhausted) = meter.charge(PRICES.call).and_then(|()| meter.move_bytes(request.len()))
-    {
+    if let Err(exhausted) = meter.begin_call(request.len()) {
         return exhausted.into();
     }
     let Some(registered) = shared.registry.get_mut(function) else {
@@ -196,14 +186,13 @@ fn run<S: Storage>(
         database: &mut shared.database,
         metrics: &mut shared.metrics,
         meter,
-        record,
+        entry: shared.audit.open(),
         log_bytes: shared.log_bytes,
-        now_us,
     };
     let capacity = response.len();
     let result = registered.function.execute(&mut context, request, response);
     match result {
-        HostCallResult::Success(len) if len > capacity => {
+        HostCallResult::Success(len) if len > capacity.min(i32::MAX as usize) => {
             HostCallResult::BufferTooSmall { needed: len }
         }
         HostCallResult::Success(len) => match context.meter.move_bytes(len) {

@@ -110,17 +110,6 @@ struct Shared<S: Storage> {
     log_bytes: usize,
 }
 
-impl<S: Storage> Shared<S> {
-    #[inline]
-    fn audit(&mut self, entry: AuditEntry) {
-        if let Some(sink) = &mut self.audit_sink {
-            let sequence = self.audit.total() + 1;
-            sink.record(&AuditEntry { sequence, ..entry.clone() });
-        }
-        self.audit.push(entry);
-    }
-}
-
 /// Runs plugins against a database.
 pub struct Host<S: Storage = MemoryStorage> {
     /// `None` only while a plugin runs; [`call::Loan`] brings it back.

@@ -128,8 +128,6 @@ pub(super) struct PluginState<S: Storage> {
     pub(super) growth: Growth,
     pub(super) on_denied: OnDenied,
     pub(super) meter: Meter,
-    /// Fuel of the call that is not in the running slice.
-    pub(super) fuel_reserve: u64,
     pub(super) host_calls: u32,
     pub(super) host_calls_limit: u32,
     pub(super) denied: u32,
@@ -148,7 +146,6 @@ impl<S: Storage> PluginState<S> {
             },
             on_denied,
             meter: Meter::new(limits),
-            fuel_reserve: 0,
             host_calls: 0,
             host_calls_limit: limits.host_calls,
             denied: 0,

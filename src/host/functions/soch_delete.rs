@@ -23,6 +23,6 @@ pub(in crate::host) fn soch_delete<S: Storage>(
     let count = context.database.delete(table, &request.rows, context.meter)?;
     let len = wire::encode(&DeleteResponse { count }, response)
         .inspect_err(|_| context.database.rollback_to(savepoint))?;
-    context.record.rows = u32::try_from(count).unwrap_or(u32::MAX);
+    context.entry.rows = u32::try_from(count).unwrap_or(u32::MAX);
     Ok(len)
 }

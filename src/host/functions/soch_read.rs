@@ -7,7 +7,7 @@ use crate::{
     abi::{
         Name, Value,
         message::{Format, ReadRequest, RowSelector},
-        wire::{self, Writer, varint_len},
+        wire::{self, Reader, Writer, varint_len},
     },
     database::{MAX_COLUMNS, Projection, Storage, StoredRow, TableId},
     host::{
@@ -27,11 +27,37 @@ pub(in crate::host) fn soch_read<S: Storage>(
     request: &[u8],
     response: &mut [u8],
 ) -> Result<usize, HostCallResult> {
+    match one_whole_row(request) {
+        Some((table, id)) => {
+            let table = context.check_read(table)?;
+            read_one(context, table, id, response)
+        }
+        None => read(context, request, response),
+    }
+}
+
+/// The request for all columns of one row, which is by far the commonest: its table and id. Any
+/// other request, a malformed one too, is left to [`read`].
+#[inline]
+fn one_whole_row(request: &[u8]) -> Option<(&[u8], u64)> {
+    let mut reader = Reader::new(request);
+    let table = reader.bytes().ok()?;
+    let one = reader.u8().ok()? == 0;
+    let id = reader.u64().ok()?;
+    // No columns named, no limit, as rows.
+    (one && reader.rest() == [0, 0, 0]).then_some((table, id))
+}
+
+#[inline(never)]
+fn read<S: Storage>(
+    context: &mut HostFunctionContext<'_, S>,
+    request: &[u8],
+    response: &mut [u8],
+) -> Result<usize, HostCallResult> {
     let request: ReadRequest<'_, &[u8]> = wire::decode(request)?;
     let table = context.check_read(request.table)?;
     let projection = context.database.projection(table, &request.columns)?;
     match (request.format, request.rows) {
-        (Format::Rows, RowSelector::One(id)) => read_one(context, table, id, &projection, response),
         (Format::Rows, rows) => {
             let mut writer = Writer::new(response);
             let mut list = RowList::begin(&mut writer, request.limit);
@@ -39,6 +65,9 @@ pub(in crate::host) fn soch_read<S: Storage>(
                 list.push(id, Some((row, &projection)), TAIL)
             })?;
             let (_, count) = list.end()?;
+            if let (0, RowSelector::One(id)) = (count, rows) {
+                return Err(no_row(id));
+            }
             context.record_rows(count);
             end(writer, next)
         }
@@ -46,28 +75,32 @@ pub(in crate::host) fn soch_read<S: Storage>(
     }
 }
 
-#[inline]
+#[inline(always)]
 fn read_one<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
     table: TableId,
     id: u64,
-    projection: &Projection,
     response: &mut [u8],
 ) -> Result<usize, HostCallResult> {
     let mut writer = Writer::new(response);
     let found = context.database.read_row(table, id, context.meter, |row| {
         writer.len(1);
         writer.u64(id);
-        row.encode(projection, &mut writer);
+        row.encode(&Projection::All, &mut writer);
         writer.bool(false);
     })?;
     match found {
         Some(()) => {
-            context.record.rows = 1;
+            context.entry.rows = 1;
             finish(writer)
         }
-        None => Err(HostCallResult::not_found(format_args!("there is no row {id}"))),
+        None => Err(no_row(id)),
     }
+}
+
+#[cold]
+fn no_row(id: u64) -> HostCallResult {
+    HostCallResult::not_found(format_args!("there is no row {id}"))
 }
 
 fn read_toon<S: Storage>(
@@ -81,9 +114,10 @@ fn read_toon<S: Storage>(
         return Err(HostCallResult::not_found("there is no such table"));
     };
     let columns = schema.columns();
-    let table_name = schema.name().clone();
+    let table_name = *schema.name();
+    let places = projection.places(columns.len());
     let names: heapless::Vec<Name, MAX_COLUMNS> =
-        projection.columns().filter_map(|at| Some(columns.get(at)?.name.clone())).collect();
+        places.clone().filter_map(|at| Some(columns.get(at)?.name)).collect();
     let mut writer = Writer::new(response);
     let mut document = ToonTable::begin(&mut writer, &table_name, names.iter().map(|n| &**n));
     let limit = request.limit.map_or(usize::MAX, |limit| limit as usize);
@@ -93,7 +127,8 @@ fn read_toon<S: Storage>(
         if document.rows() >= limit {
             return Taken::No;
         }
-        if let Err(error) = document.row(&mut writer, id, &mut values(row, projection)) {
+        let mut values = places.clone().map(|at| row.value(at).unwrap_or(Value::Null));
+        if let Err(error) = document.row(&mut writer, id, &mut values) {
             failure = Some(error);
             return Taken::No;
         }
@@ -117,13 +152,6 @@ fn read_toon<S: Storage>(
     context.record_rows(rows);
     document.end(&mut writer);
     end(writer, next)
-}
-
-fn values<'r>(
-    row: &'r StoredRow<'r>,
-    projection: &'r Projection,
-) -> impl Iterator<Item = Value<'r>> {
-    projection.columns().map(|at| row.value(at).unwrap_or(Value::Null))
 }
 
 /// Offers rows to `take` until it declines one; says where to go on then.

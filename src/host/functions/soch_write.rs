@@ -33,6 +33,6 @@ pub(in crate::host) fn soch_write<S: Storage>(
     )?;
     // A response that does not fit fails the statement: the plugin would not learn the ids.
     let len = finish(writer).inspect_err(|_| context.database.rollback_to(savepoint))?;
-    context.record.rows = written;
+    context.entry.rows = written;
     Ok(len)
 }

@@ -46,6 +46,6 @@ pub(in crate::host) fn vector_search<S: Storage>(
             None => writer.len(0),
         }
     }
-    context.record.rows = u32::try_from(neighbours.len()).unwrap_or(u32::MAX);
+    context.entry.rows = u32::try_from(neighbours.len()).unwrap_or(u32::MAX);
     finish(writer)
 }
