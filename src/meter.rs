@@ -181,6 +181,16 @@ impl Meter {
         self.move_bytes_and_charge(count, 0)
     }
 
+    /// Pays for reading `count` bytes of a row where they lie: the price of moving them, without
+    /// counting against [`Limit::Bytes`].
+    ///
+    /// # Errors
+    /// [`Exhausted::Fuel`].
+    #[inline]
+    pub fn read_bytes(&mut self, count: usize) -> Result<(), Exhausted> {
+        self.charge((count as u64).div_ceil(16).saturating_mul(PRICES.bytes16))
+    }
+
     /// Pays for a host call and the `count` bytes of its request.
     ///
     /// # Errors

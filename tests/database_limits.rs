@@ -73,8 +73,8 @@ fn byte_limit_counts_keys_values_and_the_overhead_of_entries() {
     let before = database.storage().bytes();
     insert(&mut database, table, 1, 1000).unwrap();
     database.commit().unwrap();
-    // The row: key 13; version, count, tag, length of two bytes, bytes, tag and number.
-    let row = 13 + 1 + 1 + 1 + 2 + 1000 + 2;
+    // The row: key 16; version, count, tag, length of two bytes, bytes, tag and number.
+    let row = 16 + 1 + 1 + 1 + 2 + 1000 + 2;
     // Its index entry: prefix 7, value 9, id 8; version.
     let entry = 7 + 9 + 8 + 1;
     // The counter: key 5; version and number.

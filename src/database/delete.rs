@@ -5,8 +5,8 @@ use core::ops::ControlFlow;
 use heapless::Vec;
 
 use super::{
-    Database, DatabaseError, Statement, Storage, TableId, key, pay_reading, storage::KeyRange,
-    table::Table, view::View,
+    Database, DatabaseError, Statement, Storage, TableId, key, storage::KeyRange, table::Table,
+    view::View,
 };
 use crate::{abi::message::RowSelector, meter::Meter};
 
@@ -79,7 +79,7 @@ impl<S: Storage> Statement<'_, S> {
         let view = View { storage: *storage, pending };
         let found = view.get(&key, |bytes| {
             if !table.schema.indexes().is_empty() {
-                pay_reading(meter, bytes.len(), 1)?;
+                meter.read_bytes(bytes.len())?;
             }
             table.stored_index_keys(id, bytes)
         })?;

@@ -4,7 +4,7 @@ use core::cmp::Ordering;
 
 use heapless::Vec;
 
-use super::{error::DatabaseError, pay_reading, row::StoredRow, schema::ColumnType, table::Table};
+use super::{error::DatabaseError, row::StoredRow, schema::ColumnType, table::Table};
 use crate::{
     abi::{
         Seq, Value,
@@ -63,7 +63,7 @@ impl<'a> Filter<'a> {
     /// [`Exhausted::Fuel`].
     #[inline]
     pub fn pay(&self, row: &StoredRow<'_>, meter: &mut Meter) -> Result<(), Exhausted> {
-        pay_reading(meter, row.values_len(), self.0.len())
+        meter.read_bytes(row.values_len().saturating_mul(self.0.len()))
     }
 
     /// Whether a row meets all conditions.

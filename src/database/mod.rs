@@ -50,10 +50,7 @@ pub use storage::{
 use self::{
     pending::Pending, search::SearchScratch, table::Table, view::View, write::WriteScratch,
 };
-use crate::{
-    abi::wire::Writer,
-    meter::{Exhausted, Meter, PRICES},
-};
+use crate::{abi::wire::Writer, meter::Meter};
 
 /// Version of the format of the store, the first byte of every value in it.
 const FORMAT_VERSION: u8 = 1;
@@ -288,13 +285,6 @@ impl<S: Storage> Statement<'_, S> {
         self.meter.write_entry()?;
         Ok(self.pending.put(self.storage, key, value)?)
     }
-}
-
-/// Pays for `times` readings of `len` bytes of a row where they lie, at the price of moving them
-/// but without counting against the quota of what is moved.
-fn pay_reading(meter: &mut Meter, len: usize, times: usize) -> Result<(), Exhausted> {
-    let price = (len as u64).div_ceil(16).saturating_mul(PRICES.bytes16);
-    meter.charge(price.saturating_mul(times as u64))
 }
 
 /// Encodes to the front of `buffer`, which grows if it must, and returns the length.

@@ -3,8 +3,7 @@
 use core::ops::ControlFlow;
 
 use super::{
-    Database, DatabaseError, Projection, Storage, StoredRow, TableId, key, pay_reading,
-    storage::KeyRange,
+    Database, DatabaseError, Projection, Storage, StoredRow, TableId, key, storage::KeyRange,
 };
 use crate::{abi::Seq, meter::Meter};
 
@@ -21,7 +20,8 @@ impl<S: Storage> Database<S> {
         Projection::new(self.table(table)?, columns)
     }
 
-    /// Hands the row of this id to `with`, or returns `None` if there is none.
+    /// Hands the row of this id to `with`, or returns `None` if there is none. Pays for finding
+    /// the row, not for what `with` reads of it.
     ///
     /// # Errors
     /// [`DatabaseError`], for the table, the meter, or the storage.
@@ -36,13 +36,13 @@ impl<S: Storage> Database<S> {
         let table = self.table(table)?;
         meter.visit_row()?;
         let row = self.view().get(&key::row(table.id.number(), id), |bytes| {
-            pay_reading(meter, bytes.len(), 1)?;
-            match StoredRow::new(table, bytes) {
-                Some(row) => Ok(with(row)),
-                None => Err(table.corrupt_row(id)),
-            }
+            StoredRow::new(table, bytes).map(with)
         })?;
-        row.transpose()
+        match row {
+            Some(None) => Err(table.corrupt_row(id)),
+            Some(found) => Ok(found),
+            None => Ok(None),
+        }
     }
 
     /// Hands the rows from one id to before another to `visit`, ids rising, until it breaks.
@@ -64,7 +64,7 @@ impl<S: Storage> Database<S> {
         self.view().try_scan(range, false, &mut |key, bytes| {
             meter.visit_row()?;
             let id = key::id(key);
-            pay_reading(meter, bytes.len(), 1)?;
+            meter.read_bytes(bytes.len())?;
             let row = StoredRow::new(table, bytes).ok_or_else(|| table.corrupt_row(id))?;
             Ok(visit(id, row))
         })

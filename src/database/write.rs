@@ -5,7 +5,7 @@ use core::ops::ControlFlow;
 
 use super::{
     Corruption, Database, DatabaseError, FORMAT_VERSION, Projection, Statement, Storage, StoredRow,
-    TableId, encode_into, key, pay_reading,
+    TableId, encode_into, key,
     row::encode_row,
     schema::{ColumnType, Index, MAX_COLUMNS},
     storage::KeyRange,
@@ -188,7 +188,7 @@ impl<S: Storage> Statement<'_, S> {
         let view = View { storage: *storage, pending };
         let found = view.get(&key::row(table.id.number(), id), |bytes| {
             if mode != WriteMode::Insert {
-                pay_reading(meter, bytes.len(), 1)?;
+                meter.read_bytes(bytes.len())?;
                 scratch.old.clear();
                 scratch.old.extend_from_slice(bytes);
             }

@@ -38,11 +38,15 @@ pub(in crate::host) fn index_lookup<S: Storage>(
         let tail = 1 + varint_len(entry.cursor.len() as u64) + entry.cursor.len();
         let taken = match &projection {
             None => list.push(entry.id, None, tail),
-            Some(projection) => database
-                .read_row(table, entry.id, meter, |row| {
-                    list.push(entry.id, Some((&row, projection)), tail)
-                })?
-                .ok_or_else(|| stray_entry(database.schema(table), index, entry.id))?,
+            Some(projection) => {
+                let (taken, len) = database
+                    .read_row(table, entry.id, meter, |row| {
+                        (list.push(entry.id, Some((&row, projection)), tail), row.len())
+                    })?
+                    .ok_or_else(|| stray_entry(database.schema(table), index, entry.id))?;
+                meter.read_bytes(len)?;
+                taken
+            }
         };
         if taken == Taken::No {
             more = true;

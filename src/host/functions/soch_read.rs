@@ -191,9 +191,14 @@ fn each_of<S: Storage>(
     take: &mut dyn FnMut(u64, &StoredRow<'_>) -> Taken,
 ) -> Result<Option<u64>, HostCallResult> {
     for (at, id) in (0..).zip(ids) {
-        let taken = context.database.read_row(table, id, context.meter, |row| take(id, &row))?;
-        if taken == Some(Taken::No) {
-            return Ok(Some(at));
+        let read = context
+            .database
+            .read_row(table, id, context.meter, |row| (take(id, &row), row.len()))?;
+        if let Some((taken, len)) = read {
+            context.meter.read_bytes(len)?;
+            if taken == Taken::No {
+                return Ok(Some(at));
+            }
         }
     }
     Ok(None)

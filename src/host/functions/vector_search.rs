@@ -38,9 +38,11 @@ pub(in crate::host) fn vector_search<S: Storage>(
                 let found =
                     context.database.read_row(table, neighbour.id, context.meter, |row| {
                         row.encode(projection, &mut writer);
+                        row.len()
                     })?;
-                if found.is_none() {
-                    writer.len(0);
+                match found {
+                    Some(len) => context.meter.read_bytes(len)?,
+                    None => writer.len(0),
                 }
             }
             None => writer.len(0),
