@@ -1,7 +1,7 @@
 //! Runs one case a number of times, for `.ci/instructions`, which counts instructions under
 //! callgrind with two numbers and divides the difference.
 
-use sochdb_wasmi_benches::{Bench, Floor, ROWS, cases, naive_search, vector};
+use sochdb_wasmi_benches::{Bench, Floor, PlainCode, ROWS, cases, naive_search, vector};
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -15,6 +15,7 @@ fn main() {
     match name.as_str() {
         "empty" => Floor::new(false).run(times),
         "four_args" => Floor::new(true).run(times),
+        "plain_code" => println!("fuel {}", PlainCode::new().run(times)),
         "vector_search_naive_loop" => {
             let vectors: Vec<_> = (0..ROWS).map(vector).collect();
             for _ in 0..times {
@@ -26,7 +27,7 @@ fn main() {
             let case = cases.iter().find(|case| case.name == name).expect("a case");
             let mut bench = Bench::new(case);
             bench.run(1);
-            bench.run(times);
+            println!("fuel {}", bench.run(times));
         }
     }
 }

@@ -167,11 +167,12 @@ impl Bench {
         Self { host, plugin }
     }
 
-    /// Makes the call `times` times, in a loop inside the plugin.
-    pub fn run(&mut self, times: u32) {
+    /// Makes the call `times` times, in a loop inside the plugin, and returns the fuel it took.
+    pub fn run(&mut self, times: u32) -> u64 {
         let outcome = self.host.call(self.plugin, "run", &times.to_le_bytes()).expect("runs");
         let status = i32::from_le_bytes(outcome.output.try_into().expect("four bytes"));
         assert!(status >= 0, "the host call failed with {status}");
+        outcome.report.fuel
     }
 }
 
@@ -286,6 +287,60 @@ impl Floor {
     pub fn run(&mut self, times: u32) {
         self.store.set_fuel(u64::MAX / 4).expect("fuel");
         self.run.call(&mut self.store, times.cast_signed()).expect("runs");
+    }
+}
+
+/// Plain code in a plugin, for what a unit of fuel is worth: a loop of loads, stores, arithmetic
+/// and branches such as parsing does.
+pub struct PlainCode {
+    store: wasmi::Store<()>,
+    run: wasmi::TypedFunc<i32, i32>,
+}
+
+impl PlainCode {
+    /// Compiles it.
+    pub fn new() -> Self {
+        let mut config = wasmi::Config::default();
+        config.consume_fuel(true).compilation_mode(wasmi::CompilationMode::Eager);
+        let engine = wasmi::Engine::new(&config);
+        let wasm = wat::parse_str(
+            r#"(module (memory 1)
+                (func $mix (param $at i32) (param $sum i32) (result i32)
+                    (local $byte i32)
+                    (local.set $byte (i32.load8_u (local.get $at)))
+                    (if (i32.lt_u (local.get $byte) (i32.const 128))
+                        (then (local.set $sum (i32.add (i32.mul (local.get $sum) (i32.const 31)) (local.get $byte))))
+                        (else (local.set $sum (i32.xor (local.get $sum) (i32.shl (local.get $byte) (i32.const 3))))))
+                    (i32.store (i32.add (local.get $at) (i32.const 4096)) (local.get $sum))
+                    (local.get $sum))
+                (func (export "run") (param $left i32) (result i32)
+                    (local $sum i32)
+                    (loop $again
+                        (local.set $sum (call $mix
+                            (i32.and (local.get $left) (i32.const 1023)) (local.get $sum)))
+                        (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+                    (local.get $sum)))"#,
+        )
+        .expect("a module");
+        let module = wasmi::Module::new(&engine, wasm).expect("a module");
+        let mut store = wasmi::Store::new(&engine, ());
+        let instance = wasmi::Instance::new(&mut store, &module, &[]).expect("an instance");
+        let run = instance.get_typed_func(&store, "run").expect("run");
+        Self { store, run }
+    }
+
+    /// Runs the loop `times` times and returns the fuel that it took.
+    pub fn run(&mut self, times: u32) -> u64 {
+        let fuel = u64::MAX / 4;
+        self.store.set_fuel(fuel).expect("fuel");
+        self.run.call(&mut self.store, times.cast_signed()).expect("runs");
+        fuel - self.store.get_fuel().expect("fuel")
+    }
+}
+
+impl Default for PlainCode {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

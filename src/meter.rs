@@ -11,6 +11,9 @@ use crate::limits::{Limit, LimitExceeded, Limits};
 pub struct Prices {
     /// Every host call.
     pub call: u64,
+    /// Every place in the order of keys that is looked for: the start of a range, of a search, or of
+    /// the next entries of an index; the check of a unique index.
+    pub seek: u64,
     /// Every row or index entry that is visited.
     pub row: u64,
     /// Every row or index entry that is written or deleted, on top of [`row`](Self::row).
@@ -22,7 +25,8 @@ pub struct Prices {
 }
 
 /// The prices in force. Part of the ABI: a change is a new [`ABI_VERSION`](crate::abi::ABI_VERSION).
-pub const PRICES: Prices = Prices { call: 100, row: 25, write: 100, bytes16: 1, dimensions8: 3 };
+pub const PRICES: Prices =
+    Prices { call: 45, seek: 400, row: 25, write: 500, bytes16: 1, dimensions8: 2 };
 
 /// Why host work stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +165,15 @@ impl Meter {
         self.charge(PRICES.row)?;
         self.rows = self.rows.saturating_add(1);
         Ok(())
+    }
+
+    /// Pays for finding a place in the order of keys.
+    ///
+    /// # Errors
+    /// [`Exhausted::Fuel`].
+    #[inline]
+    pub fn seek(&mut self) -> Result<(), Exhausted> {
+        self.charge(PRICES.seek)
     }
 
     /// Pays for writing or deleting a row or an index entry.

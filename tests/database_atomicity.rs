@@ -227,7 +227,7 @@ fn statement_that_runs_out_of_fuel_leaves_nothing() {
     let (mut database, table) = over(MemoryStorage::default());
     let many: Vec<_> = (0..20).map(|n| (None, n, Some("x".repeat(20)))).collect();
     let mut used = 0;
-    for fuel in (0..8000).step_by(37) {
+    for fuel in (0..100_000).step_by(211) {
         let mut meter = Meter::new(&Limits { fuel_per_call: fuel, ..Limits::default() });
         match write(&mut database, table, WriteMode::Insert, &many, &mut meter) {
             Ok(_) => {

@@ -54,6 +54,7 @@ impl<S: Storage> Database<S> {
                     }
                 }
                 RowSelector::Range { mut from, until } => loop {
+                    statement.meter.seek()?;
                     let ids = next_ids(&statement.view(), statement.table, from, until)?;
                     for &id in &ids {
                         count += u64::from(statement.delete_row(id)?);

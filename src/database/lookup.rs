@@ -65,6 +65,7 @@ impl<S: Storage> Database<S> {
             range.go_on_after(&cursor, reverse);
         }
         loop {
+            meter.seek()?;
             let entries = next_entries(&self.view(), &range, reverse)?;
             for entry in &entries {
                 meter.visit_row()?;

@@ -61,6 +61,7 @@ impl<S: Storage> Database<S> {
         let table = self.table(table)?;
         let [lower, upper] = key::rows(table.id.number(), from, until);
         let range = KeyRange { lower: &lower, upper: Some(&upper) };
+        meter.seek()?;
         self.view().try_scan(range, false, &mut |key, bytes| {
             meter.visit_row()?;
             let id = key::id(key);

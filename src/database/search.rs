@@ -88,6 +88,7 @@ impl<S: Storage> Database<S> {
         }
         table.check_vector(column, dimensions, query)?;
         let filter = Filter::new(table, filter)?;
+        meter.seek()?;
         let query_norm = distance::norm(query);
         scratch.query.clear();
         let components = query.as_chunks::<COMPONENT>().0.iter();

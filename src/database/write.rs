@@ -236,7 +236,7 @@ impl<S: Storage> Statement<'_, S> {
 
     /// Checks that no other row has the values of `key`.
     fn check_unique(&mut self, index: &Index, key: &key::Key) -> Result<(), DatabaseError> {
-        self.meter.visit_row()?;
+        self.meter.seek()?;
         let lower = key::without_id(key);
         let upper = key::after_prefix(lower.clone());
         let range = KeyRange { lower: &lower, upper: Some(&upper) };
