@@ -275,7 +275,8 @@ fn search_sees_pending_writes_and_pays_for_each_row() {
     let before = meter.fuel();
     database.search(table, "at", &vector, 5, &Seq::empty(), &mut meter).unwrap();
     assert_eq!(database.neighbours().iter().map(|n| n.id).collect::<Vec<_>>(), [1, 2]);
-    assert_eq!(before - meter.fuel(), 2 * (PRICES.row + 2 * PRICES.dimensions8));
+    let rows = 2 * (PRICES.row + 2 * PRICES.dimensions8);
+    assert_eq!(before - meter.fuel(), PRICES.seek + rows);
     let mut meter = Meter::new(&Limits { rows: 1, ..Limits::default() });
     let error = database.search(table, "at", &vector, 5, &Seq::empty(), &mut meter).unwrap_err();
     assert!(matches!(error, DatabaseError::Exhausted(Exhausted::Quota(_))));
@@ -298,6 +299,6 @@ fn filter_pays_for_the_values_that_it_reads() {
     let before = meter.fuel();
     database.search(table, "at", &vector, 1, &Seq::new(&filter), &mut meter).unwrap();
     assert!(database.neighbours().is_empty());
-    assert_eq!(before - meter.fuel(), PRICES.row + 3 * 100 * PRICES.bytes16);
+    assert_eq!(before - meter.fuel(), PRICES.seek + PRICES.row + 3 * 100 * PRICES.bytes16);
     assert_eq!(meter.bytes(), 0);
 }
