@@ -59,14 +59,24 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 fn distance(metric: Metric, a: &[f32], b: &[f32]) -> f32 {
-    match metric {
+    let distance = match metric {
         Metric::Dot => 0.0 - dot(a, b),
         Metric::Euclidean => lanes(a.iter().zip(b).map(|(a, b)| (a - b) * (a - b))).sqrt(),
         Metric::Cosine => {
-            let norms = f64::from(dot(a, a).sqrt()) * f64::from(dot(b, b).sqrt());
-            if norms == 0.0 { 1.0 } else { (1.0 - f64::from(dot(a, b)) / norms) as f32 }
+            // Kept apart from the product: qemu before 8.1 gets s390x's product of two floats that
+            // are widened for it (MDEBR) wrong.
+            let norm = |vector| std::hint::black_box(f64::from(dot(vector, vector).sqrt()));
+            let (a_norm, b_norm) = (norm(a), norm(b));
+            // Each by itself: a zero norm times one that overflowed is not zero.
+            if a_norm == 0.0 || b_norm == 0.0 {
+                1.0
+            } else {
+                (1.0 - f64::from(dot(a, b)) / (a_norm * b_norm)) as f32
+            }
         }
-    }
+    };
+    // Sums that overflow both ways have no distance: they are farthest.
+    if distance.is_nan() { f32::INFINITY } else { distance }
 }
 
 /// Few different components, so that distances tie, and some whose squares leave the range.
