@@ -19,6 +19,10 @@ const SCALES: [f64; 4] = [6.7, 7.4, 5.0, 1.4];
 /// Why a day is not plausible, as the label `reason` of the counter `days_rejected`.
 const REASONS: [&str; 5] = ["date", "temperature", "precipitation", "wind", "kind"];
 
+/// The columns of `weather`.
+pub const COLUMNS: [&str; 8] =
+    ["date", "month", "precipitation", "temp_max", "temp_min", "wind", "kind", "features"];
+
 struct Thresholds {
     max_wind: f64,
     max_precipitation: f64,
@@ -54,9 +58,7 @@ pub fn ingest(host: &mut Host<'_>, days: Vec<Day<'_>, MAX_DAYS>) -> Result<Summa
     };
     let mut warnings: u64 = small.config_or("max_warnings", 5)?;
 
-    let columns =
-        ["date", "month", "precipitation", "temp_max", "temp_min", "wind", "kind", "features"];
-    let mut batch = large.batch("weather", WriteMode::Insert, &columns)?;
+    let mut batch = large.batch("weather", WriteMode::Insert, &COLUMNS)?;
     let mut summary = Summary { accepted: 0, rejected: 0 };
     let mut rejected = [0_u32; REASONS.len()];
     let mut rollup: Option<Rollup<'_>> = None;
@@ -74,22 +76,10 @@ pub fn ingest(host: &mut Host<'_>, days: Vec<Day<'_>, MAX_DAYS>) -> Result<Summa
             continue;
         }
         summary.accepted += 1;
-        let month = day.date.get(..7).unwrap_or_default();
-        batch.push(
-            None,
-            &[
-                Value::Text(day.date),
-                Value::Text(month),
-                Value::Float(day.precipitation),
-                Value::Float(day.temp_max),
-                Value::Float(day.temp_min),
-                Value::Float(day.wind),
-                Value::Text(day.kind),
-                Value::Binary(&features(day)),
-            ],
-        )?;
+        batch.push(None, &values(day, &features(day)))?;
         small.histogram("precipitation_mm", &[], day.precipitation)?;
 
+        let month = month(day);
         match &mut rollup {
             Some(open) if open.month == month => open.report.add(&MonthReport::of(day)),
             other => {
@@ -114,8 +104,26 @@ pub fn ingest(host: &mut Host<'_>, days: Vec<Day<'_>, MAX_DAYS>) -> Result<Summa
     Ok(summary)
 }
 
+/// The values of a day in the order of [`COLUMNS`].
+pub fn values<'v>(day: &Day<'v>, features: &'v [u8; 16]) -> [Value<'v>; COLUMNS.len()] {
+    [
+        Value::Text(day.date),
+        Value::Text(month(day)),
+        Value::Float(day.precipitation),
+        Value::Float(day.temp_max),
+        Value::Float(day.temp_min),
+        Value::Float(day.wind),
+        Value::Text(day.kind),
+        Value::Binary(features),
+    ]
+}
+
+fn month<'d>(day: &Day<'d>) -> &'d str {
+    day.date.get(..7).unwrap_or_default()
+}
+
 /// The vector of a day: its measurements, scaled, as little-endian `f32`.
-fn features(day: &Day<'_>) -> [u8; 16] {
+pub fn features(day: &Day<'_>) -> [u8; 16] {
     let mut bytes = [0; 16];
     let values = [day.precipitation, day.temp_max, day.temp_min, day.wind];
     for ((target, value), scale) in bytes.chunks_exact_mut(4).zip(values).zip(SCALES) {

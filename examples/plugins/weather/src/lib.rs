@@ -55,9 +55,9 @@ use heapless::Vec;
 use sochdb_wasmi::guest::{Host, IndexQuery, RowSelector, Seq, Status, Value};
 
 use crate::{
-    ingest::ingest,
+    ingest::{COLUMNS, features, ingest, values},
     query::{month_report, rainy_spells, similar_days, wettest},
-    types::{Denial, MAX_IDS, Purge},
+    types::{Day, Denial, MAX_IDS, Purge},
 };
 
 sochdb_wasmi::panic_handler!();
@@ -105,10 +105,18 @@ fn peek_secret<'h>(host: &'h mut Host<'_>, (): ()) -> Result<Denial<'h>, Status>
     Ok(Denial { status, message: host.last_error()? })
 }
 
-/// Writes a row and never returns. The host's fuel or deadline ends the call, and the row must not
+/// Writes a day and never returns. The host's fuel or deadline ends the call, and the row must not
 /// be there afterwards.
 fn spin(host: &mut Host<'_>, (): ()) -> Result<(), Status> {
-    host.insert("weather", &["date", "month"], &["1970-01-01".into(), "1970-01".into()])?;
+    let day = Day {
+        date: "1970-01-01",
+        precipitation: 0.0,
+        temp_max: 8.0,
+        temp_min: 2.0,
+        wind: 3.0,
+        kind: "sun",
+    };
+    host.insert("weather", &COLUMNS, &values(&day, &features(&day)))?;
     loop {
         core::hint::spin_loop();
     }
