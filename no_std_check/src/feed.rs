@@ -4,7 +4,13 @@ use alloc::vec::Vec;
 
 use crate::{failure::Failure, job::types::Day};
 
-const FILE: &str = include_str!("../../examples/data/seattle-weather.csv");
+/// The first lines of `examples/data/seattle-weather.csv`, without its heading.
+const FILE: &str = include_str!(concat!(env!("OUT_DIR"), "/days.csv"));
+
+/// How many there are.
+pub fn days() -> usize {
+    FILE.lines().count()
+}
 
 /// A line of the file.
 #[derive(Clone, Copy)]
@@ -24,12 +30,9 @@ impl Line {
     }
 }
 
-/// The first `count` lines, in batches.
-pub fn batches(
-    count: usize,
-    size: usize,
-) -> impl Iterator<Item = Result<Vec<Line>, Failure>> + use<> {
-    let mut lines = FILE.lines().enumerate().skip(1).take(count).peekable();
+/// All lines, in batches.
+pub fn batches(size: usize) -> impl Iterator<Item = Result<Vec<Line>, Failure>> {
+    let mut lines = FILE.lines().enumerate().peekable();
     core::iter::from_fn(move || {
         lines.peek()?;
         let batch = lines.by_ref().take(size);

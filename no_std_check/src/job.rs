@@ -30,9 +30,7 @@ use types::{
 const WEATHER: &[u8] = include_bytes!("../../examples/plugins/weather.wasm");
 const SENSOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sensor.wasm"));
 
-/// How many days are fed.
-const DAYS: usize = if cfg!(feature = "roomy") { 1461 } else { 100 };
-/// How many in one call.
+/// How many days are fed in one call.
 const BATCH: usize = 16;
 
 /// When the slice hook stops a call, in microseconds since its beginning.
@@ -112,14 +110,14 @@ impl Station {
 
     fn ingest(&mut self) -> Result<(), Failure> {
         let mut summary = Summary { accepted: 0, rejected: 0 };
-        for batch in feed::batches(DAYS, BATCH) {
+        for batch in feed::batches(BATCH) {
             let batch = batch?;
             let days: Vec<Day<'_>> = batch.iter().map(feed::Line::day).collect();
             let done: Summary = self.call("ingest", &days)?;
             summary.accepted += done.accepted;
             summary.rejected += done.rejected;
         }
-        check(summary.accepted as usize == DAYS, "not every day was stored")?;
+        check(summary.accepted as usize == feed::days(), "not every day was stored")?;
         let Summary { accepted, rejected } = summary;
         self.line("ingest", format_args!("{accepted} days stored, {rejected} rejected"));
 
