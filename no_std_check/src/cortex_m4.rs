@@ -16,7 +16,6 @@ static MILLIS: AtomicU32 = AtomicU32::new(0);
 
 #[entry]
 fn main() -> ! {
-    crate::stack::paint(cortex_m::register::msp::read() as usize);
     if let Some(mut peripherals) = Peripherals::take() {
         let timer = &mut peripherals.SYST;
         timer.set_clock_source(SystClkSource::Core);
@@ -26,6 +25,11 @@ fn main() -> ! {
         timer.enable_interrupt();
     }
     crate::main("Cortex-M4 (thumbv7em-none-eabihf)", now_us)
+}
+
+/// The stack pointer.
+pub fn stack_pointer() -> usize {
+    cortex_m::register::msp::read() as usize
 }
 
 #[exception]

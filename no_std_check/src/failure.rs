@@ -42,6 +42,11 @@ impl fmt::Display for Failure {
     }
 }
 
+/// Ends the run unless `condition` holds.
+pub fn check(condition: bool, otherwise: &'static str) -> Result<(), Failure> {
+    if condition { Ok(()) } else { Err(Failure::Wrong(otherwise)) }
+}
+
 macro_rules! from {
     ($($variant:ident: $error:ty;)*) => {
         $(impl From<$error> for Failure {

@@ -87,3 +87,9 @@ pub fn peak() -> usize {
 pub fn reach() -> usize {
     HEAP.reach.load(Relaxed)
 }
+
+/// Counts from here on: the peak and the reach of what is live now.
+pub fn reset() {
+    HEAP.peak.store(live(), Relaxed);
+    HEAP.reach.store(0, Relaxed);
+}

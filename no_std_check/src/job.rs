@@ -18,14 +18,17 @@ use sochdb_wasmi::{
     limits::{Limit, LimitExceeded, Limits},
 };
 
-use crate::{failure::Failure, feed, own_function::ReadSensor, tally};
+use crate::{
+    failure::{Failure, check},
+    feed,
+    own_function::ReadSensor,
+    tally,
+};
 
 #[path = "../../examples/plugins/weather/src/types.rs"]
 #[allow(dead_code, reason = "the plugin uses more of it")]
 pub mod types;
-use types::{
-    Day, Denial, MonthReport, Purge, Similar, SimilarQuery, Spell, SpellQuery, Summary,
-};
+use types::{Day, Denial, MonthReport, Purge, Similar, SimilarQuery, Spell, SpellQuery, Summary};
 
 const WEATHER: &[u8] = include_bytes!("../../examples/plugins/weather.wasm");
 const SENSOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sensor.wasm"));
@@ -45,6 +48,8 @@ fn hook(slice: &Slice) -> SliceDecision {
 }
 
 /// Runs everything. The host and all it held are gone when this returns.
+///
+/// The steps are not inlined, or their frames would all be on the stack at once.
 pub fn run(clock: fn() -> u64) -> Result<(), Failure> {
     let mut station = Station::new(clock)?;
     println!("{:<34} {:>9} {:>5} {:>5}  result", "step", "fuel", "calls", "rows");
@@ -66,9 +71,9 @@ struct Station {
 }
 
 impl Station {
+    #[inline(never)]
     fn new(clock: fn() -> u64) -> Result<Self, Failure> {
-        let mut database =
-            Database::in_memory(MemoryLimits { max_rows: 4096, max_bytes: 1 << 20 });
+        let mut database = Database::in_memory(MemoryLimits { max_rows: 4096, max_bytes: 1 << 20 });
         create_tables(&mut database)?;
         let sizes = HostConfig { audit_entries: 16, metric_series: 8, plugins: 2, log_bytes: 96 };
         let mut host = Host::new(sizes, database, clock);
@@ -81,7 +86,8 @@ impl Station {
             can_call_host: Globs::named(&["board.*"])?,
             ..Capabilities::default()
         };
-        let sensor = host.load("sensor", SENSOR, &PluginConfig::new(granted).with_limits(LIMITS))?;
+        let sensor =
+            host.load("sensor", SENSOR, &PluginConfig::new(granted).with_limits(LIMITS))?;
         Ok(Self { host, weather, sensor, used: (0, 0, 0) })
     }
 
@@ -108,6 +114,7 @@ impl Station {
         println!("{step:<34} {fuel:>9} {calls:>5} {rows:>5}  {result}");
     }
 
+    #[inline(never)]
     fn ingest(&mut self) -> Result<(), Failure> {
         let mut summary = Summary { accepted: 0, rejected: 0 };
         for batch in feed::batches(BATCH) {
@@ -136,6 +143,7 @@ impl Station {
         Ok(())
     }
 
+    #[inline(never)]
     fn questions(&mut self) -> Result<(), Failure> {
         let query = SpellQuery { min_days: 5, min_precipitation: 0.1, from: None, until: None };
         let spells: Vec<Spell> = self.call("rainy_spells", &query)?;
@@ -174,6 +182,7 @@ impl Station {
         Ok(())
     }
 
+    #[inline(never)]
     fn refusals(&mut self) -> Result<(), Failure> {
         let rows = self.host.database().storage().rows();
         let spun = self.host.call(self.weather, "spin", &[]).map(|_| ());
@@ -199,6 +208,7 @@ impl Station {
         check(status == -1, "a table was read without a grant")
     }
 
+    #[inline(never)]
     fn sensor(&mut self) -> Result<(), Failure> {
         let outcome = self
             .host
@@ -233,6 +243,7 @@ impl Station {
         Ok(())
     }
 
+    #[inline(never)]
     fn every_function_was_called(&self) -> Result<(), Failure> {
         println!("\nHost functions, and how many calls succeeded:");
         let mut all = true;
@@ -253,6 +264,7 @@ impl Station {
 
     /// Whatever a plugin held is free once it is unloaded: loading one, calling it and unloading
     /// it leaves as many bytes as there were.
+    #[inline(never)]
     fn unload(mut self) -> Result<(), Failure> {
         let (sensor, weather) = (self.sensor, self.weather);
         check(self.host.unload(sensor) && self.host.unload(weather), "a plugin was not there")?;
@@ -261,13 +273,9 @@ impl Station {
         let held = crate::heap::live() - before;
         let _: MonthReport = self.call("month_report", "2012-03")?;
         self.host.unload(self.weather);
-        println!("\nused: plugin_bytes {held}");
+        println!("used: weather_bytes {held}");
         check(crate::heap::live() == before, "an unloaded plugin left something on the heap")
     }
-}
-
-fn check(condition: bool, otherwise: &'static str) -> Result<(), Failure> {
-    if condition { Ok(()) } else { Err(Failure::Wrong(otherwise)) }
 }
 
 const LIMITS: Limits = Limits {

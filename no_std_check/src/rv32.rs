@@ -8,11 +8,15 @@ const MTIME_HIGH: *const u32 = core::ptr::without_provenance(0x0200_bffc);
 
 #[entry]
 fn main() -> ! {
+    crate::main("RV32IMAC (riscv32imac-unknown-none-elf)", now_us)
+}
+
+/// The stack pointer.
+pub fn stack_pointer() -> usize {
     let sp: usize;
     // SAFETY: reads a register.
     unsafe { core::arch::asm!("mv {}, sp", out(reg) sp, options(nomem, nostack)) };
-    crate::stack::paint(sp);
-    crate::main("RV32IMAC (riscv32imac-unknown-none-elf)", now_us)
+    sp
 }
 
 /// Microseconds since the start.

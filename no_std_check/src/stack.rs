@@ -1,5 +1,7 @@
 //! How deep the stack went: painted at the start, looked at in the end.
 
+use crate::machine;
+
 /// An instruction address it is not, and no small number.
 const PAINT: u32 = 0x5aa5_5aa5;
 
@@ -13,12 +15,12 @@ unsafe extern "C" {
     static mut HIGH: u32;
 }
 
-/// Paints all of the stack that is below `sp`, but for the frame of this function.
+/// Paints all of the stack that is not in use.
 #[inline(never)]
-pub fn paint(sp: usize) {
+pub fn paint() {
     let mut at = (&raw mut LOW).cast::<u32>();
-    // Its own frame is small; this is far more.
-    let end = sp - 256;
+    // What this function itself still pushes is far less.
+    let end = machine::stack_pointer() - 256;
     while at.addr() < end {
         // SAFETY: from LOW to the stack pointer is memory that the linker script gave to the
         // stack and that no frame uses yet.
@@ -29,7 +31,7 @@ pub fn paint(sp: usize) {
     }
 }
 
-/// The most bytes of stack that were ever in use.
+/// The most bytes of stack that were in use since it was painted.
 pub fn peak() -> usize {
     let high = (&raw const HIGH).addr();
     let mut at = (&raw const LOW).cast::<u32>();
