@@ -1,0 +1,38 @@
+//! Puts the linker script of the machine where the linker finds it, and assembles the small plugin.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let machine = match env::var("CARGO_CFG_TARGET_ARCH")?.as_str() {
+        "arm" => "link/mps2-an386.x",
+        "riscv32" => "link/virt.x",
+        other => return Err(format!("there is no machine for {other}").into()),
+    };
+    fs::copy(machine, out.join("memory.x"))?;
+    println!("cargo::rustc-link-search={}", out.display());
+    println!("cargo::rerun-if-changed={machine}");
+
+    // Only the days that are fed: flash is what the budget counts.
+    let days = if env::var_os("CARGO_FEATURE_ROOMY").is_some() { 1461 } else { 100 };
+    let data = "../examples/data/seattle-weather.csv";
+    let text = fs::read_to_string(data)?;
+    let lines: Vec<&str> = text.lines().skip(1).take(days).collect();
+    fs::write(out.join("days.csv"), lines.join("\n"))?;
+    println!("cargo::rerun-if-changed={data}");
+
+    // The example's page of 64 KiB is far more than it uses.
+    let counter = "../examples/plugins/counter.wat";
+    let text = fs::read_to_string(counter)?;
+    let (page, bytes) = ("\"memory\") 1 1)", "\"memory\") 16384 16384 (pagesize 1))");
+    if !text.contains(page) {
+        return Err(format!("{counter} does not declare one page of memory").into());
+    }
+    fs::write(out.join("counter.wasm"), wat::parse_str(text.replace(page, bytes))?)?;
+    println!("cargo::rerun-if-changed={counter}");
+
+    let source = "sensor.wat";
+    fs::write(out.join("sensor.wasm"), wat::parse_file(source)?)?;
+    println!("cargo::rerun-if-changed={source}");
+    Ok(())
+}

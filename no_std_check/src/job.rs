@@ -1,0 +1,343 @@
+//! The job, step by step. Nothing in it knows which machine it is on.
+
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use semihosting::println;
+use serde::{Serialize, de::DeserializeOwned};
+use sochdb_wasmi::{
+    abi::{
+        Seq, Value,
+        message::{Format, ReadRequest, RowSelector, RowsResponse},
+        wire::{self, Wire, Writer},
+    },
+    audit::PluginId,
+    capability::{Capabilities, Globs},
+    database::{ColumnType, Database, MemoryLimits, Metric, SchemaError, TableSchema},
+    host::{CallError, Host, HostConfig, PluginConfig, Slice, SliceDecision},
+    limits::{Limit, LimitExceeded, Limits},
+};
+
+use crate::{
+    failure::{Failure, check},
+    feed,
+    own_function::ReadSensor,
+    tally,
+};
+
+#[path = "../../examples/plugins/weather/src/types.rs"]
+#[allow(dead_code, reason = "the plugin uses more of it")]
+pub mod types;
+use types::{Day, Denial, MonthReport, Purge, Similar, SimilarQuery, Spell, SpellQuery, Summary};
+
+const WEATHER: &[u8] = include_bytes!("../../examples/plugins/weather.wasm");
+const SENSOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sensor.wasm"));
+
+/// How many days are fed in one call.
+const BATCH: usize = 16;
+
+/// When the slice hook stops a call, in microseconds since its beginning.
+static STOP_AFTER_US: AtomicU32 = AtomicU32::new(u32::MAX);
+
+fn hook(slice: &Slice) -> SliceDecision {
+    if slice.elapsed_us > u64::from(STOP_AFTER_US.load(Relaxed)) {
+        SliceDecision::Stop
+    } else {
+        SliceDecision::Continue
+    }
+}
+
+/// Runs everything. The host and all it held are gone when this returns.
+///
+/// The steps are not inlined, or their frames would all be on the stack at once.
+pub fn run(clock: fn() -> u64) -> Result<(), Failure> {
+    let mut station = Station::new(clock)?;
+    println!("{:<34} {:>9} {:>5} {:>5}  result", "step", "fuel", "calls", "rows");
+    station.ingest()?;
+    station.questions()?;
+    station.refusals()?;
+    station.sensor()?;
+    station.every_function_was_called()?;
+    station.database_is_whole()?;
+    station.unload()
+}
+
+struct Station {
+    host: Host,
+    weather: PluginId,
+    sensor: PluginId,
+    /// Fuel, host calls and rows since the last line of the report.
+    used: (u64, u32, u32),
+}
+
+impl Station {
+    #[inline(never)]
+    fn new(clock: fn() -> u64) -> Result<Self, Failure> {
+        let mut database = Database::in_memory(MemoryLimits { max_rows: 4096, max_bytes: 1 << 20 });
+        create_tables(&mut database)?;
+        let sizes = HostConfig { audit_entries: 16, metric_series: 8, plugins: 2, log_bytes: 96 };
+        let mut host = Host::new(sizes, database, clock);
+        host.register("board", ReadSensor)?;
+        host.set_audit_sink(tally::Tally);
+        host.set_slice_hook(hook);
+        let weather = host.load("weather", WEATHER, &weather_config()?)?;
+        let granted = Capabilities {
+            can_read_table: Globs::new(&["weather"])?,
+            can_call_host: Globs::named(&["board.*"])?,
+            ..Capabilities::default()
+        };
+        let sensor =
+            host.load("sensor", SENSOR, &PluginConfig::new(granted).with_limits(LIMITS))?;
+        Ok(Self { host, weather, sensor, used: (0, 0, 0) })
+    }
+
+    /// Calls an entry point of the weather plugin with typed input and output.
+    fn call<I: Serialize + ?Sized, O: DeserializeOwned>(
+        &mut self,
+        entry: &'static str,
+        input: &I,
+    ) -> Result<O, Failure> {
+        let input = postcard::to_allocvec(input)?;
+        let outcome = self
+            .host
+            .call(self.weather, entry, &input)
+            .map_err(|error| Failure::Call(entry, error))?;
+        self.used.0 += outcome.report.fuel;
+        self.used.1 += outcome.report.host_calls;
+        self.used.2 += outcome.report.rows;
+        Ok(postcard::from_bytes(outcome.output)?)
+    }
+
+    /// Prints what a step took and gave.
+    fn line(&mut self, step: &str, result: core::fmt::Arguments<'_>) {
+        let (fuel, calls, rows) = core::mem::take(&mut self.used);
+        println!("{step:<34} {fuel:>9} {calls:>5} {rows:>5}  {result}");
+    }
+
+    #[inline(never)]
+    fn ingest(&mut self) -> Result<(), Failure> {
+        let mut summary = Summary { accepted: 0, rejected: 0 };
+        for batch in feed::batches(BATCH) {
+            let batch = batch?;
+            let days: Vec<Day<'_>> = batch.iter().map(feed::Line::day).collect();
+            let done: Summary = self.call("ingest", &days)?;
+            summary.accepted += done.accepted;
+            summary.rejected += done.rejected;
+        }
+        check(summary.accepted as usize == feed::days(), "not every day was stored")?;
+        let Summary { accepted, rejected } = summary;
+        self.line("ingest", format_args!("{accepted} days stored, {rejected} rejected"));
+
+        let day = Day {
+            date: "2016-02-30",
+            precipitation: 0.0,
+            temp_max: 1.0,
+            temp_min: 0.0,
+            wind: 1.0,
+            kind: "sun",
+        };
+        let bad = [day, Day { wind: 500.0, date: "2016-01-01", ..day }];
+        let done: Summary = self.call("ingest", &bad[..])?;
+        check(done.rejected == 2, "an impossible day was stored")?;
+        self.line("ingest two impossible days", format_args!("{} rejected", done.rejected));
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn questions(&mut self) -> Result<(), Failure> {
+        let query = SpellQuery { min_days: 5, min_precipitation: 0.1, from: None, until: None };
+        let spells: Vec<Spell> = self.call("rainy_spells", &query)?;
+        self.line("rainy spells of 5 days or more", format_args!("{} found", spells.len()));
+        for spell in spells.iter().take(3) {
+            let Spell { start, days, total } = spell;
+            println!("{:56}  {} for {days} days, {total:.1} mm", "", start.as_str());
+        }
+
+        let query = SimilarQuery { date: "2012-02-14", k: 4 };
+        let similar: Vec<Similar> = self.call("similar_days", &query)?;
+        check(similar.len() == 4, "the vector search found too little")?;
+        self.line("days most like 2012-02-14", format_args!("{} found", similar.len()));
+        for day in &similar {
+            println!("{:56}  {} at distance {:.4}", "", day.date.as_str(), day.distance);
+        }
+
+        let wettest: Vec<(types::Date, f64)> = self.call("wettest", &("rain", 3_u32))?;
+        check(wettest.len() == 3, "the index found too little")?;
+        self.line("the wettest days of rain", format_args!("{} found", wettest.len()));
+        for (date, rain) in &wettest {
+            println!("{:56}  {} with {rain:.1} mm", "", date.as_str());
+        }
+
+        let MonthReport { days, rain_total, temp_max, temp_min } =
+            self.call("month_report", "2012-02")?;
+        check(days == 29, "the rollup counts other days than the calendar")?;
+        self.line(
+            "the rollup of 2012-02",
+            format_args!("{days} days, {rain_total:.1} mm, {temp_min:.1} to {temp_max:.1} °C"),
+        );
+
+        let purged: u64 = self.call("purge", &Purge::Before::<Vec<u64>>("2012-01-15"))?;
+        check(purged == 14, "the purge deleted other days than the calendar has")?;
+        self.line("purge two weeks", format_args!("{purged} days deleted"));
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn refusals(&mut self) -> Result<(), Failure> {
+        let rows = self.host.database().storage().rows();
+        let spun = self.host.call(self.weather, "spin", &[]).map(|_| ());
+        let exhausted =
+            matches!(spun, Err(CallError::Limit(LimitExceeded { limit: Limit::Fuel, .. })));
+        check(exhausted, "a call that never ends did not run out of fuel")?;
+        check(self.host.database().storage().rows() == rows, "its row is still there")?;
+        self.line("a call that never ends", format_args!("out of fuel and rolled back"));
+
+        STOP_AFTER_US.store(2000, Relaxed);
+        let spun = self.host.call(self.weather, "spin", &[]).map(|_| ());
+        STOP_AFTER_US.store(u32::MAX, Relaxed);
+        check(matches!(spun, Err(CallError::Stopped)), "the hook did not stop a call in time")?;
+        check(self.host.database().storage().rows() == rows, "its row is still there")?;
+        self.line("the same, for 2 ms", format_args!("stopped by the hook and rolled back"));
+
+        let denied = self
+            .host
+            .call(self.weather, "peek_secret", &[])
+            .map_err(|error| Failure::Call("peek_secret", error))?;
+        let Denial { status, message } = postcard::from_bytes(denied.output)?;
+        println!("{:56}  status {status}: {message}", "read a table without the grant");
+        check(status == -1, "a table was read without a grant")
+    }
+
+    #[inline(never)]
+    fn sensor(&mut self) -> Result<(), Failure> {
+        let outcome = self
+            .host
+            .call(self.sensor, "measure", &[2])
+            .map_err(|error| Failure::Call("measure", error))?;
+        let hundredths = outcome.output.first_chunk().copied().map(i32::from_le_bytes);
+        check(hundredths == Some(2200), "the thermometer says something else")?;
+        println!("{:56}  22 °C, {} fuel", "the board's thermometer", outcome.report.fuel);
+
+        let request = ReadRequest {
+            table: "weather",
+            rows: RowSelector::One(20),
+            columns: Seq::new(&["date", "kind"]),
+            limit: None,
+            format: Format::Rows,
+        };
+        let mut bytes = [0; 64];
+        let mut writer = Writer::new(&mut bytes);
+        request.encode(&mut writer);
+        let len = writer.position();
+        let request = bytes.get(..len).ok_or(Failure::Wrong("the request is longer than that"))?;
+        let outcome = self
+            .host
+            .call(self.sensor, "read", request)
+            .map_err(|error| Failure::Call("read", error))?;
+        let response: RowsResponse<'_> =
+            wire::decode(outcome.output).map_err(|_| Failure::Wrong("no rows came back"))?;
+        let row = response.rows.iter().next().ok_or(Failure::Wrong("there is no day 20"))?;
+        let mut values = row.values.iter();
+        let mut text = || values.next().and_then(|value| value.as_text()).unwrap_or_default();
+        println!("{:56}  day 20 is {}, {}", "a row, read by the sensor's plugin", text(), text());
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn every_function_was_called(&self) -> Result<(), Failure> {
+        println!("\nHost functions, and how many calls succeeded:");
+        let mut all = true;
+        for (id, module, name, _) in self.host.registry().iter() {
+            let count = tally::succeeded(id);
+            all &= count > 0;
+            println!("  {module}.{name} {count}");
+        }
+        if let Some(entry) = self.host.audit().iter().rfind(|entry| entry.status == -1) {
+            println!("The denied call was of {:?}", entry.table.as_deref().unwrap_or_default());
+        }
+        check(all, "a host function was never called")
+    }
+
+    fn database_is_whole(&self) -> Result<(), Failure> {
+        Ok(self.host.database().check()?)
+    }
+
+    /// Whatever a plugin held is free once it is unloaded: loading one, calling it and unloading
+    /// it leaves as many bytes as there were.
+    #[inline(never)]
+    fn unload(mut self) -> Result<(), Failure> {
+        let (sensor, weather) = (self.sensor, self.weather);
+        check(self.host.unload(sensor) && self.host.unload(weather), "a plugin was not there")?;
+        let before = crate::heap::live();
+        self.weather = self.host.load("weather", WEATHER, &weather_config()?)?;
+        let held = crate::heap::live() - before;
+        let _: MonthReport = self.call("month_report", "2012-03")?;
+        self.host.unload(self.weather);
+        println!("used: weather_bytes {held}");
+        check(crate::heap::live() == before, "an unloaded plugin left something on the heap")
+    }
+}
+
+const LIMITS: Limits = Limits {
+    memory_bytes: 64 << 10,
+    table_elements: 64,
+    fuel_per_call: 5_000_000,
+    stack_bytes: 8 << 10,
+    recursion: 64,
+    module_bytes: 64 << 10,
+    host_calls: 10_000,
+    rows: 10_000,
+    bytes: 1 << 20,
+    deadline_ms: None,
+    slice_fuel: 10_000,
+};
+
+fn weather_config() -> Result<PluginConfig, Failure> {
+    let tables = Globs::new(&["weather", "month*"])?;
+    let granted = Capabilities {
+        can_read_table: tables.clone(),
+        can_write_table: tables,
+        can_vector_search: true,
+        can_index_search: true,
+        ..Capabilities::default()
+    };
+    Ok(PluginConfig::new(granted)
+        .with_limits(LIMITS)
+        .set("max_wind", 60.0)?
+        .set("max_precipitation", 500.0)?
+        .set("max_warnings", 5_u64)?)
+}
+
+/// The tables that the plugin's documentation asks for, and one that it must not read.
+fn create_tables(database: &mut Database) -> Result<(), Failure> {
+    let weather = || -> Result<TableSchema, SchemaError> {
+        TableSchema::new("weather")?
+            .column("date", ColumnType::Text)?
+            .column("month", ColumnType::Text)?
+            .column("precipitation", ColumnType::Float)?
+            .column("temp_max", ColumnType::Float)?
+            .column("temp_min", ColumnType::Float)?
+            .column("wind", ColumnType::Float)?
+            .column("kind", ColumnType::Text)?
+            .vector("features", 4, Metric::Euclidean)?
+            .unique_index("by_date", &["date"])?
+            .index("by_month", &["month"])?
+            .index("by_kind_precipitation", &["kind", "precipitation"])
+    };
+    let monthly = || -> Result<TableSchema, SchemaError> {
+        TableSchema::new("monthly")?
+            .column("month", ColumnType::Text)?
+            .column("days", ColumnType::UInt)?
+            .column("rain_total", ColumnType::Float)?
+            .column("temp_max", ColumnType::Float)?
+            .column("temp_min", ColumnType::Float)?
+            .unique_index("by_month", &["month"])
+    };
+    let payroll = TableSchema::new("payroll")?.column("salary", ColumnType::Int)?;
+    for schema in [weather()?, monthly()?, payroll] {
+        database.create_table(schema)?;
+    }
+    database.insert("payroll", None, &[Value::Int(5000)])?;
+    database.commit()?;
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! The smallest useful station: a plugin with 16 KiB of memory keeps a row of a table for each of
+//! 100 counters. What this takes of heap and stack is what the budget is about.
+
+use alloc::boxed::Box;
+
+use semihosting::println;
+use sochdb_wasmi::{
+    abi::Value,
+    capability::{Capabilities, Globs},
+    database::{ColumnType, Database, MemoryLimits, TableSchema},
+    host::{Host, HostConfig, PluginConfig},
+    limits::Limits,
+};
+
+use crate::failure::{Failure, check};
+
+/// `examples/plugins/counter.wat`, with 16 KiB of memory instead of a page of 64 KiB.
+const COUNTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/counter.wasm"));
+
+/// How many rows.
+const ROWS: u8 = 100;
+
+/// Fills the table, counts one row up, and looks at what is there.
+pub fn run(clock: fn() -> u64) -> Result<(), Failure> {
+    let mut host = host(clock)?;
+    let config = config()?;
+    let counter = host.load("counter", COUNTER, &config)?;
+    drop(config);
+    let mut fuel = 0;
+    for id in (1..=ROWS).chain([7, 7]) {
+        let outcome = host
+            .call(counter, "increment", &[id])
+            .map_err(|error| Failure::Call("increment", error))?;
+        fuel += outcome.report.fuel;
+    }
+    let memory_bytes = host.report(counter).map_or(0, |report| report.memory_bytes);
+    check(memory_bytes == 16 << 10, "the plugin's memory is not 16 KiB")?;
+    let database = host.database();
+    check(database.storage().rows() == u64::from(ROWS), "there are not 100 rows")?;
+    let three = database.get("counters", 7, |row| row.value(0) == Some(Value::UInt(3)))?;
+    check(three == Some(true), "counter 7 does not say 3")?;
+    database.check()?;
+    println!("{ROWS} counters in a plugin with {memory_bytes} bytes of memory: {fuel} fuel");
+    Ok(())
+}
+
+/// On the heap, and made in a function of its own: what building it leaves on the stack is gone
+/// before the plugin runs.
+#[inline(never)]
+fn host(clock: fn() -> u64) -> Result<Box<Host>, Failure> {
+    let mut database = Database::in_memory(MemoryLimits { max_rows: 128, max_bytes: 16 << 10 });
+    database.create_table(TableSchema::new("counters")?.column("count", ColumnType::UInt)?)?;
+    database.commit()?;
+    let sizes = HostConfig { audit_entries: 16, metric_series: 4, plugins: 1, log_bytes: 64 };
+    Ok(Box::new(Host::new(sizes, database, clock)))
+}
+
+#[inline(never)]
+fn config() -> Result<Box<PluginConfig>, Failure> {
+    let tables = Globs::new(&["counters"])?;
+    let granted = Capabilities {
+        can_read_table: tables.clone(),
+        can_write_table: tables,
+        ..Capabilities::default()
+    };
+    let limits = Limits { memory_bytes: 16 << 10, stack_bytes: 4 << 10, ..Limits::default() };
+    Ok(Box::new(PluginConfig::new(granted).with_limits(limits)))
+}
