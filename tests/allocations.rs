@@ -348,3 +348,15 @@ fn calls_over_a_quota_allocate_nothing() {
     let mut probe = probe_with(Limits { rows: 10, ..unlimited() });
     probe.assert_none("soch_read", &ALL, -6);
 }
+
+#[test]
+fn a_whole_call_of_a_plugin_allocates_nothing() {
+    let mut probe = probe();
+    let request = encoded(&ALL);
+    let numbers = [REQUEST, request.len() as u32, RESPONSE, RESPONSE_CAPACITY];
+    let input = input(function("soch_read"), numbers, 1, &request);
+    let mut call = || allocations(|| probe.host.call(probe.plugin, "call", &input).is_ok());
+    // The first one makes the interpreter's stack.
+    call();
+    assert_eq!(call(), (0, true));
+}
