@@ -14,6 +14,7 @@ use sochdb_wasmi::{
     },
     audit::{AuditEntry, AuditSink},
     capability::{Capabilities, Globs},
+    database::{ColumnType, TableSchema},
     host::{CallError, OnDenied, PluginConfig},
 };
 use support::*;
@@ -103,11 +104,25 @@ fn a_plugin_cannot_tell_a_missing_table_from_one_it_may_not_read() {
         let request = encoded(&ReadRequest { table, ..read_request(RowSelector::ALL) });
         probe.explain("soch_read", &request)
     };
-    let (exists, _) = denied(&mut probe, "items");
-    let (missing, _) = denied(&mut probe, "nothing");
+    let (exists, text) = denied(&mut probe, "items");
+    let (missing, same_text) = denied(&mut probe, "nothing");
     assert_eq!((exists, missing), (Some(Status::PermissionDenied), Some(Status::PermissionDenied)));
+    // Nor from what last_error says.
+    assert_eq!(text.replace("items", "nothing"), same_text);
     let (granted, _) = denied(&mut probe, "weather");
     assert_eq!(granted, Some(Status::NotFound));
+}
+
+#[test]
+fn a_table_that_is_made_later_is_found_then() {
+    let mut probe = Probe::new();
+    let request = encoded(&ReadRequest { table: "later", ..read_request(RowSelector::ALL) });
+    for _ in 0..2 {
+        assert_eq!(probe.explain("soch_read", &request).0, Some(Status::NotFound));
+    }
+    let schema = TableSchema::new("later").unwrap().column("n", ColumnType::Int).unwrap();
+    probe.host.database_mut().create_table(schema).unwrap();
+    assert!(probe.raw("soch_read", &request, 100).status > 0);
 }
 
 #[test]

@@ -49,7 +49,8 @@ impl Identity {
 /// What a plugin may do with a table.
 struct Access {
     name: Name,
-    table: TableId,
+    /// `None` if there is no such table.
+    table: Option<TableId>,
     read: bool,
     write: bool,
 }
@@ -116,8 +117,7 @@ impl<S: Storage> HostFunctionContext<'_, S> {
     /// [`HostCallResult::InvalidArgs`] for bytes that are not UTF-8.
     #[inline(always)]
     pub fn check_read(&mut self, table: impl AsRef<[u8]>) -> Result<TableId, HostCallResult> {
-        let access = self.access(table.as_ref())?;
-        if access.read { Ok(access.table) } else { Err(self.denied("can_read_table")) }
+        self.access(table.as_ref(), "can_read_table", |access| access.read)
     }
 
     /// The table, if the plugin may write it.
@@ -126,8 +126,7 @@ impl<S: Storage> HostFunctionContext<'_, S> {
     /// As [`check_read`](Self::check_read).
     #[inline]
     pub fn check_write(&mut self, table: impl AsRef<[u8]>) -> Result<TableId, HostCallResult> {
-        let access = self.access(table.as_ref())?;
-        if access.write { Ok(access.table) } else { Err(self.denied("can_write_table")) }
+        self.access(table.as_ref(), "can_write_table", |access| access.write)
     }
 
     /// The table, if the plugin may search vectors and read it.
@@ -156,19 +155,31 @@ impl<S: Storage> HostFunctionContext<'_, S> {
         if granted { Ok(id) } else { Err(self.denied("can_index_search")) }
     }
 
-    /// What the plugin may do with the table; usually that of the call before.
+    /// The table, if the plugin has the grant for it that `granted` says; usually it is the table
+    /// of the call before.
     #[inline(always)]
-    fn access(&mut self, table: &[u8]) -> Result<&Access, HostCallResult> {
+    fn access(
+        &mut self,
+        table: &[u8],
+        capability: &str,
+        granted: impl Fn(&Access) -> bool,
+    ) -> Result<TableId, HostCallResult> {
         let Identity { access, recent, .. } = &*self.plugin;
-        if access.get(*recent).is_none_or(|access| access.name.as_bytes() != table) {
+        let known = |access: &Access| access.table.is_some() && access.name.as_bytes() == table;
+        if !access.get(*recent).is_some_and(known) {
             self.find_access(table)?;
         }
         match self.plugin.access.get(self.plugin.recent) {
             Some(access) => {
                 self.entry.table = Some(access.name);
-                Ok(access)
+                match (granted(access), access.table) {
+                    (true, Some(table)) => Ok(table),
+                    // A plugin without the grant must not learn whether the table exists.
+                    (false, _) => Err(self.denied(capability)),
+                    (true, None) => Err(self.no_table()),
+                }
             }
-            None => Err(HostCallResult::not_found("there is no such table")),
+            None => Err(self.no_table()),
         }
     }
 
@@ -178,30 +189,33 @@ impl<S: Storage> HostFunctionContext<'_, S> {
         let Ok(table) = core::str::from_utf8(table) else {
             return Err(HostCallResult::invalid("the request is malformed: a text is not UTF-8"));
         };
+        let name = Name::new(table).map_err(|_| {
+            HostCallResult::not_found(format_args!("there is no table {table:?}, nor can there be"))
+        })?;
         let plugin = &mut *self.plugin;
-        if let Some(at) = plugin.access.iter().position(|access| &*access.name == table) {
+        // A name without a table is kept at the end until the next look: the table may be made by
+        // then, and a plugin that makes up names must not make the list grow.
+        if plugin.access.last().is_some_and(|access| access.table.is_none()) {
+            plugin.access.pop();
+        }
+        if let Some(at) = plugin.access.iter().position(|access| access.name == name) {
             plugin.recent = at;
             return Ok(());
         }
-        let read = plugin.capabilities.can_read(table);
-        let write = plugin.capabilities.can_write(table);
-        match (self.database.table_id(table), Name::new(table)) {
-            (Some(id), Ok(name)) => {
-                plugin.recent = plugin.access.len();
-                plugin.access.push(Access { name, table: id, read, write });
-                Ok(())
-            }
-            (_, name) => {
-                self.entry.table = name.ok();
-                // A plugin without any grant must not learn which tables exist.
-                Err(if read || write {
-                    HostCallResult::not_found(format_args!("there is no table {table:?}"))
-                } else {
-                    let plugin = &plugin.name;
-                    HostCallResult::denied(format_args!("{plugin} has no grant for {table:?}"))
-                })
-            }
-        }
+        plugin.recent = plugin.access.len();
+        plugin.access.push(Access {
+            name,
+            table: self.database.table_id(table),
+            read: plugin.capabilities.can_read(table),
+            write: plugin.capabilities.can_write(table),
+        });
+        Ok(())
+    }
+
+    #[cold]
+    fn no_table(&self) -> HostCallResult {
+        let table = self.entry.table.unwrap_or_default();
+        HostCallResult::not_found(format_args!("there is no table {:?}", table.as_str()))
     }
 
     #[cold]

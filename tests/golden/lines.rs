@@ -28,7 +28,7 @@ use sochdb_wasmi::{
     meter::Meter,
 };
 
-#[path = "../../examples/plugins/weather/src/types.rs"]
+#[path = "../../examples/station/types.rs"]
 #[allow(dead_code, reason = "the plugin uses more of it")]
 mod types;
 use types::{Day, MAX_DAYS, Purge, Similar, SimilarQuery, SpellQuery};
