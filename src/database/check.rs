@@ -54,7 +54,7 @@ impl<S: Storage> Database<S> {
         let keys = keys.transpose()?.ok_or_else(|| table.corrupt_row(id))?;
         for (index, key) in table.schema.indexes().iter().zip(&keys) {
             if self.view().get(key, |_| ())?.is_none() {
-                let (table, index) = (table.name(), index.name.clone());
+                let (table, index) = (table.name(), index.name);
                 return Err(Corruption::MissingIndexEntry { table, index, id }.into());
             }
         }
@@ -72,7 +72,7 @@ impl<S: Storage> Database<S> {
                         table.stored_index_keys(id, bytes).ok()
                     })?;
                     if keys.flatten().as_ref().and_then(|keys| keys.get(number)) != Some(entry) {
-                        let (table, index) = (table.name(), index.name.clone());
+                        let (table, index) = (table.name(), index.name);
                         return Err(Corruption::StrayIndexEntry { table, index, id }.into());
                     }
                 }

@@ -43,7 +43,7 @@ impl<'a> Filter<'a> {
                 || column.kind.is_scalar()
                 || column.kind == ColumnType::Ref && equality;
             if !allowed {
-                let (table, column) = (table.name(), column.name.clone());
+                let (table, column) = (table.name(), column.name);
                 return Err(DatabaseError::NotComparable { table, column });
             }
             if tests.push(Test { column: at, comparison, value }).is_err() {

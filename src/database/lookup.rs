@@ -168,7 +168,7 @@ impl Walk<'_> {
     /// What the keys begin with whose leading columns equal `values`; if `prefix`, the last of
     /// them only has to begin with its value.
     fn key(&self, values: &Seq<'_, Value<'_>>, prefix: bool) -> Result<Key, DatabaseError> {
-        let (table, index) = (|| self.table.name(), || self.index.name.clone());
+        let (table, index) = (|| self.table.name(), || self.index.name);
         if values.len() > self.index.columns.len() {
             return Err(DatabaseError::TooManyValues { table: table(), index: index() });
         }
@@ -200,7 +200,7 @@ impl Walk<'_> {
         let fits = key.extend_from_slice(cursor).is_ok();
         let inside = key >= range.lower && key < range.upper;
         if !fits || !inside || !key::is_entry(self.types(), cursor) || key::id(&key) == u64::MAX {
-            let (table, index) = (self.table.name(), self.index.name.clone());
+            let (table, index) = (self.table.name(), self.index.name);
             return Err(DatabaseError::BadCursor { table, index });
         }
         Ok(key)

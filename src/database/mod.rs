@@ -153,7 +153,7 @@ impl<S: Storage> Database<S> {
             return Err(SchemaError::NoColumns.into());
         }
         if self.table_id(schema.name()).is_some() {
-            return Err(DatabaseError::TableExists { table: schema.name().clone() });
+            return Err(DatabaseError::TableExists { table: *schema.name() });
         }
         let id = u32::try_from(self.tables.len()).map_err(|_| Corruption::Catalog)?;
         let mut value = Vec::new();

@@ -50,7 +50,7 @@ impl Projection {
             let at = at as u8;
             // Names that are all different are never more than there are columns.
             if columns.contains(&at) || columns.push(at).is_err() {
-                let (table, column) = (table.name(), column.name.clone());
+                let (table, column) = (table.name(), column.name);
                 return Err(DatabaseError::DuplicateColumn { table, column });
             }
         }

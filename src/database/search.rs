@@ -80,7 +80,7 @@ impl<S: Storage> Database<S> {
         let (ColumnType::Vector { dimensions, metric }, Some(&Place::Vector { at, len })) =
             (column.kind, table.places.get(at))
         else {
-            let (table, column) = (table.name(), column.name.clone());
+            let (table, column) = (table.name(), column.name);
             return Err(DatabaseError::NotAVector { table, column });
         };
         if k == 0 {

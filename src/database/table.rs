@@ -82,7 +82,7 @@ impl Table {
 
     /// The table's name, for an error.
     pub fn name(&self) -> Name {
-        self.schema.name().clone()
+        *self.schema.name()
     }
 
     /// A column by its name.
@@ -118,7 +118,7 @@ impl Table {
     /// The error that a key of an index is too long.
     #[cold]
     pub fn key_too_long(&self, index: &Index, limit: LimitExceeded) -> DatabaseError {
-        DatabaseError::KeyTooLong { table: self.name(), index: index.name.clone(), limit }
+        DatabaseError::KeyTooLong { table: self.name(), index: index.name, limit }
     }
 
     /// Checks that `value` may be in `column`.
@@ -127,7 +127,7 @@ impl Table {
     /// [`DatabaseError`] says what is wrong with it.
     pub fn check_value(&self, column: &Column, value: &Value<'_>) -> Result<(), DatabaseError> {
         if value.is_null() && !column.nullable {
-            let (table, column) = (self.name(), column.name.clone());
+            let (table, column) = (self.name(), column.name);
             return Err(DatabaseError::MissingValue { table, column });
         }
         self.check_type(column, value)
@@ -139,7 +139,7 @@ impl Table {
     /// [`DatabaseError`] says what is wrong with it.
     pub fn check_type(&self, column: &Column, value: &Value<'_>) -> Result<(), DatabaseError> {
         let table = || self.name();
-        let name = || column.name.clone();
+        let name = || column.name;
         match (column.kind, value) {
             (_, Value::Null)
             | (ColumnType::Bool, Value::Bool(_))
@@ -185,7 +185,7 @@ impl Table {
     ) -> Result<(), DatabaseError> {
         let expected = u32::from(dimensions) * COMPONENT as u32;
         let got = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let (table, name) = (|| self.name(), || column.name.clone());
+        let (table, name) = (|| self.name(), || column.name);
         if got != expected {
             return Err(DatabaseError::WrongDimension {
                 table: table(),

@@ -246,7 +246,7 @@ impl<S: Storage> Statement<'_, S> {
             if taken { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         if taken {
-            let (table, index) = (self.table.name(), index.name.clone());
+            let (table, index) = (self.table.name(), index.name);
             return Err(DatabaseError::DuplicateUnique { table, index });
         }
         Ok(())
@@ -288,7 +288,7 @@ fn build_row<'v>(
         for (column, value) in columns.iter().zip(stored.values()) {
             value.map_err(|error| DatabaseError::InvalidValue {
                 table: table.name(),
-                column: column.name.clone(),
+                column: column.name,
                 error: error.kind,
             })?;
         }

@@ -70,7 +70,7 @@ pub(in crate::host) fn index_lookup<S: Storage>(
 #[cold]
 fn stray_entry(table: Option<&TableSchema>, index: &str, id: u64) -> DatabaseError {
     // The index is in the schema, so its name is one.
-    let table = table.map(|schema| schema.name().clone()).unwrap_or_default();
+    let table = table.map(|schema| *schema.name()).unwrap_or_default();
     let index = Name::new(index).unwrap_or_default();
     DatabaseError::Corrupt(Corruption::StrayIndexEntry { table, index, id })
 }
