@@ -10,15 +10,10 @@ use sochdb_wasmi::{
 
 /// Why the job did not go as it must.
 pub enum Failure {
-    Capability(GlobError),
-    Schema(SchemaError),
     Database(DatabaseError),
-    Key(KeyError),
-    Registry(RegistryError),
     Load(LoadError),
     /// An entry point, and why its call failed.
     Call(&'static str, CallError),
-    Postcard(postcard::Error),
     /// A line of the file that is not a day.
     Line(usize),
     /// What is not as it must be.
@@ -28,14 +23,9 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Capability(error) => error.fmt(f),
-            Self::Schema(error) => error.fmt(f),
             Self::Database(error) => error.fmt(f),
-            Self::Key(error) => error.fmt(f),
-            Self::Registry(error) => error.fmt(f),
             Self::Load(error) => error.fmt(f),
             Self::Call(entry, error) => write!(f, "{entry}: {error}"),
-            Self::Postcard(error) => error.fmt(f),
             Self::Line(number) => write!(f, "line {number} of the data is not a day"),
             Self::Wrong(what) => f.write_str(what),
         }
@@ -47,21 +37,32 @@ pub fn check(condition: bool, otherwise: &'static str) -> Result<(), Failure> {
     if condition { Ok(()) } else { Err(Failure::Wrong(otherwise)) }
 }
 
-macro_rules! from {
-    ($($variant:ident: $error:ty;)*) => {
+impl From<DatabaseError> for Failure {
+    fn from(error: DatabaseError) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        Self::Load(error)
+    }
+}
+
+/// Errors of what is written in this program: the text of each would be flash for nothing.
+macro_rules! wrong {
+    ($($error:ty: $text:literal;)*) => {
         $(impl From<$error> for Failure {
-            fn from(error: $error) -> Self {
-                Self::$variant(error)
+            fn from(_: $error) -> Self {
+                Self::Wrong($text)
             }
         })*
     };
 }
-from! {
-    Capability: GlobError;
-    Schema: SchemaError;
-    Database: DatabaseError;
-    Key: KeyError;
-    Registry: RegistryError;
-    Load: LoadError;
-    Postcard: postcard::Error;
+wrong! {
+    GlobError: "a pattern of names is wrong";
+    SchemaError: "a schema is wrong";
+    KeyError: "a configuration key is wrong";
+    RegistryError: "the host function cannot be added";
+    postcard::Error: "a message does not encode or decode";
 }

@@ -6,11 +6,7 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use semihosting::println;
 use serde::{Serialize, de::DeserializeOwned};
 use sochdb_wasmi::{
-    abi::{
-        Seq, Value,
-        message::{Format, ReadRequest, RowSelector, RowsResponse},
-        wire::{self, Wire, Writer},
-    },
+    abi::Value,
     audit::PluginId,
     capability::{Capabilities, Globs},
     database::{ColumnType, Database, MemoryLimits, Metric, SchemaError, TableSchema},
@@ -32,6 +28,10 @@ use types::{Day, Denial, MonthReport, Purge, Similar, SimilarQuery, Spell, Spell
 
 const WEATHER: &[u8] = include_bytes!("../../examples/plugins/weather.wasm");
 const SENSOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sensor.wasm"));
+
+/// A request of `soch_read` as the ABI lays it out: table, one row, its id, columns (a list of two),
+/// no limit, answer as rows. Encoding it here would be code that no other part of a host needs.
+const READ_DAY_20: &[u8] = b"\x07weather\x00\x14\x02\x04date\x04kind\x00\x00";
 
 /// How many days are fed in one call.
 const BATCH: usize = 16;
@@ -58,7 +58,8 @@ pub fn run(clock: fn() -> u64) -> Result<(), Failure> {
     station.refusals()?;
     station.sensor()?;
     station.every_function_was_called()?;
-    station.database_is_whole()?;
+    #[cfg(feature = "roomy")]
+    station.host.database().check()?;
     station.unload()
 }
 
@@ -158,7 +159,9 @@ impl Station {
         check(similar.len() == 4, "the vector search found too little")?;
         self.line("days most like 2012-02-14", format_args!("{} found", similar.len()));
         for day in &similar {
-            println!("{:56}  {} at distance {:.4}", "", day.date.as_str(), day.distance);
+            // As f64: the formatting of f32 would be one more copy of it.
+            let distance = f64::from(day.distance);
+            println!("{:56}  {} at distance {distance:.4}", "", day.date.as_str());
         }
 
         let wettest: Vec<(types::Date, f64)> = self.call("wettest", &("rain", 3_u32))?;
@@ -218,28 +221,14 @@ impl Station {
         check(hundredths == Some(2200), "the thermometer says something else")?;
         println!("{:56}  22 °C, {} fuel", "the board's thermometer", outcome.report.fuel);
 
-        let request = ReadRequest {
-            table: "weather",
-            rows: RowSelector::One(20),
-            columns: Seq::new(&["date", "kind"]),
-            limit: None,
-            format: Format::Rows,
-        };
-        let mut bytes = [0; 64];
-        let mut writer = Writer::new(&mut bytes);
-        request.encode(&mut writer);
-        let len = writer.position();
-        let request = bytes.get(..len).ok_or(Failure::Wrong("the request is longer than that"))?;
         let outcome = self
             .host
-            .call(self.sensor, "read", request)
+            .call(self.sensor, "read", READ_DAY_20)
             .map_err(|error| Failure::Call("read", error))?;
-        let response: RowsResponse<'_> =
-            wire::decode(outcome.output).map_err(|_| Failure::Wrong("no rows came back"))?;
-        let row = response.rows.iter().next().ok_or(Failure::Wrong("there is no day 20"))?;
-        let mut values = row.values.iter();
-        let mut text = || values.next().and_then(|value| value.as_text()).unwrap_or_default();
-        println!("{:56}  day 20 is {}, {}", "a row, read by the sensor's plugin", text(), text());
+        let date = b"2012-01-20";
+        let found = outcome.output.windows(date.len()).any(|window| window == date);
+        check(found, "the row of day 20 is another one")?;
+        println!("{:56}  day 20 is there", "a row, read by the sensor's plugin");
         Ok(())
     }
 
@@ -256,10 +245,6 @@ impl Station {
             println!("The denied call was of {:?}", entry.table.as_deref().unwrap_or_default());
         }
         check(all, "a host function was never called")
-    }
-
-    fn database_is_whole(&self) -> Result<(), Failure> {
-        Ok(self.host.database().check()?)
     }
 
     /// Whatever a plugin held is free once it is unloaded: loading one, calling it and unloading

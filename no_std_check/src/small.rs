@@ -39,7 +39,6 @@ pub fn run(clock: fn() -> u64) -> Result<(), Failure> {
     check(database.storage().rows() == u64::from(ROWS), "there are not 100 rows")?;
     let three = database.get("counters", 7, |row| row.value(0) == Some(Value::UInt(3)))?;
     check(three == Some(true), "counter 7 does not say 3")?;
-    database.check()?;
     println!("{ROWS} counters in a plugin with {memory_bytes} bytes of memory: {fuel} fuel");
     Ok(())
 }
