@@ -2,11 +2,11 @@
 # Runs the whole test suite, doctests included, on processors other than this machine's:
 #
 #   .ci/cross.sh [target...]   all five by default
-#   .ci/cross.sh dispatch      this machine, with every dispatch that wasmi has
+#   .ci/cross.sh dispatch      this machine, with every feature of wasmi's dispatch
 #
 # Tests run in qemu's user mode, with compilers and C libraries from Debian. Every target has
 # something of its own: 32-bit addresses (i686, armv7), the other byte order (s390x), another
-# floating point unit, another dispatch of the interpreter (Cargo.toml says which).
+# floating point unit.
 #
 # All tests run in the dev profile, with overflow checks and debug assertions, at opt-level 1: at 0
 # they take several times as long in the emulator. The golden and the dispatch tests, which are
@@ -54,10 +54,9 @@ run() {
 
 bits=(--test golden --test dispatch)
 if [ "$*" = dispatch ]; then
-  # Cargo.toml turns one of them on for each target. Features add up, so an embedder who has wasmi
-  # for other ends may turn on the rest.
-  for features in "" wasmi/portable-dispatch wasmi/indirect-dispatch \
-    wasmi/portable-dispatch,wasmi/indirect-dispatch; do
+  # The crate asks for the portable dispatch. Features add up, so an embedder who has wasmi for other
+  # ends may turn on the rest, which must change nothing.
+  for features in "" wasmi/auto-dispatch wasmi/indirect-dispatch; do
     run "${features:-as in Cargo.toml}" cargo test --features "$features" "${bits[@]}"
     run "${features:-as in Cargo.toml}, release" \
       cargo test --release --features "$features" "${bits[@]}"
