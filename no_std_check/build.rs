@@ -1,6 +1,9 @@
-//! Puts the linker script of the machine where the linker finds it, and assembles the small plugin.
+//! Puts the linker script of the machine where the linker finds it, assembles the
+//! small plugins, and takes the hashes of all.
 
 use std::{env, error::Error, fs, path::PathBuf};
+
+use sha2::{Digest, Sha256};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
@@ -10,6 +13,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         other => return Err(format!("there is no machine for {other}").into()),
     };
     fs::copy(machine, out.join("memory.x"))?;
+    // The name of every interrupt, in a device crate; this firmware takes none but the timer's.
+    fs::write(out.join("device.x"), "")?;
     println!("cargo::rustc-link-search={}", out.display());
     println!("cargo::rerun-if-changed={machine}");
 
@@ -34,5 +39,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let source = "sensor.wat";
     fs::write(out.join("sensor.wasm"), wat::parse_file(source)?)?;
     println!("cargo::rerun-if-changed={source}");
+
+    let weather = "../examples/plugins/weather.wasm";
+    fs::copy(weather, out.join("weather.wasm"))?;
+    println!("cargo::rerun-if-changed={weather}");
+
+    for plugin in ["counter", "sensor", "weather"] {
+        let hash = Sha256::digest(fs::read(out.join(plugin).with_extension("wasm"))?);
+        fs::write(out.join(plugin).with_extension("sha256"), hash)?;
+    }
     Ok(())
 }

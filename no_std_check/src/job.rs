@@ -18,6 +18,7 @@ use crate::{
     failure::{Failure, check},
     feed,
     own_function::ReadSensor,
+    plugins::{SENSOR, WEATHER},
     tally,
 };
 
@@ -25,9 +26,6 @@ use crate::{
 #[allow(dead_code, reason = "the plugin uses more of it")]
 pub mod types;
 use types::{Day, Denial, MonthReport, Purge, Similar, SimilarQuery, Spell, SpellQuery, Summary};
-
-const WEATHER: &[u8] = include_bytes!("../../examples/plugins/weather.wasm");
-const SENSOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sensor.wasm"));
 
 /// A request of `soch_read` as the ABI lays it out: table, one row, its id, columns (a list of two),
 /// no limit, answer as rows. Encoding it here would be code that no other part of a host needs.
@@ -81,14 +79,13 @@ impl Station {
         host.register("board", ReadSensor)?;
         host.set_audit_sink(tally::Tally);
         host.set_slice_hook(hook);
-        let weather = host.load("weather", WEATHER, &weather_config()?)?;
+        let weather = WEATHER.load(&mut host, &weather_config()?)?;
         let granted = Capabilities {
             can_read_table: Globs::new(&["weather"])?,
             can_call_host: Globs::named(&["board.*"])?,
             ..Capabilities::default()
         };
-        let sensor =
-            host.load("sensor", SENSOR, &PluginConfig::new(granted).with_limits(LIMITS))?;
+        let sensor = SENSOR.load(&mut host, &PluginConfig::new(granted).with_limits(LIMITS))?;
         Ok(Self { host, weather, sensor, used: (0, 0, 0) })
     }
 
@@ -254,7 +251,7 @@ impl Station {
         let (sensor, weather) = (self.sensor, self.weather);
         check(self.host.unload(sensor) && self.host.unload(weather), "a plugin was not there")?;
         let before = crate::heap::live();
-        self.weather = self.host.load("weather", WEATHER, &weather_config()?)?;
+        self.weather = WEATHER.load(&mut self.host, &weather_config()?)?;
         let held = crate::heap::live() - before;
         let _: MonthReport = self.call("month_report", "2012-03")?;
         self.host.unload(self.weather);

@@ -18,6 +18,7 @@ mod logger;
 #[cfg_attr(target_arch = "riscv32", path = "rv32.rs")]
 mod machine;
 mod own_function;
+mod plugins;
 mod small;
 mod stack;
 mod tally;

@@ -12,10 +12,10 @@ use sochdb_wasmi::{
     limits::Limits,
 };
 
-use crate::failure::{Failure, check};
-
-/// `examples/plugins/counter.wat`, with 16 KiB of memory instead of a page of 64 KiB.
-const COUNTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/counter.wasm"));
+use crate::{
+    failure::{Failure, check},
+    plugins::COUNTER,
+};
 
 /// How many rows.
 const ROWS: u8 = 100;
@@ -24,7 +24,7 @@ const ROWS: u8 = 100;
 pub fn run(clock: fn() -> u64) -> Result<(), Failure> {
     let mut host = host(clock)?;
     let config = config()?;
-    let counter = host.load("counter", COUNTER, &config)?;
+    let counter = COUNTER.load(&mut host, &config)?;
     drop(config);
     let mut fuel = 0;
     for id in (1..=ROWS).chain([7, 7]) {

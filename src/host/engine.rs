@@ -21,7 +21,10 @@ pub(super) fn engine(limits: &Limits) -> Engine {
         .enforced_limits(EnforcedLimits::strict())
         .ignore_custom_sections(true)
         // Code that runs while loading would run before any limit is known to the plugin's user.
-        .allow_start_fn(false)
+        .allow_start_fn(false);
+    // It is the validator that looks at these.
+    #[cfg(feature = "validate")]
+    config
         .wasm_mutable_global(true)
         .wasm_sign_extension(true)
         .wasm_saturating_float_to_int(true)

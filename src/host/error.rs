@@ -27,6 +27,8 @@ pub enum LoadError {
         /// What the interpreter says.
         reason: String,
     },
+    /// The bytes have another SHA-256 than the one they were announced with.
+    OtherModule,
     /// The module has a start function, which would run before the plugin is checked.
     StartFunction,
     /// The module imports something that is not in the registry.
@@ -94,6 +96,7 @@ impl fmt::Display for LoadError {
             Self::NameTaken(name) => write!(f, "a plugin named {name} is loaded already"),
             Self::Limit(exceeded) => write!(f, "limit exceeded: {exceeded}"),
             Self::NotWasm => write!(f, "the bytes are not a WebAssembly binary"),
+            Self::OtherModule => write!(f, "the module is not the one of the given SHA-256"),
             Self::InvalidModule { reason } => write!(f, "invalid module: {reason}"),
             Self::StartFunction => write!(f, "the module has a start function"),
             Self::UnknownImport { module, name } => {

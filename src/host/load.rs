@@ -2,7 +2,9 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use wasmi::{Caller, Extern, ExternType, Func, Instance, Module, Store, TypedFunc, Val, ValType};
+use wasmi::{
+    Caller, Engine, Extern, ExternType, Func, Instance, Module, Store, TypedFunc, Val, ValType,
+};
 
 use super::{
     PluginConfig,
@@ -21,6 +23,9 @@ use crate::{
     limits::{Limit, LimitExceeded, Limits},
 };
 
+/// Makes a module of bytes, validating them or not.
+pub(super) type Compile = fn(&Engine, &[u8]) -> Result<Module, wasmi::Error>;
+
 impl<S: Storage + 'static> Plugin<S> {
     /// Checks and instantiates a module.
     pub(super) fn load(
@@ -28,6 +33,7 @@ impl<S: Storage + 'static> Plugin<S> {
         wasm: &[u8],
         config: &PluginConfig,
         registry: &HostFunctionRegistry<S>,
+        compile: Compile,
     ) -> Result<Self, LoadError> {
         let limits = config.limits;
         if wasm.len() as u64 > u64::from(limits.module_bytes) {
@@ -44,7 +50,7 @@ impl<S: Storage + 'static> Plugin<S> {
             return Err(LoadError::StartFunction);
         }
         let engine = engine(&limits);
-        let module = Module::new(&engine, wasm)
+        let module = compile(&engine, wasm)
             .map_err(|error| LoadError::InvalidModule { reason: reason(&error) })?;
         check_exports(&module)?;
         let state = PluginState::new(identity, &limits, config.on_denied);

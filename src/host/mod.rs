@@ -7,6 +7,12 @@
 //! It does not know how rows are stored ([`crate::database`]) nor how messages are encoded
 //! ([`crate::abi`]).
 
+// Without either there is no function that loads a plugin.
+#![cfg_attr(
+    not(any(feature = "validate", feature = "trusted")),
+    allow(dead_code, unused_imports, reason = "nothing is ever loaded")
+)]
+
 mod call;
 mod clock;
 mod context;
@@ -167,15 +173,60 @@ impl<S: Storage + 'static> Host<S> {
         self.slice_hook = Some(Box::new(hook));
     }
 
-    /// Loads a plugin: checks its name, size, imports, exports and buffers, and compiles it.
+    /// Loads a plugin: validates it, checks its name, size, imports, exports and buffers, and
+    /// compiles it.
     ///
     /// # Errors
     /// [`LoadError`]; the host is then as it was before.
+    #[cfg(feature = "validate")]
     pub fn load(
         &mut self,
         name: &str,
         wasm: &[u8],
         config: &PluginConfig,
+    ) -> Result<PluginId, LoadError> {
+        self.add(name, wasm, config, |engine, wasm| wasmi::Module::new(engine, wasm))
+    }
+
+    /// Loads a plugin without validating it, if its SHA-256 is `sha256`: what [`load`](Self::load)
+    /// checks beside is checked here too.
+    ///
+    /// For devices that have no room for a validator (115 KB of flash on a Cortex-M4) and run
+    /// plugins that were validated where they were built. The hash makes sure that they are those.
+    ///
+    /// # Errors
+    /// [`LoadError`]; the host is then as it was before.
+    ///
+    /// # Safety
+    /// The module of this hash has been loaded with `load` by this version of this crate, and no
+    /// error was returned. The interpreter trusts the code: with a module that is not valid, the
+    /// behaviour is undefined.
+    #[cfg(feature = "trusted")]
+    pub unsafe fn load_trusted(
+        &mut self,
+        name: &str,
+        wasm: &[u8],
+        sha256: &[u8; 32],
+        config: &PluginConfig,
+    ) -> Result<PluginId, LoadError> {
+        use sha2::Digest;
+        if sha2::Sha256::digest(wasm)[..] != sha256[..] {
+            return Err(LoadError::OtherModule);
+        }
+        // SAFETY: these are the bytes of that hash, and the caller promises that they are a valid
+        // module under the configuration that this crate gives every engine.
+        self.add(name, wasm, config, |engine, wasm| unsafe {
+            wasmi::Module::new_unchecked(engine, wasm)
+        })
+    }
+
+    #[cfg(any(feature = "validate", feature = "trusted"))]
+    fn add(
+        &mut self,
+        name: &str,
+        wasm: &[u8],
+        config: &PluginConfig,
+        compile: load::Compile,
     ) -> Result<PluginId, LoadError> {
         let name = Name::new(name).map_err(LoadError::Name)?;
         if self.plugins.iter().any(|plugin| plugin.identity().name == name) {
@@ -191,7 +242,7 @@ impl<S: Storage + 'static> Host<S> {
         }
         let id = PluginId(self.next_plugin);
         let identity = Identity::new(id, name, config);
-        let plugin = Plugin::load(identity, wasm, config, &self.shared_mut().registry)?;
+        let plugin = Plugin::load(identity, wasm, config, &self.shared_mut().registry, compile)?;
         self.plugins.push(plugin);
         self.next_plugin += 1;
         Ok(id)
