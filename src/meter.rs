@@ -45,9 +45,9 @@ pub struct Meter {
     /// Fuel that later slices have.
     reserve: u64,
     fuel_limit: u64,
-    rows: u32,
+    rows_left: u32,
     rows_limit: u32,
-    bytes: u64,
+    bytes_left: u64,
     bytes_limit: u64,
 }
 
@@ -58,9 +58,9 @@ impl Meter {
             slice: 0,
             reserve: limits.fuel_per_call,
             fuel_limit: limits.fuel_per_call,
-            rows: 0,
+            rows_left: limits.rows,
             rows_limit: limits.rows,
-            bytes: 0,
+            bytes_left: limits.bytes,
             bytes_limit: limits.bytes,
         }
     }
@@ -71,9 +71,9 @@ impl Meter {
             slice: u64::MAX,
             reserve: 0,
             fuel_limit: u64::MAX,
-            rows: 0,
+            rows_left: u32::MAX,
             rows_limit: u32::MAX,
-            bytes: 0,
+            bytes_left: u64::MAX,
             bytes_limit: u64::MAX,
         }
     }
@@ -105,12 +105,12 @@ impl Meter {
 
     /// Rows visited so far.
     pub const fn rows(&self) -> u32 {
-        self.rows
+        self.rows_limit - self.rows_left
     }
 
     /// Bytes moved so far.
     pub const fn bytes(&self) -> u64 {
-        self.bytes
+        self.bytes_limit - self.bytes_left
     }
 
     /// Takes `price` from the fuel: from the running slice, and what it lacks from the later ones.
@@ -155,15 +155,15 @@ impl Meter {
     /// [`Exhausted`], for fuel or [`Limit::Rows`].
     #[inline]
     pub fn visit_row(&mut self) -> Result<(), Exhausted> {
-        if self.rows >= self.rows_limit {
+        let Some(left) = self.rows_left.checked_sub(1) else {
             return Err(Exhausted::Quota(LimitExceeded {
                 limit: Limit::Rows,
                 allowed: self.rows_limit.into(),
-                asked: u64::from(self.rows) + 1,
+                asked: u64::from(self.rows_limit) + 1,
             }));
-        }
+        };
         self.charge(PRICES.row)?;
-        self.rows = self.rows.saturating_add(1);
+        self.rows_left = left;
         Ok(())
     }
 
@@ -216,16 +216,15 @@ impl Meter {
     #[inline]
     fn move_bytes_and_charge(&mut self, count: usize, price: u64) -> Result<(), Exhausted> {
         let count = count as u64;
-        let total = self.bytes.saturating_add(count);
-        if total > self.bytes_limit {
+        let Some(left) = self.bytes_left.checked_sub(count) else {
             return Err(Exhausted::Quota(LimitExceeded {
                 limit: Limit::Bytes,
                 allowed: self.bytes_limit,
-                asked: total,
+                asked: self.bytes().saturating_add(count),
             }));
-        }
+        };
         self.charge(price.saturating_add(count.div_ceil(16).saturating_mul(PRICES.bytes16)))?;
-        self.bytes = total;
+        self.bytes_left = left;
         Ok(())
     }
 

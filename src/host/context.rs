@@ -44,6 +44,38 @@ impl Identity {
             ..Self::default()
         }
     }
+
+    /// Makes `recent` the place of the table, resolving its globs if it was never named before.
+    #[cold]
+    fn find_access<S: Storage>(
+        &mut self,
+        database: &Database<S>,
+        table: &[u8],
+    ) -> Result<&Access, HostCallResult> {
+        let Ok(table) = core::str::from_utf8(table) else {
+            return Err(HostCallResult::invalid("the request is malformed: a text is not UTF-8"));
+        };
+        let name = Name::new(table).map_err(|_| {
+            HostCallResult::not_found(format_args!("there is no table {table:?}, nor can there be"))
+        })?;
+        // A name without a table is kept at the end until the next look: the table may be made by
+        // then, and a plugin that makes up names must not make the list grow.
+        if self.access.last().is_some_and(|access| access.table.is_none()) {
+            self.access.pop();
+        }
+        let known = self.access.iter().position(|access| access.name == name);
+        self.recent = known.unwrap_or(self.access.len());
+        if known.is_none() {
+            self.access.push(Access {
+                name,
+                table: database.table_id(table),
+                read: self.capabilities.can_read(table),
+                write: self.capabilities.can_write(table),
+            });
+        }
+        let missing = || HostCallResult::not_found(format_args!("there is no table {table:?}"));
+        self.access.get(self.recent).ok_or_else(missing)
+    }
 }
 
 /// What a plugin may do with a table.
@@ -164,52 +196,18 @@ impl<S: Storage> HostFunctionContext<'_, S> {
         capability: &str,
         granted: impl Fn(&Access) -> bool,
     ) -> Result<TableId, HostCallResult> {
-        let Identity { access, recent, .. } = &*self.plugin;
-        let known = |access: &Access| access.table.is_some() && access.name.as_bytes() == table;
-        if !access.get(*recent).is_some_and(known) {
-            self.find_access(table)?;
-        }
-        match self.plugin.access.get(self.plugin.recent) {
-            Some(access) => {
-                self.entry.table = Some(access.name);
-                match (granted(access), access.table) {
-                    (true, Some(table)) => Ok(table),
-                    // A plugin without the grant must not learn whether the table exists.
-                    (false, _) => Err(self.denied(capability)),
-                    (true, None) => Err(self.no_table()),
-                }
-            }
-            None => Err(self.no_table()),
-        }
-    }
-
-    /// Makes `recent` the place of the table, resolving its globs if it was never named before.
-    #[cold]
-    fn find_access(&mut self, table: &[u8]) -> Result<(), HostCallResult> {
-        let Ok(table) = core::str::from_utf8(table) else {
-            return Err(HostCallResult::invalid("the request is malformed: a text is not UTF-8"));
+        let Self { plugin, database, entry, .. } = self;
+        let access = match plugin.access.get(plugin.recent) {
+            Some(access) if access.table.is_some() && access.name.is(table) => access,
+            _ => plugin.find_access(database, table)?,
         };
-        let name = Name::new(table).map_err(|_| {
-            HostCallResult::not_found(format_args!("there is no table {table:?}, nor can there be"))
-        })?;
-        let plugin = &mut *self.plugin;
-        // A name without a table is kept at the end until the next look: the table may be made by
-        // then, and a plugin that makes up names must not make the list grow.
-        if plugin.access.last().is_some_and(|access| access.table.is_none()) {
-            plugin.access.pop();
+        entry.table = Some(access.name);
+        match (granted(access), access.table) {
+            (true, Some(table)) => Ok(table),
+            // A plugin without the grant must not learn whether the table exists.
+            (false, _) => Err(self.denied(capability)),
+            (true, None) => Err(self.no_table()),
         }
-        if let Some(at) = plugin.access.iter().position(|access| access.name == name) {
-            plugin.recent = at;
-            return Ok(());
-        }
-        plugin.recent = plugin.access.len();
-        plugin.access.push(Access {
-            name,
-            table: self.database.table_id(table),
-            read: plugin.capabilities.can_read(table),
-            write: plugin.capabilities.can_write(table),
-        });
-        Ok(())
     }
 
     #[cold]

@@ -20,6 +20,7 @@ use super::{
     OnDenied, Shared,
     context::HostFunctionContext,
     plugin::PluginState,
+    registry::Registered,
     result::{HostCallResult, Message},
 };
 use crate::{
@@ -86,10 +87,10 @@ impl<S: Storage> PluginState<S> {
         let Some(shared) = self.shared.as_deref_mut() else {
             return Ok(crate::abi::Status::Error.code());
         };
-        let time_us = shared.clock.now_us();
+        let Shared { database, registry, audit, audit_sink, metrics, clock, log_bytes } = shared;
         // The entry is filled in its place in the log, the table's name by the context.
-        let entry = shared.audit.open();
-        entry.time_us = time_us;
+        let entry = audit.open();
+        entry.time_us = clock.now_us();
         entry.plugin = self.identity.id;
         entry.function = function;
         entry.table = None;
@@ -103,18 +104,24 @@ impl<S: Storage> PluginState<S> {
                 asked: self.host_calls.into(),
             })
         } else {
-            let (plugin, meter) = (&mut self.identity, &mut self.meter);
-            run(shared, plugin, meter, function, linear_memory, arguments)
+            let mut context = HostFunctionContext {
+                plugin: &mut self.identity,
+                database,
+                metrics,
+                meter: &mut self.meter,
+                entry,
+                log_bytes: *log_bytes,
+            };
+            run(&mut context, registry.get_mut(function), linear_memory, arguments)
         };
         let (status, bytes_out) = match result {
             HostCallResult::Success(len) => (len as i32, len as u32),
             ref failure => (failure.status_code(), 0),
         };
-        let entry = shared.audit.open();
         entry.status = status;
         entry.bytes_out = bytes_out;
-        let entry = shared.audit.close();
-        if let Some(sink) = &mut shared.audit_sink {
+        let entry = audit.close();
+        if let Some(sink) = audit_sink {
             sink.record(entry);
         }
         match result {
@@ -156,13 +163,11 @@ impl<S: Storage> PluginState<S> {
     }
 }
 
-/// Steps 1 to 6. The length of a success is at most the response's, which fits an `i32`.
-#[inline]
+/// Steps 1 to 6. The length of a success is at most the response's, and fits an `i32`.
+#[inline(always)]
 fn run<S: Storage>(
-    shared: &mut Shared<S>,
-    plugin: &mut super::context::Identity,
-    meter: &mut crate::meter::Meter,
-    function: FunctionId,
+    context: &mut HostFunctionContext<'_, S>,
+    function: Option<&mut Registered<S>>,
     linear_memory: &mut [u8],
     arguments: Arguments,
 ) -> HostCallResult {
@@ -170,28 +175,20 @@ fn run<S: Storage>(
         Ok(regions) => regions,
         Err(failure) => return failure,
     };
-    if let Err(exhausted) = meter.begin_call(request.len()) {
+    if let Err(exhausted) = context.meter.begin_call(request.len()) {
         return exhausted.into();
     }
-    let Some(registered) = shared.registry.get_mut(function) else {
+    let Some(function) = function else {
         return HostCallResult::not_found("the function was removed");
     };
-    if let Some(name) = &registered.capability
-        && !plugin.capabilities.can_call(name)
+    if let Some(name) = &function.capability
+        && !context.plugin.capabilities.can_call(name)
     {
-        return HostCallResult::denied(format_args!("{} lacks the capability {name}", plugin.name));
+        let plugin = context.plugin();
+        return HostCallResult::denied(format_args!("{plugin} lacks the capability {name}"));
     }
-    let mut context = HostFunctionContext {
-        plugin,
-        database: &mut shared.database,
-        metrics: &mut shared.metrics,
-        meter,
-        entry: shared.audit.open(),
-        log_bytes: shared.log_bytes,
-    };
     let capacity = response.len();
-    let result = registered.function.execute(&mut context, request, response);
-    match result {
+    match function.function.execute(context, request, response) {
         HostCallResult::Success(len) if len > capacity.min(i32::MAX as usize) => {
             HostCallResult::BufferTooSmall { needed: len }
         }

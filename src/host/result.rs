@@ -105,9 +105,18 @@ pub enum HostCallResult {
 
 impl HostCallResult {
     /// What the plugin gets: a length, or a negative [`Status`].
+    #[inline]
     pub fn status_code(&self) -> i32 {
         match self {
             Self::Success(len) => i32::try_from(*len).unwrap_or(i32::MAX),
+            failure => failure.failure_code(),
+        }
+    }
+
+    #[cold]
+    fn failure_code(&self) -> i32 {
+        match self {
+            Self::Success(_) => 0,
             Self::PermissionDenied(_) => Status::PermissionDenied.code(),
             Self::NotFound(_) => Status::NotFound.code(),
             Self::InvalidArgs(_) => Status::InvalidArgs.code(),
