@@ -28,10 +28,10 @@ variant "with all four years of days" deterministic,validate,compact,roomy
 flash deterministic,validate,compact >/dev/null
 echo
 printf '%-40s %8s\n' "whose it is" "bytes"
-nm -C -S --size-sort "$image" | awk '
+nm -C -S -t d --size-sort "$image" | awk '
   $3 !~ /^[tTrRdD]$/ { next }
   {
-    bytes = strtonum("0x" $2)
+    bytes = $2 + 0
     name = $0
     sub(/^[^ ]+ [^ ]+ [^ ]+ /, "", name)
     owner = "other"
