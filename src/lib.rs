@@ -1,5 +1,9 @@
 #![no_std]
-#![doc = "Runs SochDB plugins where SochDB itself cannot go."]
+#![cfg_attr(all(feature = "host", feature = "std"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "host", feature = "std")),
+    doc = "Runs SochDB plugins where SochDB itself cannot go. The features decide what is here."
+)]
 #![deny(missing_docs)]
 
 #[cfg(any(feature = "database", test))]

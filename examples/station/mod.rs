@@ -12,7 +12,6 @@ use sochdb_wasmi::{
     meter::Meter,
 };
 
-#[path = "../plugins/weather/src/types.rs"]
 #[allow(dead_code, reason = "the plugin uses more of it")]
 pub mod types;
 use types::Day;

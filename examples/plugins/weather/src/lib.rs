@@ -49,6 +49,8 @@
 mod calendar;
 mod ingest;
 mod query;
+// The host's side of the example uses the same file.
+#[path = "../../../station/types.rs"]
 pub mod types;
 
 use heapless::Vec;

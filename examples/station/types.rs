@@ -1,4 +1,4 @@
-//! What the entry points take and return. The host's side includes this file as it is, so it needs
+//! What the entry points take and return. Plugin and host include this file as it is, so it needs
 //! `serde` and `core` only; both sides encode it as postcard.
 //!
 //! Lists are generic: the host gives a slice or a `Vec`, the plugin takes a list of fixed capacity.
