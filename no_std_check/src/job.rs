@@ -22,7 +22,7 @@ use crate::{
     tally,
 };
 
-#[path = "../../examples/plugins/weather/src/types.rs"]
+#[path = "../../examples/station/types.rs"]
 #[allow(dead_code, reason = "the plugin uses more of it")]
 pub mod types;
 use types::{Day, Denial, MonthReport, Purge, Similar, SimilarQuery, Spell, SpellQuery, Summary};
