@@ -6,7 +6,7 @@ use cortex_m::{
     Peripherals,
     peripheral::{SYST, syst::SystClkSource},
 };
-use cortex_m_rt::{entry, exception};
+use cortex_m_rt::{ExceptionFrame, entry, exception};
 
 /// The board's 32 interrupts, none of which is used: a table for the 240 that a Cortex-M4 could have
 /// would be 800 bytes of flash more.
@@ -43,6 +43,12 @@ fn main() -> ! {
 /// The stack pointer.
 pub fn stack_pointer() -> usize {
     cortex_m::register::msp::read() as usize
+}
+
+/// A fault of the processor, such as a stack that ran into the heap's end: the run ends.
+#[exception]
+unsafe fn HardFault(_: &ExceptionFrame) -> ! {
+    semihosting::process::exit(102)
 }
 
 #[exception]

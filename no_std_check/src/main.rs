@@ -27,7 +27,7 @@ use semihosting::{eprintln, println, process};
 
 /// Runs both parts, prints what each used, and ends the run: with 0 if everything was as it must
 /// be.
-fn main(name: &str, clock: fn() -> u64) -> ! {
+fn main(name: &str, clock: Clock) -> ! {
     heap::init();
     logger::init();
     println!("{name}");
@@ -36,8 +36,11 @@ fn main(name: &str, clock: fn() -> u64) -> ! {
     process::exit(0)
 }
 
+/// Microseconds since the start.
+type Clock = fn() -> u64;
+
 /// Runs a part of the firmware, on an empty heap and a freshly painted stack.
-fn part(name: &str, run: fn(fn() -> u64) -> Result<(), failure::Failure>, clock: fn() -> u64) {
+fn part(name: &str, run: fn(Clock) -> Result<(), failure::Failure>, clock: Clock) {
     heap::reset();
     stack::paint();
     let (bytes, started) = (heap::live(), clock());

@@ -19,6 +19,13 @@ pub fn stack_pointer() -> usize {
     sp
 }
 
+/// What `riscv-rt` calls after a fault of the processor: the run ends.
+// SAFETY: the runtime declares the function so, and leaves the name to whoever defines it.
+#[unsafe(no_mangle)]
+extern "C" fn abort() -> ! {
+    semihosting::process::exit(102)
+}
+
 /// Microseconds since the start.
 fn now_us() -> u64 {
     loop {
