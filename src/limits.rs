@@ -10,7 +10,7 @@ use core::fmt;
 /// The defaults of memory, fuel and deadline are SochDB's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most linear memory, in bytes. Default 16 MiB.
+    /// The most linear memory, in bytes; more than 2 GiB is 2 GiB. Default 16 MiB.
     pub memory_bytes: u32,
     /// The most elements in a table of functions. Default 1,024.
     pub table_elements: u32,
@@ -104,6 +104,8 @@ pub enum Limit {
     KeyBytes,
     /// Series of metrics that the host keeps.
     MetricSeries,
+    /// Exports of a module.
+    Exports,
     /// Plugins that the host holds.
     Plugins,
 }
@@ -125,6 +127,7 @@ impl Limit {
             Self::StoreBytes => "bytes in the store",
             Self::KeyBytes => "bytes of an index key",
             Self::MetricSeries => "metric series",
+            Self::Exports => "exports of a module",
             Self::Plugins => "plugins",
         }
     }

@@ -3,6 +3,8 @@
 //! Prices are in fuel, the unit that the interpreter charges a plugin's own instructions in, so
 //! one budget bounds a whole call. They depend on nothing but the request and the data.
 
+use core::fmt;
+
 use crate::limits::{Limit, LimitExceeded, Limits};
 
 /// Prices of host work, in fuel. Calibrated once against instruction counts; see
@@ -36,6 +38,15 @@ pub enum Exhausted {
     /// A quota of the call is used up. Ends the host call.
     Quota(LimitExceeded),
 }
+
+impl fmt::Display for Exhausted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Fuel(exceeded) | Self::Quota(exceeded)) = self;
+        exceeded.fmt(f)
+    }
+}
+
+impl core::error::Error for Exhausted {}
 
 /// Fuel and quotas of one call of an entry point.
 #[derive(Clone, Copy, Debug)]

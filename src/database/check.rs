@@ -9,6 +9,8 @@ use super::{
     write::next_id,
 };
 
+use crate::meter::Meter;
+
 impl<S: Storage> Database<S> {
     /// Checks every row against its schema, that each is in all indexes of its table, that indexes
     /// name nothing else, and that ids to be assigned are free.
@@ -33,7 +35,7 @@ impl<S: Storage> Database<S> {
         let mut from = 0;
         let mut last = None;
         loop {
-            let ids = next_ids(&self.view(), table, from, None)?;
+            let ids = next_ids(&self.view(), table, from, None, &mut Meter::unlimited())?;
             for &id in &ids {
                 self.check_row(table, id)?;
                 last = Some(id);
@@ -65,7 +67,7 @@ impl<S: Storage> Database<S> {
         for (number, index) in table.schema.indexes().iter().enumerate() {
             let mut range = EntryRange::all(table.id, number as u16);
             loop {
-                let entries = next_entries(&self.view(), &range, false)?;
+                let entries = next_entries(&self.view(), &range, false, &mut Meter::unlimited())?;
                 for entry in &entries {
                     let id = key::id(entry);
                     let keys = self.view().get(&key::row(table.id.number(), id), |bytes| {

@@ -20,11 +20,12 @@ pub fn next_ids<S: Storage>(
     table: &Table,
     from: u64,
     until: Option<u64>,
+    meter: &mut Meter,
 ) -> Result<Vec<u64, CHUNK>, DatabaseError> {
     let mut ids = Vec::new();
     let [lower, upper] = key::rows(table.id.number(), from, until);
     let range = KeyRange { lower: &lower, upper: Some(&upper) };
-    view.try_scan(range, false, &mut |key, _| {
+    view.try_scan(range, false, meter, &mut |_, key, _| {
         // Callers go on after the last id, which must not lead them back.
         let id = key::row_id(key).ok_or_else(|| table.corrupt_row(key::id(key)))?;
         let pushed = ids.push(id).is_ok() && !ids.is_full();
@@ -55,7 +56,9 @@ impl<S: Storage> Database<S> {
                 }
                 RowSelector::Range { mut from, until } => loop {
                     statement.meter.seek()?;
-                    let ids = next_ids(&statement.view(), statement.table, from, until)?;
+                    let Statement { storage, pending, meter, table, .. } = &mut *statement;
+                    let view = View { storage: *storage, pending };
+                    let ids = next_ids(&view, table, from, until, meter)?;
                     for &id in &ids {
                         count += u64::from(statement.delete_row(id)?);
                     }

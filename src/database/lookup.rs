@@ -4,7 +4,7 @@
 use core::ops::ControlFlow;
 
 use super::{
-    Database, DatabaseError, Storage, StorageError, TableId,
+    Database, DatabaseError, Storage, TableId,
     key::{self, INDEX_PREFIX_LEN, IndexKey, Key},
     schema::{ColumnType, Index},
     storage::KeyRange,
@@ -66,7 +66,7 @@ impl<S: Storage> Database<S> {
         }
         loop {
             meter.seek()?;
-            let entries = next_entries(&self.view(), &range, reverse)?;
+            let entries = next_entries(&self.view(), &range, reverse, meter)?;
             for entry in &entries {
                 meter.visit_row()?;
                 let cursor = entry.get(INDEX_PREFIX_LEN..).unwrap_or_default();
@@ -111,17 +111,15 @@ pub fn next_entries<S: Storage>(
     view: &View<'_, S>,
     range: &EntryRange,
     reverse: bool,
-) -> Result<heapless::Vec<Key, CHUNK>, StorageError> {
+    meter: &mut Meter,
+) -> Result<heapless::Vec<Key, CHUNK>, DatabaseError> {
     let mut entries = heapless::Vec::new();
     let range = KeyRange { lower: &range.lower, upper: Some(&range.upper) };
-    view.scan(range, reverse, &mut |key, _| {
+    view.try_scan(range, reverse, meter, &mut |_, key, _| {
         // A longer key is none of ours.
         let pushed = Key::from_slice(key).is_ok_and(|key| entries.push(key).is_ok());
-        if pushed && !entries.is_full() {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
+        let more = pushed && !entries.is_full();
+        Ok(if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     })?;
     Ok(entries)
 }

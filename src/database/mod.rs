@@ -72,6 +72,8 @@ pub struct Database<S = MemoryStorage> {
     storage: S,
     tables: Vec<Table>,
     pending: Pending,
+    /// The transaction is a plugin's call: only the host ends it.
+    held: bool,
     writing: WriteScratch,
     searching: SearchScratch,
 }
@@ -94,7 +96,7 @@ impl<S: Storage> Database<S> {
         let catalog = KeyRange { lower: &key::FORMAT, upper: Some(&key::CATALOG_END) };
         let view = View { storage: &storage, pending: &Pending::default() };
         let mut formatted = false;
-        view.try_scan(catalog, false, &mut |key, value| {
+        view.try_scan(catalog, false, &mut Meter::unlimited(), &mut |_, key, value| {
             let body = match value.split_first() {
                 Some((&FORMAT_VERSION, body)) => body,
                 Some((&other, _)) => return Err(Corruption::FormatVersion(other).into()),
@@ -125,6 +127,7 @@ impl<S: Storage> Database<S> {
             storage,
             tables,
             pending: Pending::default(),
+            held: false,
             writing: WriteScratch::default(),
             searching: SearchScratch::default(),
         }
@@ -146,7 +149,7 @@ impl<S: Storage> Database<S> {
     /// [`DatabaseError::TransactionPending`], [`DatabaseError::TableExists`], a schema without
     /// columns, or [`DatabaseError::Storage`]. Nothing is made then.
     pub fn create_table(&mut self, schema: TableSchema) -> Result<TableId, DatabaseError> {
-        if self.has_pending() {
+        if self.has_pending() || self.held {
             return Err(DatabaseError::TransactionPending);
         }
         if schema.columns().is_empty() {
@@ -199,7 +202,11 @@ impl<S: Storage> Database<S> {
     ///
     /// # Errors
     /// [`DatabaseError::Storage`]; what was pending is lost then, all of it.
+    /// [`DatabaseError::TransactionPending`] inside a plugin's call, which only the host ends.
     pub fn commit(&mut self) -> Result<(), DatabaseError> {
+        if self.held {
+            return Err(DatabaseError::TransactionPending);
+        }
         if self.pending.is_empty() {
             return Ok(());
         }
@@ -215,6 +222,12 @@ impl<S: Storage> Database<S> {
     /// Forgets everything that is pending.
     pub fn rollback(&mut self) {
         self.pending.clear();
+    }
+
+    /// Makes the transaction a plugin's call, or ends that.
+    #[cfg(feature = "host")]
+    pub(crate) const fn hold(&mut self, held: bool) {
+        self.held = held;
     }
 
     /// The present place in the transaction.

@@ -62,7 +62,7 @@ impl<S: Storage> Database<S> {
         let [lower, upper] = key::rows(table.id.number(), from, until);
         let range = KeyRange { lower: &lower, upper: Some(&upper) };
         meter.seek()?;
-        self.view().try_scan(range, false, &mut |key, bytes| {
+        self.view().try_scan(range, false, meter, &mut |meter, key, bytes| {
             meter.visit_row()?;
             let id = key::id(key);
             meter.read_bytes(bytes.len())?;

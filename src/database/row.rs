@@ -136,7 +136,8 @@ impl<'a> StoredRow<'a> {
     }
 
     /// All values at once, nulls after the last; `None` if the row is corrupt.
-    pub(super) fn unpack(&self) -> Option<[Value<'a>; MAX_COLUMNS]> {
+    /// All values in the order of the schema, nulls behind them; `None` if the row is corrupt.
+    pub(crate) fn unpack(&self) -> Option<[Value<'a>; MAX_COLUMNS]> {
         let mut unpacked = [Value::Null; MAX_COLUMNS];
         for (place, value) in unpacked.iter_mut().zip(self.values()) {
             *place = value.ok()?;

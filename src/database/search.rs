@@ -98,30 +98,31 @@ impl<S: Storage> Database<S> {
         let mut nearest = Nearest::new(core::mem::take(&mut scratch.neighbours), k);
         let [lower, upper] = key::rows(table.id.number(), 0, None);
         let range = KeyRange { lower: &lower, upper: Some(&upper) };
-        let scanned = View { storage, pending }.try_scan(range, false, &mut |key, bytes| {
-            meter.visit_row()?;
-            let id = key::id(key);
-            let row = StoredRow::new(table, bytes).ok_or_else(|| table.corrupt_row(id))?;
-            filter.pay(&row, meter)?;
-            if filter.is_met(&row)
-                && let Some((norm, vector)) = row.vector(at, len)
-            {
-                meter.compare_vectors(dimensions.into())?;
-                match metric {
-                    Metric::Cosine => {
-                        let dot = distance::dot(vector, query);
-                        nearest.offer(id, distance::cosine(dot, norm, query_norm));
-                    }
-                    Metric::Dot => {
-                        nearest.offer(id, distance::negative_dot(distance::dot(vector, query)));
-                    }
-                    Metric::Euclidean => {
-                        nearest.offer_squared(id, distance::squared_euclidean(vector, query));
+        let scanned =
+            View { storage, pending }.try_scan(range, false, meter, &mut |meter, key, bytes| {
+                meter.visit_row()?;
+                let id = key::id(key);
+                let row = StoredRow::new(table, bytes).ok_or_else(|| table.corrupt_row(id))?;
+                filter.pay(&row, meter)?;
+                if filter.is_met(&row)
+                    && let Some((norm, vector)) = row.vector(at, len)
+                {
+                    meter.compare_vectors(dimensions.into())?;
+                    match metric {
+                        Metric::Cosine => {
+                            let dot = distance::dot(vector, query);
+                            nearest.offer(id, distance::cosine(dot, norm, query_norm));
+                        }
+                        Metric::Dot => {
+                            nearest.offer(id, distance::negative_dot(distance::dot(vector, query)));
+                        }
+                        Metric::Euclidean => {
+                            nearest.offer_squared(id, distance::squared_euclidean(vector, query));
+                        }
                     }
                 }
-            }
-            Ok(ControlFlow::Continue(()))
-        });
+                Ok(ControlFlow::Continue(()))
+            });
         scratch.neighbours = nearest.into_sorted();
         if scanned.is_err() {
             scratch.neighbours.clear();

@@ -5,11 +5,16 @@ use core::ops::ControlFlow;
 use super::{
     error::DatabaseError,
     pending::Pending,
-    storage::{BatchEntry, KeyRange, Storage, StorageError, Visit},
+    storage::{BatchEntry, KeyRange, Storage, StorageError},
 };
+use crate::meter::{Meter, PRICES};
 
-/// A visitor of a scan that may fail.
-pub type TryVisit<'v> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, DatabaseError> + 'v;
+/// A visitor of a scan, with the meter that the scan was given.
+pub type TryVisit<'v> =
+    dyn FnMut(&mut Meter, &[u8], &[u8]) -> Result<ControlFlow<()>, DatabaseError> + 'v;
+
+/// A visitor of keys that have a value, and of keys that are to be deleted.
+type EachKey<'v> = dyn FnMut(&[u8], Option<&[u8]>) -> ControlFlow<()> + 'v;
 
 /// A store and the writes over it.
 #[derive(Debug)]
@@ -36,41 +41,43 @@ impl<S: Storage> View<'_, S> {
         self.storage.get(key, with)
     }
 
-    /// Hands keys and values of `range` to `visit` in order, until it breaks.
-    pub fn scan(
-        &self,
-        range: KeyRange<'_>,
-        reverse: bool,
-        visit: &mut Visit<'_>,
-    ) -> Result<(), StorageError> {
-        if range.upper.is_some_and(|upper| range.lower >= upper) {
-            return Ok(());
-        }
-        if self.pending.is_empty() {
-            return self.storage.scan(range, reverse, visit);
-        }
-        let mut writes = self.pending.range(range);
-        if reverse {
-            self.merge(range, true, &mut writes.rev(), visit)
-        } else {
-            self.merge(range, false, &mut writes, visit)
-        }
-    }
-
-    /// Like [`scan`](Self::scan), for a visitor that may fail.
+    /// Hands keys and values of `range` to `visit` in order, until it breaks or fails.
+    ///
+    /// What is pending deletion is not handed out, but walked over, and paid for: a plugin could
+    /// otherwise delete many rows and walk them again and again for nothing.
     pub fn try_scan(
         &self,
         range: KeyRange<'_>,
         reverse: bool,
+        meter: &mut Meter,
         visit: &mut TryVisit<'_>,
     ) -> Result<(), DatabaseError> {
+        if range.upper.is_some_and(|upper| range.lower >= upper) {
+            return Ok(());
+        }
         let mut outcome = Ok(());
-        self.scan(range, reverse, &mut |key, value| {
-            visit(key, value).unwrap_or_else(|error| {
+        let mut each = |key: &[u8], value: Option<&[u8]>| {
+            let visited = match value {
+                Some(value) => visit(meter, key, value),
+                None => meter
+                    .charge(PRICES.row)
+                    .map(|()| ControlFlow::Continue(()))
+                    .map_err(DatabaseError::from),
+            };
+            visited.unwrap_or_else(|error| {
                 outcome = Err(error);
                 ControlFlow::Break(())
             })
-        })?;
+        };
+        if self.pending.is_empty() {
+            self.storage.scan(range, reverse, &mut |key, value| each(key, Some(value)))?;
+        } else if reverse {
+            let mut writes = self.pending.range(range).rev();
+            self.merge(range, true, &mut writes, &mut each)?;
+        } else {
+            let mut writes = self.pending.range(range);
+            self.merge(range, false, &mut writes, &mut each)?;
+        }
         outcome
     }
 
@@ -79,7 +86,7 @@ impl<S: Storage> View<'_, S> {
         range: KeyRange<'_>,
         reverse: bool,
         writes: &mut dyn Iterator<Item = BatchEntry<'w>>,
-        visit: &mut Visit<'_>,
+        visit: &mut EachKey<'_>,
     ) -> Result<(), StorageError> {
         let mut next = writes.next();
         let mut flow = ControlFlow::Continue(());
@@ -87,28 +94,24 @@ impl<S: Storage> View<'_, S> {
             while let Some(write) = next {
                 if write.key == key {
                     next = writes.next();
-                    flow = write.value.map_or(flow, |value| visit(key, value));
+                    flow = visit(key, write.value);
                     return flow;
                 }
                 if (write.key < key) == reverse {
                     break;
                 }
                 next = writes.next();
-                if let Some(value) = write.value {
-                    flow = visit(write.key, value);
-                    if flow.is_break() {
-                        return flow;
-                    }
+                flow = visit(write.key, write.value);
+                if flow.is_break() {
+                    return flow;
                 }
             }
-            flow = visit(key, value);
+            flow = visit(key, Some(value));
             flow
         })?;
         while let (true, Some(write)) = (flow.is_continue(), next) {
             next = writes.next();
-            if let Some(value) = write.value {
-                flow = visit(write.key, value);
-            }
+            flow = visit(write.key, write.value);
         }
         Ok(())
     }

@@ -84,7 +84,7 @@ impl<S: Storage> Database<S> {
         values: &[Value<'_>],
     ) -> Result<u64, DatabaseError> {
         let table = self.named(table)?;
-        if self.has_pending() {
+        if self.has_pending() || self.held {
             return Err(DatabaseError::TransactionPending);
         }
         let rows = [NewRow { id, values: Seq::new(values) }];
@@ -145,14 +145,17 @@ impl<S: Storage> Statement<'_, S> {
         // The buffers leave the statement while the row is built from one into the other.
         let old = core::mem::take(&mut self.scratch.old);
         let mut new = core::mem::take(&mut self.scratch.new);
-        let outcome = build_row(table, targets, row, exists.then_some(&old), &mut new).and_then(
-            |(len, values)| {
-                let new = new.get(..len).unwrap_or_default();
-                self.meter.move_bytes(new.len())?;
-                self.write_index_entries(id, exists.then_some(&old), &values)?;
-                self.put(&key::row(table.id.number(), id), Some(new))
-            },
-        );
+        // The places of vectors are written whole, whatever the request says; the rest of the row
+        // is what it says and what the old row had, both paid for already.
+        let front = self.meter.move_bytes(table.values_at).map_err(DatabaseError::from);
+        let built =
+            front.and_then(|()| build_row(table, targets, row, exists.then_some(&old), &mut new));
+        let outcome = built.and_then(|(len, values)| {
+            let new = new.get(..len).unwrap_or_default();
+            self.meter.move_bytes(new.len().saturating_sub(table.values_at))?;
+            self.write_index_entries(id, exists.then_some(&old), &values)?;
+            self.put(&key::row(table.id.number(), id), Some(new))
+        });
         self.scratch.old = old;
         self.scratch.new = new;
         outcome?;
@@ -241,9 +244,11 @@ impl<S: Storage> Statement<'_, S> {
         let upper = key::after_prefix(lower.clone());
         let range = KeyRange { lower: &lower, upper: Some(&upper) };
         let mut taken = false;
-        self.view().scan(range, false, &mut |found, _| {
+        let Self { storage, pending, meter, .. } = self;
+        let view = View { storage: *storage, pending };
+        view.try_scan(range, false, meter, &mut |_, found, _| {
             taken = key::id(found) != key::id(key);
-            if taken { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            Ok(if taken { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
         if taken {
             let (table, index) = (self.table.name(), index.name);

@@ -32,22 +32,33 @@ pub struct Outcome<'h> {
     pub report: CallReport,
 }
 
-/// The shared state while a plugin has it. Comes home when this is dropped, also by unwinding.
+/// The shared state while a plugin has it. Comes home when this is dropped, also by unwinding from
+/// the embedder's slice hook; what an unfinished call wrote is rolled back then.
 struct Loan<'h, S: Storage> {
+    finished: bool,
     home: &'h mut Option<Box<Shared<S>>>,
     store: &'h mut Store<PluginState<S>>,
 }
 
 impl<'h, S: Storage> Loan<'h, S> {
     fn new(home: &'h mut Option<Box<Shared<S>>>, store: &'h mut Store<PluginState<S>>) -> Self {
+        if let Some(shared) = home.as_deref_mut() {
+            shared.database.hold(true);
+        }
         store.data_mut().shared = home.take();
-        Self { home, store }
+        Self { finished: false, home, store }
     }
 }
 
 impl<S: Storage> Drop for Loan<'_, S> {
     fn drop(&mut self) {
         *self.home = self.store.data_mut().shared.take();
+        if let Some(shared) = self.home {
+            shared.database.hold(false);
+            if !self.finished {
+                shared.database.rollback();
+            }
+        }
     }
 }
 
@@ -75,13 +86,21 @@ impl<S: Storage + 'static> Host<S> {
         {
             loaded.restart(&shared.registry).map_err(|error| CallError::Restart(error.into()))?;
         }
+        if self.shared.as_ref().is_some_and(|shared| shared.database.has_pending()) {
+            return Err(CallError::TransactionPending);
+        }
         let function = find_entry(loaded, entry)?;
         write_input(loaded, input)?;
 
         let mut report = CallReport::default();
+        // Until the call has ended well, also if a hook of the embedder's unwinds out of it.
+        loaded.trapped = true;
         let returned = {
             let mut loan = Loan::new(&mut self.shared, &mut loaded.store);
-            run(&mut loan, function, input.len(), &loaded.limits, &mut self.slice_hook, &mut report)
+            let hook = &mut self.slice_hook;
+            let returned = run(&mut loan, function, input.len(), &loaded.limits, hook, &mut report);
+            loan.finished = true;
+            returned
         };
         let state = loaded.store.data();
         report.host_calls = state.host_calls;
@@ -175,7 +194,8 @@ fn run<S: Storage>(
 ) -> Result<i32, CallError> {
     let store = &mut *loan.store;
     let mut slices = Slices::begin(store, limits, hook);
-    let input_len = i32::try_from(input_len).unwrap_or(i32::MAX);
+    // As wasm has it: an input of 2 GiB or more is a negative number to those who read it so.
+    let input_len = (input_len as u32).cast_signed();
     let mut running = function.call_resumable(&mut *store, input_len);
     let returned = loop {
         let (required, paused) = match running {

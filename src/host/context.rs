@@ -34,6 +34,11 @@ pub(super) struct Identity {
 }
 
 impl Identity {
+    /// Looks every table up anew.
+    pub(super) fn forget_tables(&mut self) {
+        self.access.clear();
+    }
+
     pub(super) fn new(id: PluginId, name: Name, config: &PluginConfig) -> Self {
         Self {
             id,
@@ -115,7 +120,9 @@ impl<S: Storage> HostFunctionContext<'_, S> {
         self.entry.time_us
     }
 
-    /// The database, inside the plugin's call: what is written here is rolled back if it fails.
+    /// The database, inside the plugin's call: what [`Database::write`] and [`Database::delete`] do
+    /// here is rolled back if this function or the call fails. What would be committed at once
+    /// ([`Database::insert`], [`Database::create_table`]) is refused.
     pub fn database(&mut self) -> &mut Database<S> {
         self.database
     }

@@ -27,6 +27,7 @@ use crate::{
     audit::FunctionId,
     database::Storage,
     limits::{Limit, LimitExceeded},
+    meter::{Meter, PRICES},
 };
 
 /// Why a host call ends the plugin's call instead of returning a status.
@@ -96,14 +97,15 @@ impl<S: Storage> PluginState<S> {
         entry.table = None;
         entry.rows = 0;
         entry.bytes_in = arguments.request_len;
-        self.host_calls = self.host_calls.saturating_add(1);
-        let result = if self.host_calls > self.host_calls_limit {
-            HostCallResult::from(LimitExceeded {
+        let result = if self.host_calls >= self.host_calls_limit {
+            let exceeded = LimitExceeded {
                 limit: Limit::HostCalls,
                 allowed: self.host_calls_limit.into(),
-                asked: self.host_calls.into(),
-            })
+                asked: u64::from(self.host_calls_limit) + 1,
+            };
+            refused(&mut self.meter, exceeded.into())
         } else {
+            self.host_calls += 1;
             let mut context = HostFunctionContext {
                 plugin: &mut self.identity,
                 database,
@@ -163,7 +165,8 @@ impl<S: Storage> PluginState<S> {
     }
 }
 
-/// Steps 1 to 6. The length of a success is at most the response's, and fits an `i32`.
+/// Steps 1 to 6. The length of a success is at most the response's, and fits an `i32`, as no linear
+/// memory is larger.
 #[inline(always)]
 fn run<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
@@ -173,7 +176,7 @@ fn run<S: Storage>(
 ) -> HostCallResult {
     let (request, response) = match regions(linear_memory, arguments) {
         Ok(regions) => regions,
-        Err(failure) => return failure,
+        Err(failure) => return refused(context.meter, failure),
     };
     if let Err(exhausted) = context.meter.begin_call(request.len()) {
         return exhausted.into();
@@ -188,15 +191,28 @@ fn run<S: Storage>(
         return HostCallResult::denied(format_args!("{plugin} lacks the capability {name}"));
     }
     let capacity = response.len();
-    match function.function.execute(context, request, response) {
-        HostCallResult::Success(len) if len > capacity.min(i32::MAX as usize) => {
-            HostCallResult::BufferTooSmall { needed: len }
-        }
-        HostCallResult::Success(len) => match context.meter.move_bytes(len) {
-            Ok(()) => HostCallResult::Success(len),
+    let savepoint = context.database.savepoint();
+    let failure = match function.function.execute(context, request, response) {
+        HostCallResult::Success(len) if len <= capacity => match context.meter.move_bytes(len) {
+            Ok(()) => return HostCallResult::Success(len),
             Err(exhausted) => exhausted.into(),
         },
+        HostCallResult::Success(len) => HostCallResult::BufferTooSmall { needed: len },
         failure => failure,
+    };
+    // A plugin that gets a negative status may go on, and nothing was done then: also if what
+    // failed is the response, after the work.
+    context.database.rollback_to(savepoint);
+    context.entry.rows = 0;
+    failure
+}
+
+/// A call that is refused before it is looked at costs what every call costs.
+#[cold]
+fn refused(meter: &mut Meter, failure: HostCallResult) -> HostCallResult {
+    match meter.charge(PRICES.call) {
+        Ok(()) => failure,
+        Err(exhausted) => exhausted.into(),
     }
 }
 

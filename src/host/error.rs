@@ -145,6 +145,8 @@ impl From<LimitExceeded> for LoadError {
 pub enum CallError {
     /// No plugin has this id.
     NoSuchPlugin(PluginId),
+    /// The embedder's own writes are pending: commit them, or roll them back, first.
+    TransactionPending,
     /// The plugin exports no function of this name.
     NoSuchEntry {
         /// The name.
@@ -214,6 +216,9 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSuchPlugin(id) => write!(f, "there is no plugin {}", id.0),
+            Self::TransactionPending => {
+                write!(f, "writes from outside are pending: commit or roll back first")
+            }
             Self::NoSuchEntry { entry } => write!(f, "the plugin exports no function {entry:?}"),
             Self::EntryType { entry } => {
                 write!(f, "the export {entry:?} is not a function (i32) -> i32")

@@ -23,6 +23,12 @@ use crate::{
     limits::{Limit, LimitExceeded, Limits},
 };
 
+/// The most exports of a module: an entry point is found by looking through them.
+pub const MAX_EXPORTS: u32 = 1000;
+
+const EXPORT_SECTION: u8 = 7;
+const START_SECTION: u8 = 8;
+
 /// Makes a module of bytes, validating them or not.
 pub(super) type Compile = fn(&Engine, &[u8]) -> Result<Module, wasmi::Error>;
 
@@ -46,9 +52,7 @@ impl<S: Storage + 'static> Plugin<S> {
         if !wasm.starts_with(b"\0asm") {
             return Err(LoadError::NotWasm);
         }
-        if has_start_section(wasm) {
-            return Err(LoadError::StartFunction);
-        }
+        check_sections(wasm)?;
         let engine = engine(&limits);
         let module = compile(&engine, wasm)
             .map_err(|error| LoadError::InvalidModule { reason: reason(&error) })?;
@@ -138,6 +142,7 @@ fn instantiate<S: Storage + 'static>(
             entries.push((name, function));
         }
     }
+    store.data_mut().growth.running = true;
     Ok(Live { descriptor, entries })
 }
 
@@ -158,19 +163,27 @@ fn import_function<S: Storage + 'static>(
     )
 }
 
-/// Whether the module has a start section (id 8). The interpreter refuses one too, but without a
-/// name for it.
-fn has_start_section(wasm: &[u8]) -> bool {
+/// Looks at the sections of a module before it is compiled: for a start section, which the
+/// interpreter refuses without a name for it, and for how many exports there are.
+fn check_sections(wasm: &[u8]) -> Result<(), LoadError> {
     let mut sections = Reader::new(wasm.get(8..).unwrap_or_default());
-    while let Ok(id) = sections.u8() {
-        if id == 8 {
-            return true;
-        }
-        if sections.bytes().is_err() {
-            break;
+    while let (Ok(id), Ok(section)) = (sections.u8(), sections.bytes()) {
+        match id {
+            START_SECTION => return Err(LoadError::StartFunction),
+            EXPORT_SECTION => {
+                let asked = Reader::new(section).u32().unwrap_or(0);
+                if asked > MAX_EXPORTS {
+                    return Err(LoadError::Limit(LimitExceeded {
+                        limit: Limit::Exports,
+                        allowed: MAX_EXPORTS.into(),
+                        asked: asked.into(),
+                    }));
+                }
+            }
+            _ => {}
         }
     }
-    false
+    Ok(())
 }
 
 fn check_exports(module: &Module) -> Result<(), LoadError> {

@@ -208,7 +208,8 @@ impl Data {
 
     fn add(&mut self, value: f64) {
         match self {
-            Self::Counter(total) => *total += value,
+            // Rises to the highest double and stays there: infinity is not a count.
+            Self::Counter(total) => *total = (*total + value).min(f64::MAX),
             Self::Gauge(last) => *last = value,
             Self::Histogram(histogram) => {
                 let bucket = BUCKETS.partition_point(|&bound| bound < value);
@@ -216,7 +217,7 @@ impl Data {
                     *count = count.saturating_add(1);
                 }
                 histogram.count = histogram.count.saturating_add(1);
-                histogram.sum += value;
+                histogram.sum = (histogram.sum + value).clamp(f64::MIN, f64::MAX);
             }
         }
     }

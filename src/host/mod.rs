@@ -38,6 +38,7 @@ pub use clock::MonotonicClock;
 pub use clock::{Clock, NoClock};
 pub use context::HostFunctionContext;
 pub use error::{CallError, LoadError};
+pub use load::MAX_EXPORTS;
 pub use plugin::{CallReport, KeyError, MAX_KEY_LEN, OnDenied, PluginConfig};
 pub use registry::{HostFunction, HostFunctionRegistry, RegistryError};
 pub use result::{HostCallResult, MAX_MESSAGE_LEN, Message};
@@ -268,6 +269,17 @@ impl<S: Storage + 'static> Host<S> {
         Some(self.plugins.get(self.position(plugin)?)?.report)
     }
 
+    /// The plugins that are loaded, in the order of loading: id and name.
+    pub fn plugins(&self) -> impl Iterator<Item = (PluginId, &str)> {
+        self.plugins.iter().map(|plugin| (plugin.identity().id, plugin.identity().name.as_str()))
+    }
+
+    /// The entry points of a plugin, in the order of its exports; none if there is no such plugin.
+    pub fn entries(&self, plugin: PluginId) -> impl Iterator<Item = &str> {
+        let plugin = self.position(plugin).and_then(|at| self.plugins.get(at));
+        plugin.into_iter().flat_map(|plugin| plugin.entries.iter().map(|(name, _)| &**name))
+    }
+
     fn position(&self, plugin: PluginId) -> Option<usize> {
         self.plugins.iter().position(|loaded| loaded.identity().id == plugin)
     }
@@ -279,8 +291,13 @@ impl<S: Storage> Host<S> {
         &self.shared().database
     }
 
-    /// The database, to create tables and write rows from outside.
+    /// The database, to create tables and write rows from outside. Commit what you
+    /// [write](Database::write) before the next [`call`](Self::call), which is refused otherwise.
     pub fn database_mut(&mut self) -> &mut Database<S> {
+        // It may be replaced by another one, whose tables have other numbers.
+        for plugin in &mut self.plugins {
+            plugin.store.data_mut().identity.forget_tables();
+        }
         &mut self.shared_mut().database
     }
 
@@ -323,5 +340,13 @@ impl<S: Storage> Host<S> {
             Some(shared) => shared,
             None => unreachable!("a plugin has the shared state only while `call` has the host"),
         }
+    }
+}
+
+impl<S: Storage> fmt::Debug for Host<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.plugins.iter().map(|plugin| &plugin.identity().name);
+        let plugins: Vec<_> = names.collect();
+        f.debug_struct("Host").field("plugins", &plugins).finish_non_exhaustive()
     }
 }

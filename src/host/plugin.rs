@@ -104,7 +104,7 @@ impl PluginConfig {
 pub struct CallReport {
     /// Fuel, for the plugin's code and the host's work.
     pub fuel: u64,
-    /// Host calls.
+    /// Host calls that were answered; those over the limit are not counted.
     pub host_calls: u32,
     /// Host calls that were denied.
     pub denied: u32,
@@ -140,8 +140,10 @@ impl<S: Storage> PluginState<S> {
             memory: None,
             identity,
             growth: Growth {
-                memory_bytes: limits.memory_bytes,
+                // So that the length of any response fits an `i32`.
+                memory_bytes: limits.memory_bytes.min(i32::MAX.cast_unsigned()),
                 table_elements: limits.table_elements,
+                running: false,
                 refused: None,
             },
             on_denied,
@@ -157,6 +159,8 @@ impl<S: Storage> PluginState<S> {
 pub(super) struct Growth {
     memory_bytes: u32,
     table_elements: u32,
+    /// The plugin is loaded, and its tables keep their sizes.
+    pub(super) running: bool,
     /// The last growth that was refused, for the error that names it.
     pub(super) refused: Option<LimitExceeded>,
 }
@@ -188,6 +192,12 @@ impl ResourceLimiter for Growth {
         desired: usize,
         _maximum: Option<usize>,
     ) -> Result<bool, wasmi_core::LimiterError> {
+        // wasmi 2.0 resumes a table.grow that ran out of fuel at an older place of the code: what a
+        // plugin did before would be done twice, wherever a slice happens to end. Growing costs
+        // fuel only after this answer, so refusing is safe: the plugin gets -1.
+        if self.running {
+            return Ok(false);
+        }
         Ok(self.allow(Limit::TableElements, self.table_elements, desired))
     }
 

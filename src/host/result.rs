@@ -56,7 +56,8 @@ impl fmt::Write for Cut {
                     self.full = true;
                     let _ = self.text.push(MARK);
                 }
-                return Ok(());
+                // Ends the formatting: a text of a plugin's may be megabytes long.
+                return Err(fmt::Error);
             }
             let _ = self.text.push(character);
         }

@@ -7,6 +7,7 @@ use crate::{
 };
 
 /// Emits a metric.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct EmitMetric;
 
 pub(in crate::host) fn emit_metric<S: Storage>(

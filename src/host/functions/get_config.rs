@@ -8,6 +8,7 @@ use crate::{
 };
 
 /// Reads the plugin's configuration.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct GetConfig;
 
 pub(in crate::host) fn get_config<S: Storage>(

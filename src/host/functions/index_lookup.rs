@@ -14,6 +14,7 @@ use crate::{
 };
 
 /// Looks rows up in a secondary index.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct IndexLookup;
 
 pub(in crate::host) fn index_lookup<S: Storage>(

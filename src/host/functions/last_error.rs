@@ -10,6 +10,7 @@ use crate::{
 };
 
 /// Reads the text of the last failure.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct LastError;
 
 pub(in crate::host) fn last_error<S: Storage>(

@@ -7,6 +7,7 @@ use crate::{
 };
 
 /// Logs a message.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct LogMessage;
 
 pub(in crate::host) fn log_message<S: Storage>(

@@ -10,6 +10,7 @@ use crate::{
 };
 
 /// Deletes rows of a table.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct SochDelete;
 
 pub(in crate::host) fn soch_delete<S: Storage>(
@@ -19,10 +20,7 @@ pub(in crate::host) fn soch_delete<S: Storage>(
 ) -> Result<usize, HostCallResult> {
     let request: DeleteRequest<'_, &[u8]> = wire::decode(request)?;
     let table = context.check_write(request.table)?;
-    let savepoint = context.database.savepoint();
     let count = context.database.delete(table, &request.rows, context.meter)?;
-    let len = wire::encode(&DeleteResponse { count }, response)
-        .inspect_err(|_| context.database.rollback_to(savepoint))?;
     context.entry.rows = u32::try_from(count).unwrap_or(u32::MAX);
-    Ok(len)
+    Ok(wire::encode(&DeleteResponse { count }, response)?)
 }

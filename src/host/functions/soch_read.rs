@@ -17,6 +17,7 @@ use crate::{
 };
 
 /// Reads rows of a table.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct SochRead;
 
 /// Bytes after the rows: the tag of the continuation and its longest value.
@@ -92,7 +93,13 @@ fn read_one<S: Storage>(
     match found {
         Some(()) => {
             context.entry.rows = 1;
-            finish(writer)
+            // What fits is paid for as the response; what does not was read all the same.
+            let read = writer.position();
+            let result = finish(writer);
+            if result.is_err() {
+                context.meter.read_bytes(read)?;
+            }
+            result
         }
         None => Err(no_row(id)),
     }
@@ -127,7 +134,10 @@ fn read_toon<S: Storage>(
         if document.rows() >= limit {
             return Taken::No;
         }
-        let mut values = places.clone().map(|at| row.value(at).unwrap_or(Value::Null));
+        // All values in one pass: reaching for each alone would pass over those before it again.
+        let unpacked = row.unpack();
+        let value = |at| unpacked.as_ref().and_then(|values| values.get(at).copied());
+        let mut values = places.clone().map(|at| value(at).unwrap_or(Value::Null));
         if let Err(error) = document.row(&mut writer, id, &mut values) {
             failure = Some(error);
             return Taken::No;

@@ -11,6 +11,7 @@ use crate::{
 };
 
 /// Writes rows of a table.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct SochWrite;
 
 pub(in crate::host) fn soch_write<S: Storage>(
@@ -20,7 +21,6 @@ pub(in crate::host) fn soch_write<S: Storage>(
 ) -> Result<usize, HostCallResult> {
     let request: WriteRequest<'_, &[u8]> = wire::decode(request)?;
     let table = context.check_write(request.table)?;
-    let savepoint = context.database.savepoint();
     let mut writer = Writer::new(response);
     writer.len(request.rows.len());
     let written = context.database.write(
@@ -31,8 +31,8 @@ pub(in crate::host) fn soch_write<S: Storage>(
         context.meter,
         &mut |id| writer.u64(id),
     )?;
-    // A response that does not fit fails the statement: the plugin would not learn the ids.
-    let len = finish(writer).inspect_err(|_| context.database.rollback_to(savepoint))?;
     context.entry.rows = written;
-    Ok(len)
+    // A response that does not fit fails the call, which rolls the rows back: the plugin would not
+    // learn their ids.
+    finish(writer)
 }

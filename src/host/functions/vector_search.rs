@@ -11,6 +11,7 @@ use crate::{
 };
 
 /// Searches a vector column.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct VectorSearch;
 
 pub(in crate::host) fn vector_search<S: Storage>(
