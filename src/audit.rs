@@ -46,7 +46,7 @@ pub struct AuditEntry {
     pub table: Option<Name>,
     /// What the call returned: a length in bytes, or a negative [`Status`].
     pub status: i32,
-    /// Rows that the call visited.
+    /// Rows that the call answered, wrote or deleted.
     pub rows: u32,
     /// Bytes of the request.
     pub bytes_in: u32,

@@ -20,7 +20,8 @@ pub struct Limits {
     pub stack_bytes: u32,
     /// The deepest nesting of calls inside the plugin. Default 256.
     pub recursion: u32,
-    /// The largest module, in bytes. Default 1 MiB.
+    /// The largest module, in bytes. Default 1 MiB. It bounds the time and the memory that loading
+    /// takes, as fuel does not.
     pub module_bytes: u32,
     /// Host calls per call. Default 100,000.
     pub host_calls: u32,

@@ -76,7 +76,7 @@ macro_rules! for_each_host_function {
             GetConfig, get_config, ConfigRequest<'_>, ConfigResponse<'_>, Always,
             "The plugin's own configuration under a key.";
             LastError, last_error, LastErrorRequest, LastErrorResponse<'_>, Always,
-            "The text of this plugin's last failed host call.";
+            "The text of the last failed host call in this call.";
         }
     };
 }

@@ -252,7 +252,8 @@ impl<'s> Host<'s> {
     /// Adds to a counter. The names of the labels must rise.
     ///
     /// # Errors
-    /// [`CallError`].
+    /// [`CallError`]; [`Status::InvalidArgs`] if the name is in use for another kind, also by another
+    /// plugin, [`Status::LimitExceeded`] if the host has no room for a new series.
     pub fn counter(
         &mut self,
         name: &str,
@@ -265,7 +266,8 @@ impl<'s> Host<'s> {
     /// Sets a gauge. The names of the labels must rise.
     ///
     /// # Errors
-    /// [`CallError`].
+    /// [`CallError`]; [`Status::InvalidArgs`] if the name is in use for another kind, also by another
+    /// plugin, [`Status::LimitExceeded`] if the host has no room for a new series.
     pub fn gauge(
         &mut self,
         name: &str,
@@ -278,7 +280,8 @@ impl<'s> Host<'s> {
     /// Observes a value in a histogram. The names of the labels must rise.
     ///
     /// # Errors
-    /// [`CallError`].
+    /// [`CallError`]; [`Status::InvalidArgs`] if the name is in use for another kind, also by another
+    /// plugin, [`Status::LimitExceeded`] if the host has no room for a new series.
     pub fn histogram(
         &mut self,
         name: &str,
@@ -322,11 +325,11 @@ impl<'s> Host<'s> {
         }
     }
 
-    /// What the host said about this plugin's last failed call; a text that does not fit the
-    /// scratch is a [`Status::BufferTooSmall`].
+    /// What the host said about the last host call that failed since the entry point was called.
     ///
     /// # Errors
-    /// [`CallError`].
+    /// [`CallError`]; [`Status::NotFound`] if none has failed, [`Status::BufferTooSmall`] for a text
+    /// that does not fit the scratch.
     pub fn last_error(&mut self) -> Result<&str, CallError> {
         call::<imports::LastError>(&LastErrorRequest {}, self.scratch).map(|response| response.text)
     }

@@ -8,7 +8,7 @@ use super::{context::HostFunctionContext, functions, result::HostCallResult};
 use crate::{
     abi::{Capability, IMPORT_MODULE, Name, NameError},
     audit::FunctionId,
-    database::Storage,
+    database::{MemoryStorage, Storage},
     for_each_host_function,
 };
 
@@ -16,13 +16,20 @@ use crate::{
 ///
 /// The host checks the bounds of request and response, the named capability, the quotas, and keeps
 /// the audit entry; the function decodes, works and encodes.
-pub trait HostFunction<S: Storage>: Send {
+///
+/// It must not panic: the interpreter's frames cannot be unwound, so that a panic may end the
+/// process. What can go wrong is a [`HostCallResult`].
+pub trait HostFunction<S: Storage = MemoryStorage>: Send {
     /// Name under which a plugin imports it.
     fn name(&self) -> &str;
 
-    /// What a plugin needs to call it. The host checks [`Capability::Named`]; for the others the
-    /// function names the table to its context, with [`HostFunctionContext::check_read`] and its
-    /// like, once it has decoded the request.
+    /// What a plugin needs to call it. It counts as it was when the function was registered.
+    ///
+    /// The host checks [`Capability::Named`] before it calls the function. The others protect
+    /// nothing by themselves: which table is meant is known only once the request is decoded, so
+    /// the function must ask its context, with [`HostFunctionContext::check_read`],
+    /// [`check_write`](HostFunctionContext::check_write) and their like, before it touches the
+    /// table.
     fn capability(&self) -> Capability<'_>;
 
     /// Does the work: reads `request`, writes `response`, and returns how many bytes it wrote.
@@ -39,6 +46,7 @@ pub trait HostFunction<S: Storage>: Send {
 
 /// Why a function was not added.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RegistryError {
     /// The module or function name breaks the grammar of [`Name`].
     Name(NameError),
@@ -90,8 +98,9 @@ impl<S: Storage> Registered<S> {
     }
 }
 
-/// All functions that plugins can import, by [`FunctionId`].
-pub struct HostFunctionRegistry<S: Storage> {
+/// All functions that plugins can import, by [`FunctionId`]. [`Host::register`](super::Host::register)
+/// adds to it.
+pub struct HostFunctionRegistry<S: Storage = MemoryStorage> {
     functions: Vec<Registered<S>>,
 }
 
@@ -99,7 +108,7 @@ macro_rules! builtin {
     ($($type:ident, $name:ident, $request:ty, $response:ty, $capability:ident, $doc:literal;)*) => {
         impl<S: Storage> HostFunctionRegistry<S> {
             /// The nine functions of the module `sochdb`.
-            pub fn new() -> Self {
+            pub(super) fn new() -> Self {
                 let mut registry = Self { functions: Vec::new() };
                 $(registry.push(IMPORT_MODULE, stringify!($name), Box::new(functions::$type));)*
                 registry
@@ -141,7 +150,7 @@ impl<S: Storage> HostFunctionRegistry<S> {
     ///
     /// # Errors
     /// [`RegistryError`].
-    pub fn register(
+    pub(super) fn register(
         &mut self,
         module: &str,
         function: impl HostFunction<S> + 'static,
@@ -185,8 +194,10 @@ impl<S: Storage> HostFunctionRegistry<S> {
     }
 }
 
-impl<S: Storage> Default for HostFunctionRegistry<S> {
-    fn default() -> Self {
-        Self::new()
+impl<S: Storage> fmt::Debug for HostFunctionRegistry<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostFunctionRegistry")
+            .field("functions", &self.functions.len())
+            .finish_non_exhaustive()
     }
 }
