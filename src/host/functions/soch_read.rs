@@ -93,13 +93,14 @@ fn read_one<S: Storage>(
     match found {
         Some(()) => {
             context.entry.rows = 1;
-            // What fits is paid for as the response; what does not was read all the same.
-            let read = writer.position();
-            let result = finish(writer);
-            if result.is_err() {
-                context.meter.read_bytes(read)?;
+            match writer.finish() {
+                Ok(len) => Ok(len),
+                // What fits is paid for as the response; what does not was read all the same.
+                Err(error) => {
+                    context.meter.read_bytes(error.needed)?;
+                    Err(error.into())
+                }
             }
-            result
         }
         None => Err(no_row(id)),
     }
