@@ -98,8 +98,8 @@ impl<S: Storage> Registered<S> {
     }
 }
 
-/// All functions that plugins can import, by [`FunctionId`]. [`Host::register`](super::Host::register)
-/// adds to it.
+/// All functions that plugins can import, by [`FunctionId`].
+/// [`Host::register`](super::Host::register) adds to it.
 pub struct HostFunctionRegistry<S: Storage = MemoryStorage> {
     functions: Vec<Registered<S>>,
 }
