@@ -208,6 +208,15 @@ fn an_index_answers_points_prefixes_and_ranges_both_ways() {
 }
 
 #[test]
+fn a_limit_of_no_rows_finds_none() {
+    let mut probe = stocked();
+    let all = lookup("by_stock", IndexQuery::Point(Seq::empty()));
+    let answer = probe.call("index_lookup", &LookupRequest { limit: Some(0), ..all });
+    let response: LookupResponse = answer.decode();
+    assert_eq!((response.rows.len(), response.next), (0, None));
+}
+
+#[test]
 fn an_index_goes_on_where_it_stopped_also_when_its_rows_are_deleted() {
     let mut probe = stocked();
     let all = lookup("by_stock", IndexQuery::Point(Seq::empty()));

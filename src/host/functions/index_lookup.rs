@@ -59,6 +59,8 @@ pub(in crate::host) fn index_lookup<S: Storage>(
         Ok(ControlFlow::Continue(()))
     })?;
     let (_, count) = list.end()?;
+    // Who asked for no rows has no row to go on behind.
+    let more = more && count > 0;
     writer.bool(more);
     if more {
         writer.bytes(&cursor);
