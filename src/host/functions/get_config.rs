@@ -4,7 +4,7 @@ use super::rows::finish;
 use crate::{
     abi::wire::{self, Writer},
     database::Storage,
-    host::{HostCallResult, HostFunctionContext},
+    host::{HostCallResult, HostFunctionContext, context::quoted},
 };
 
 /// Reads the plugin's configuration.
@@ -20,7 +20,7 @@ pub(in crate::host) fn get_config<S: Storage>(
     let key: &[u8] = wire::decode(request)?;
     let Some(value) = context.plugin.settings.get(key) else {
         let key = key.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-        return Err(HostCallResult::not_found(format_args!("there is no setting {key:?}")));
+        return Err(HostCallResult::not_found(format_args!("there is no setting {}", quoted(key))));
     };
     // A setting is kept as the bytes of its value, which are the bytes of the response.
     let mut writer = Writer::new(response);

@@ -56,7 +56,7 @@ fn read<S: Storage>(
     response: &mut [u8],
 ) -> Result<usize, HostCallResult> {
     let request: ReadRequest<'_, &[u8]> = wire::decode(request)?;
-    let table = context.check_read(request.table)?;
+    let table = context.readable(request.table)?;
     let projection = context.database.projection(table, &request.columns)?;
     match (request.format, request.rows) {
         (Format::Rows, rows) => {
