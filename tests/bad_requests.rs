@@ -19,18 +19,6 @@ fn search<'a>(query: &'a [u8], k: u32) -> SearchRequest<'a> {
     SearchRequest { table: "items", column: "place", query, k, filter: Seq::empty(), columns: None }
 }
 
-fn lookup<'a>(index: &'a str, query: IndexQuery<'a>) -> LookupRequest<'a> {
-    LookupRequest {
-        table: "items",
-        index,
-        query,
-        reverse: false,
-        limit: None,
-        after: None,
-        columns: None,
-    }
-}
-
 fn write<'a>(columns: &'a [&'a str], rows: &'a [NewRow<'a>]) -> WriteRequest<'a> {
     let columns = Seq::new(columns);
     WriteRequest { table: "items", mode: WriteMode::Insert, columns, rows: Seq::new(rows) }

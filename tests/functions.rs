@@ -25,18 +25,6 @@ fn ids(answer: &Answer) -> Vec<u64> {
     answer.decode::<RowsResponse>().rows.iter().map(|row| row.id).collect()
 }
 
-fn lookup<'a>(index: &'a str, query: IndexQuery<'a>) -> LookupRequest<'a> {
-    LookupRequest {
-        table: "items",
-        index,
-        query,
-        reverse: false,
-        limit: None,
-        after: None,
-        columns: None,
-    }
-}
-
 fn found(probe: &mut Probe, request: &LookupRequest<'_>) -> Vec<u64> {
     let answer = probe.call("index_lookup", request);
     answer.decode::<LookupResponse>().rows.iter().map(|row| row.id).collect()

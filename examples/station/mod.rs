@@ -6,12 +6,11 @@ use core::ops::ControlFlow;
 use sochdb_wasmi::{
     abi::Value,
     capability::{Capabilities, GlobError, Globs},
-    database::{
-        ColumnType, Database, DatabaseError, MemoryLimits, Metric, SchemaError, TableSchema,
-    },
+    database::{Database, DatabaseError, MemoryLimits},
     meter::Meter,
 };
 
+mod tables;
 #[allow(dead_code, reason = "the plugin uses more of it")]
 pub mod types;
 use types::Day;
@@ -22,40 +21,11 @@ pub const PLUGIN: &[u8] = include_bytes!("../plugins/weather.wasm");
 /// A database with the plugin's tables, and one that it must not read.
 pub fn database() -> Result<Database, DatabaseError> {
     let mut database = Database::in_memory(MemoryLimits::default());
-    for schema in [weather()?, monthly()?, payroll()?] {
+    for schema in tables::schemas()? {
         database.create_table(schema)?;
     }
     database.insert("payroll", None, &[Value::Int(5000)])?;
     Ok(database)
-}
-
-fn weather() -> Result<TableSchema, SchemaError> {
-    TableSchema::new("weather")?
-        .column("date", ColumnType::Text)?
-        .column("month", ColumnType::Text)?
-        .column("precipitation", ColumnType::Float)?
-        .column("temp_max", ColumnType::Float)?
-        .column("temp_min", ColumnType::Float)?
-        .column("wind", ColumnType::Float)?
-        .column("kind", ColumnType::Text)?
-        .vector("features", 4, Metric::Euclidean)?
-        .unique_index("by_date", &["date"])?
-        .index("by_month", &["month"])?
-        .index("by_kind_precipitation", &["kind", "precipitation"])
-}
-
-fn monthly() -> Result<TableSchema, SchemaError> {
-    TableSchema::new("monthly")?
-        .column("month", ColumnType::Text)?
-        .column("days", ColumnType::UInt)?
-        .column("rain_total", ColumnType::Float)?
-        .column("temp_max", ColumnType::Float)?
-        .column("temp_min", ColumnType::Float)?
-        .unique_index("by_month", &["month"])
-}
-
-fn payroll() -> Result<TableSchema, SchemaError> {
-    TableSchema::new("payroll")?.column("salary", ColumnType::Int)
 }
 
 /// What the plugin is granted: its own two tables, vector search and index search.

@@ -20,14 +20,14 @@ use sochdb_wasmi::{
     abi::{Seq, Value, wire},
     audit::PluginId,
     capability::{Capabilities, Globs},
-    database::{
-        ColumnType, Database, KeyRange, MemoryLimits, Metric, SchemaError, Storage, TableSchema,
-    },
+    database::{ColumnType, Database, KeyRange, MemoryLimits, Metric, Storage, TableSchema},
     host::{Host, HostConfig, PluginConfig},
     limits::Limits,
     meter::Meter,
 };
 
+#[path = "../../examples/station/tables.rs"]
+mod tables;
 #[path = "../../examples/station/types.rs"]
 #[allow(dead_code, reason = "the plugin uses more of it")]
 mod types;
@@ -65,7 +65,7 @@ impl<'o> Job<'o> {
     /// The tables, grants and limits of `examples/weather_station.rs`.
     fn new(out: &'o mut dyn Write, weather: &[u8]) -> Result<Self, Failure> {
         let mut database = Database::in_memory(MemoryLimits::default());
-        for schema in schemas()? {
+        for schema in tables::schemas()? {
             database.create_table(schema)?;
         }
         database.insert("payroll", None, &[Value::Int(5000)])?;
@@ -257,31 +257,6 @@ fn day(line: &str) -> Option<Day<'_>> {
     let mut number = || fields.next()?.parse().ok();
     let (precipitation, temp_max, temp_min, wind) = (number()?, number()?, number()?, number()?);
     Some(Day { date, precipitation, temp_max, temp_min, wind, kind: fields.next()? })
-}
-
-/// The tables that the plugin's documentation asks for, and one that it must not read.
-fn schemas() -> Result<[TableSchema; 3], SchemaError> {
-    let weather = TableSchema::new("weather")?
-        .column("date", ColumnType::Text)?
-        .column("month", ColumnType::Text)?
-        .column("precipitation", ColumnType::Float)?
-        .column("temp_max", ColumnType::Float)?
-        .column("temp_min", ColumnType::Float)?
-        .column("wind", ColumnType::Float)?
-        .column("kind", ColumnType::Text)?
-        .vector("features", 4, Metric::Euclidean)?
-        .unique_index("by_date", &["date"])?
-        .index("by_month", &["month"])?
-        .index("by_kind_precipitation", &["kind", "precipitation"])?;
-    let monthly = TableSchema::new("monthly")?
-        .column("month", ColumnType::Text)?
-        .column("days", ColumnType::UInt)?
-        .column("rain_total", ColumnType::Float)?
-        .column("temp_max", ColumnType::Float)?
-        .column("temp_min", ColumnType::Float)?
-        .unique_index("by_month", &["month"])?;
-    let payroll = TableSchema::new("payroll")?.column("salary", ColumnType::Int)?;
-    Ok([weather, monthly, payroll])
 }
 
 /// Searches by every metric, among components of all magnitudes: units that flush subnormals to

@@ -4,7 +4,9 @@
 use sochdb_wasmi::{
     abi::{
         HOST_FUNCTIONS, Seq, Status, Value,
-        message::{NewRow, ReadRequest, RowSelector, WriteMode, WriteRequest},
+        message::{
+            IndexQuery, LookupRequest, NewRow, ReadRequest, RowSelector, WriteMode, WriteRequest,
+        },
         wire::{self, Wire},
     },
     audit::PluginId,
@@ -215,5 +217,18 @@ pub fn read_request(rows: RowSelector<'_>) -> ReadRequest<'_> {
         columns: Seq::empty(),
         limit: None,
         format: sochdb_wasmi::abi::message::Format::Rows,
+    }
+}
+
+/// A lookup in an index of `items`: forward, as many ids as fit.
+pub fn lookup<'a>(index: &'a str, query: IndexQuery<'a>) -> LookupRequest<'a> {
+    LookupRequest {
+        table: "items",
+        index,
+        query,
+        reverse: false,
+        limit: None,
+        after: None,
+        columns: None,
     }
 }
