@@ -21,4 +21,6 @@ pub mod guest;
 #[cfg(feature = "host")]
 pub mod host;
 pub mod limits;
+#[cfg(feature = "host")]
+pub mod manifest;
 pub mod meter;
