@@ -68,7 +68,7 @@ impl Failure {
         match self {
             Self::Usage { .. } => "usage",
             Self::Io { .. } => "io",
-            Self::NotWasm { .. } => "not_wasm",
+            Self::NotWasm { .. } | Self::Section { error: SectionError::NotWasm, .. } => "not_wasm",
             Self::Section { .. } => "section",
             Self::Document { error, .. } => error.problem.as_str(),
             Self::Packed { .. } => "packed_manifest",

@@ -16,7 +16,7 @@ const MAX_PARTS: u64 = 100_000;
 pub struct ShapeError {
     pub line: u32,
     pub column: u32,
-    problem: String,
+    pub problem: String,
 }
 
 impl fmt::Display for ShapeError {
