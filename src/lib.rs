@@ -24,3 +24,7 @@ pub mod limits;
 #[cfg(feature = "host")]
 pub mod manifest;
 pub mod meter;
+#[cfg(feature = "replay")]
+pub mod replay;
+#[cfg(feature = "record")]
+pub mod trace;
