@@ -237,3 +237,20 @@ fn an_input_that_cannot_be_made_into_bytes_is_a_wrong_command_line() {
         assert_eq!((ran.code, &*ran.error().0), (2, "usage"), "{more:?}");
     }
 }
+
+#[test]
+fn a_recorded_run_replays_without_its_tables() {
+    let trace = file("record", "spells.trace", "");
+    let input = r#"{"min_days": 14, "min_precipitation": 0.1}"#;
+    let ran = weather("rainy_spells", &["--input", input, "--record", &trace]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("events recorded in"), "{}", ran.stderr);
+    let wasm = std::fs::read(WEATHER).expect("the plugin is there");
+    let trace = std::fs::read(trace).expect("the trace was written");
+    let replayer = sochdb_wasmi::replay::Replayer::new().with_plugin(&wasm);
+    let replay = replayer.replay(trace.as_slice()).expect("the trace is whole");
+    assert!(replay.is_exact() && replay.calls == 1, "{replay:?}");
+
+    let ran = weather("rainy_spells", &["--input", input, "--record", "no/such/dir", "--json"]);
+    assert_eq!((ran.code, &*ran.error().0), (4, "io"));
+}

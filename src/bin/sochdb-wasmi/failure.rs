@@ -9,6 +9,7 @@ use sochdb_wasmi::{
     database::DatabaseError,
     host::CallError,
     manifest::{ManifestLoadError, UnpackError, document::DocumentError, section::SectionError},
+    trace::RecordError,
 };
 
 use crate::{
@@ -23,6 +24,8 @@ pub enum Failure {
     Usage { reason: String },
     /// A file could not be read or written.
     Io { path: PathBuf, error: io::Error },
+    /// The trace could not be written to its end.
+    Record { path: PathBuf, error: RecordError },
     /// The file is not a WebAssembly module.
     NotWasm { path: PathBuf, reason: String },
     /// The custom sections of the module are damaged.
@@ -58,7 +61,7 @@ impl Failure {
     pub const fn code(&self) -> u8 {
         match self {
             Self::Usage { .. } => 2,
-            Self::Io { .. } | Self::Exists { .. } => 4,
+            Self::Io { .. } | Self::Record { .. } | Self::Exists { .. } => 4,
             _ => 3,
         }
     }
@@ -68,6 +71,7 @@ impl Failure {
         match self {
             Self::Usage { .. } => "usage",
             Self::Io { .. } => "io",
+            Self::Record { .. } => "record",
             Self::NotWasm { .. } | Self::Section { error: SectionError::NotWasm, .. } => "not_wasm",
             Self::Section { .. } => "section",
             Self::Document { error, .. } => error.problem.as_str(),
@@ -95,6 +99,7 @@ impl Failure {
             Self::Csv { path, line, .. } => (Some(path), Some(*line), None),
             Self::Types(error) => (None, Some(error.line.into()), Some(error.column)),
             Self::Io { path, .. }
+            | Self::Record { path, .. }
             | Self::NotWasm { path, .. }
             | Self::Section { path, .. }
             | Self::Packed { path, .. }
@@ -120,6 +125,9 @@ impl fmt::Display for Failure {
         match self {
             Self::Usage { reason } => f.write_str(reason),
             Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::Record { path, error } => {
+                write!(f, "{}: the trace is not whole: {error}", path.display())
+            }
             Self::NotWasm { path, reason } => {
                 write!(f, "{}: not a WebAssembly module: {reason}", path.display())
             }

@@ -17,6 +17,7 @@ mod manifest;
 mod module;
 mod new;
 mod output;
+mod record;
 mod run;
 mod schema;
 mod shape;

@@ -20,7 +20,7 @@ use crate::{
     logger,
     manifest::{self, ManifestArguments},
     output::Report,
-    schema,
+    record, schema,
     shape::{self, Signature, TYPES_SECTION},
     summary::{Counter, Summary},
 };
@@ -53,6 +53,9 @@ pub struct Arguments {
     /// rows of the file fit.
     #[arg(long, value_name = "TABLE=FILE")]
     load: Vec<LoadArgument>,
+    /// Writes a trace of the call, which can be replayed without tables and files.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 /// Calls the entry point.
@@ -75,6 +78,9 @@ pub fn run(arguments: &Arguments) -> Result<Report, Failure> {
     let counter = Counter::default();
     host.set_audit_sink(counter.clone());
     let plugin = manifest.load(&mut host, &wasm).map_err(Failure::Load)?;
+    if let Some(path) = &arguments.record {
+        record::begin(&mut host, path)?;
+    }
     let started = Instant::now();
     let outcome = host.call(plugin, entry, &input).map(|outcome| outcome.output.to_vec());
     let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -86,6 +92,10 @@ pub fn run(arguments: &Arguments) -> Result<Report, Failure> {
     {
         let entries = host.entries(plugin).map(str::to_owned).collect();
         return Err(Failure::Entry { error, entries });
+    }
+    if let Some(path) = &arguments.record {
+        let events = record::end(&mut host, path)?;
+        let _ = writeln!(talk, "{events} events recorded in {}", path.display());
     }
     let summary = counter.summary();
     let ran = Ran {
