@@ -1,6 +1,7 @@
 //! Manifests in TOML: what they mean, and where each thing that is wrong with one is said to be.
 #![cfg(feature = "manifest")]
 
+use proptest::prelude::*;
 use sochdb_wasmi::{
     abi::Value,
     capability::{Capabilities, Globs},
@@ -295,4 +296,66 @@ fn a_plugin_is_loaded_under_its_manifest_only_with_all_its_entry_points() {
 
     let small = with("[resources]\nmodule_bytes = 5").expect("right");
     assert!(matches!(small.load(&mut host, WEATHER), Err(ManifestLoadError::Load(_))));
+}
+
+#[test]
+fn the_manifest_of_the_documentation_is_one() {
+    let documentation = include_str!("../docs/manifest.md");
+    let fence = documentation.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let manifest = Manifest::from_toml(fence.expect("the documentation has an example"));
+    assert_eq!(&*manifest.expect("the example is right").name, "weather");
+}
+
+/// Pieces of manifests, right and wrong.
+const PIECES: &[&str] = &[
+    "[plugin]",
+    "[capabilities]",
+    "[resources]",
+    "[config]",
+    "[hooks]",
+    "[exports]",
+    "name",
+    "version",
+    "can_read_table",
+    "memory_limit_mb",
+    "timeout_ms",
+    "functions",
+    "x",
+    "=",
+    "=",
+    "=",
+    "\n",
+    "\n",
+    "\"a*\"",
+    "\"1.0.0\"",
+    "5",
+    "-1",
+    "1.5",
+    "true",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    ".",
+    "uint",
+    "\u{fc}",
+];
+
+proptest! {
+    #[test]
+    fn garbage_is_an_error_with_a_place_and_never_a_panic(
+        pieces in prop::collection::vec(prop::sample::select(PIECES), 0..40),
+        noise in ".{0,40}",
+        spaced: bool,
+    ) {
+        for text in [pieces.join(if spaced { " " } else { "" }), noise] {
+            if let Err(error) = Manifest::from_toml(&text) {
+                prop_assert!(error.line >= 1 && error.column >= 1);
+                // The end of a text counts as a place, on a line of its own after the last feed.
+                let lines = text.matches('\n').count() + 1;
+                prop_assert!(error.line as usize <= lines, "{text:?} {error}");
+            }
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Shapes against the crate that plugins use: the same JSON, the same bytes.
 
+use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -179,4 +180,47 @@ fn names_cannot_make_shapes_grow_without_bound() {
     assert!(types(&wide).is_err());
     assert!(types("a: u8 -> u8\na: u8 -> u8").is_err());
     assert!(types("A = u8\nA = u8").is_err());
+}
+
+const WORDS: &[&str] = &[
+    "()", "bool", "u8", "u16", "i32", "u64", "i64", "f32", "f64", "str", "str[3]", "bytes", "value",
+];
+
+/// Shapes of every kind, as text.
+fn shapes() -> impl Strategy<Value = String> {
+    prop::sample::select(WORDS).prop_map(String::from).prop_recursive(4, 24, 3, |inner| {
+        prop_oneof![
+            inner.clone().prop_map(|a| format!("?{a}")),
+            inner.clone().prop_map(|a| format!("[{a}]")),
+            (inner.clone(), 0..4_u8).prop_map(|(a, n)| format!("[{a}; {n}]")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}, {b})")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{{a: {a}, b: {b}}}")),
+            (inner.clone(), inner).prop_map(|(a, b)| format!("<A {a} | B | C {b}>")),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn bytes_that_decode_are_those_that_their_json_encodes_to(
+        text in shapes(),
+        bytes in prop::collection::vec(0..4_u8, 0..40),
+    ) {
+        let shape = shape(&text);
+        // `Option` of what is null itself has two forms of one JSON.
+        prop_assume!(!text.contains("??") && !text.contains("?()") && !text.contains("?value"));
+        let mut reader = bytes.as_slice();
+        while !reader.is_empty() {
+            if let Ok(json) = decode(&shape, reader) {
+                prop_assert_eq!(encode(&shape, &json).map_err(|e| e.to_string()), Ok(reader.to_vec()));
+            }
+            reader = &reader[..reader.len() - 1];
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_shape_is_an_error_and_never_a_panic(text in "[u8i()\\[\\]{}<>|?;:,=# \n\u{fc}-]{0,60}") {
+        let _ = signature(&text);
+        let _ = types(&text);
+    }
 }
