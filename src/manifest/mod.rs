@@ -1,7 +1,7 @@
 //! Manifests: what whoever loads a plugin says of it, kept apart from the program that loads it.
 //!
 //! A [`Manifest`] is a name, the entry points that must be there, and a
-//! [`PluginConfig`](crate::host::PluginConfig). People write it in TOML ([`Manifest::from_toml`],
+//! [`PluginConfig`]. People write it in TOML ([`Manifest::from_toml`],
 //! feature `manifest`); a device reads the same thing packed ([`Manifest::unpack`]), from a file or
 //! from a custom section of the module ([`section`]). `docs/manifest.md` has every field and byte.
 //!
@@ -13,6 +13,8 @@ mod config;
 #[cfg(feature = "manifest")]
 pub mod document;
 mod packed;
+#[cfg(feature = "manifest")]
+mod problem;
 pub mod section;
 #[cfg(feature = "manifest")]
 mod toml;

@@ -17,7 +17,9 @@ fn a_new_project_builds_passes_its_test_and_runs() {
     let files = ran.json()["files"].as_array().expect("a list").len();
     assert_eq!(files, 11);
 
-    // The same crates as those of this test, in a directory that stays from run to run.
+    // The same crates as those of this test, which are here already, in a directory that stays from
+    // run to run.
+    fs::copy(Path::new(clone).join("Cargo.lock"), project.join("Cargo.lock")).expect("a copy");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-target");
     let cargo = |arguments: &[&str]| {
         let output = Command::new(env!("CARGO"))
