@@ -102,3 +102,20 @@ fn what_is_no_module_is_exit_code_3() {
         assert_eq!((ran.code, &*ran.error().0), (3, "not_wasm"), "{path}");
     }
 }
+
+#[test]
+fn names_of_a_module_do_not_reach_a_terminal_as_they_are() {
+    let wat = "(module (import \"env\" \"a\\1b[2Jb\" (func (param i32)))
+        (memory (export \"memory\") 1) (func (export \"c\\1b[2Jd\") (param i32) (result i32) (i32.const 0))
+        (@custom \"e\\1b[2Jf\" \"\"))";
+    let plugin = file("escapes", "p.wasm", wat::parse_str(wat).expect("this is a module"));
+    let inspected = sochdb(&["inspect", &plugin]);
+    let ran = sochdb(&["run", &plugin, "c"]);
+    assert_eq!((inspected.code, ran.code), (1, 3));
+    for text in [inspected.stdout, inspected.stderr, ran.stdout, ran.stderr] {
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+    let report = sochdb(&["inspect", &plugin, "--json"]);
+    assert!(!report.stdout.contains('\u{1b}'));
+    assert_eq!(report.json()["entries"][0]["name"], "c\u{1b}[2Jd");
+}

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use sochdb_wasmi::host::logs::Escaped;
+
 /// Two digits for each byte.
 pub fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
@@ -22,9 +24,9 @@ pub fn from_hex(text: &str) -> Option<Vec<u8>> {
     pairs.iter().map(|[high, low]| u8::try_from(high << 4 | low).ok()).collect()
 }
 
-/// The text, if the bytes are one that can be shown.
+/// The text, if the bytes are one that changes nothing around it when it is shown.
 pub fn printable(bytes: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(bytes).ok()?;
-    let shown = |c: char| !c.is_control() || c == '\n' || c == '\t';
-    (!text.is_empty() && text.chars().all(shown)).then_some(text)
+    let plain = |line: &str| Escaped::new(line, usize::MAX).to_string() == line;
+    (!text.is_empty() && text.split('\n').all(plain)).then_some(text)
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sochdb_wasmi::{
     abi::Descriptor,
     database::{Database, MemoryLimits},
-    host::{Host, HostConfig, NoClock},
+    host::{Host, HostConfig, NoClock, logs::Escaped},
     manifest::{
         Manifest, ManifestLoadError,
         section::{self, MANIFEST_SECTION},
@@ -161,8 +161,9 @@ impl Inspected {
 
     fn text(&self) -> String {
         let mut text = String::new();
+        // Names are the module's own, and may be made to mislead a terminal.
         let mut line = |name: &str, value: String| {
-            let _ = writeln!(text, "{name:<13} {value}");
+            let _ = writeln!(text, "{name:<13} {}", Escaped::new(&value, usize::MAX));
         };
         let under = match &self.manifest {
             Some(manifest) => {

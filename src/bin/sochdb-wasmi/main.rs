@@ -33,8 +33,8 @@ Exit codes:
   3  what was given is refused: not a module, a bad manifest, an input of another type
   4  a file could not be read or written
 
-Data goes to stdout; logs, summaries and errors go to stderr. With --json, stdout is one JSON object,
-also when the command fails (but for exit code 2).";
+Data goes to stdout; logs, summaries and errors go to stderr. With --json, stdout is one
+JSON object, also when the command fails, unless its options could not be understood.";
 
 /// Runs SochDB plugins (WebAssembly) on a desk, as a device would.
 #[derive(Parser)]

@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use sochdb_wasmi::host::logs::Escaped;
 
 use crate::failure::Failure;
 
@@ -33,7 +34,10 @@ pub fn finish(outcome: Result<Report, Failure>, json: bool) -> ExitCode {
         Err(failure) => {
             let object = json!({ "error": failure.json() });
             let data = if json { line(&object) } else { String::new() };
-            (print(&data, &format!("error: {failure}\n")), failure.code())
+            // It may repeat a text of the module's or of a file's.
+            let text = failure.to_string();
+            let text = format!("error: {}\n", Escaped::new(&text, usize::MAX));
+            (print(&data, &text), failure.code())
         }
     };
     match written {
