@@ -52,7 +52,12 @@ pub enum PageKind {
         seq: u32,
     },
     /// A page of entries.
-    Data,
+    Data {
+        /// The place of its first byte among those that were ever written to the file.
+        seq: u32,
+        /// The page before it in the file.
+        previous: Option<u32>,
+    },
     /// Nothing that is whole.
     Other,
 }
@@ -67,7 +72,10 @@ impl PageKind {
         let sum = |len: usize| checksum(header.get(12..len).unwrap_or_default());
         match (word(0), word(4) == page) {
             (META_MAGIC, true) if word(8) == sum(META_HEADER) => Self::Meta { seq: word(16) },
-            (DATA_MAGIC, true) if word(8) == sum(DATA_HEADER) => Self::Data,
+            (DATA_MAGIC, true) if word(8) == sum(DATA_HEADER) => {
+                let previous = header.get(16..).and_then(|bytes| bytes.first_chunk());
+                Self::Data { seq: word(12), previous: previous.and_then(|bytes| page_id(*bytes)) }
+            }
             _ => Self::Other,
         }
     }
@@ -82,6 +90,32 @@ impl PageKind {
         header.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
         header
     }
+}
+
+/// Files in a file table: two on each of eight levels, and the one that they are merged into.
+pub const FILES: usize = 17;
+
+/// What a file table says about a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileEntry {
+    /// Its last page; `None` if it is empty.
+    pub last: Option<u32>,
+    /// The place of its first byte among those that were ever written to it.
+    pub first: u32,
+}
+
+impl FileEntry {
+    /// The number of a file and what is said about it.
+    pub fn read(bytes: &[u8; 8]) -> (usize, Self) {
+        let [file, _flags, a, b, first @ ..] = *bytes;
+        (file.into(), Self { last: page_id([a, b]), first: u32::from_ne_bytes(first) })
+    }
+}
+
+/// The number of a page in a list of pages; all ones are none.
+fn page_id(bytes: [u8; 2]) -> Option<u32> {
+    let number = u16::from_ne_bytes(bytes);
+    (number != u16::MAX).then_some(number.into())
 }
 
 /// The header of a chunk: its length and checksum, or `None` if there is no chunk.

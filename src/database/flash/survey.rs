@@ -9,7 +9,8 @@ use embedded_storage::nor_flash::NorFlash;
 
 use super::{
     format::{
-        CHUNK_HEADER, DATA_HEADER, ERASED, MAX_CHUNK, META_HEADER, PAGE, PageKind, checksum, chunk,
+        CHUNK_HEADER, DATA_HEADER, ERASED, FILES, FileEntry, MAX_CHUNK, META_HEADER, PAGE,
+        PageKind, checksum, chunk,
     },
     region::Region,
 };
@@ -25,8 +26,8 @@ pub enum Survey {
     },
     /// A store, everything in order.
     Sound,
-    /// A store, and something that a power failure leaves; or a flipped bit, which only reading
-    /// everything tells from it.
+    /// A store whose last commit a power failure has torn; or a flipped bit in an older one, which
+    /// only reading everything tells from that.
     Odd,
 }
 
@@ -63,10 +64,9 @@ impl<F: NorFlash> Region<F> {
                             newest = Some((seq, page));
                         }
                     },
-                    // A page of entries may be one that was never committed, so nothing about it
-                    // is wrong yet.
-                    PageKind::Data => odd |= !self.ends_clean(page)?,
-                    PageKind::Other => {}
+                    // A page of entries may be one that was never committed: the file table says
+                    // which ones count.
+                    PageKind::Data { .. } | PageKind::Other => {}
                 }
             }
             let Some((seq, page)) = newest else { return self.without_table() };
@@ -92,26 +92,77 @@ impl<F: NorFlash> Region<F> {
                 }
                 (_, End::Broken(offset)) => return Err(at(offset)),
             }
+            for file in self.files(page)? {
+                self.check_file(file)?;
+            }
             return Ok(if odd { Survey::Odd } else { Survey::Sound });
         }
     }
 
-    /// Whether the chunks of a page of entries end in erased bytes or with the page.
-    fn ends_clean(&mut self, page: u32) -> Result<bool, StorageError> {
-        let mut at = DATA_HEADER as u32;
-        while let Some(header) = self.chunk_header(page, at)? {
-            match chunk(&header) {
-                Some((len, _)) => at = after(at, len),
-                None => return Ok(header == [ERASED; CHUNK_HEADER]),
+    /// The files in the table on a page, as its whole chunks have them.
+    fn files(&mut self, page: u32) -> Result<[FileEntry; FILES], StorageError> {
+        let mut files = [FileEntry::default(); FILES];
+        let mut at = META_HEADER as u32;
+        let mut buffer = [0; MAX_CHUNK];
+        while let Some(len) = self.whole_chunk(page, at, &mut buffer)? {
+            // A later entry of a file takes the place of an earlier one.
+            for bytes in buffer.get(..len).unwrap_or_default().as_chunks().0 {
+                let (file, entry) = FileEntry::read(bytes);
+                if let Some(place) = files.get_mut(file) {
+                    *place = entry;
+                }
             }
+            at = after(at, len);
         }
-        Ok(true)
+        Ok(files)
+    }
+
+    /// Checks that the pages of a file are there, back from the last one, and that each ends as it
+    /// was written. `ekv` would take a last chunk without its magic number for the file's end.
+    fn check_file(&mut self, file: FileEntry) -> Result<(), StorageError> {
+        let mut next = file.last;
+        let mut above = None;
+        while let Some(page) = next {
+            let corrupt = StorageError::Corrupt { at: Some(self.address(page, 0).into()) };
+            if page >= self.page_count() {
+                return Err(StorageError::Corrupt { at: None });
+            }
+            let mut header = [0; DATA_HEADER];
+            self.read_raw(page, 0, &mut header)?;
+            let PageKind::Data { seq, previous } = PageKind::of(page, &header) else {
+                return Err(corrupt);
+            };
+            let len = self.clean_len(page)?.ok_or(corrupt)?;
+            let end = seq.checked_add(len).ok_or(corrupt)?;
+            // Each page begins where the one before it ends, so this ends too.
+            if len == 0 || above.is_some_and(|above| above != end) {
+                return Err(corrupt);
+            }
+            above = Some(seq);
+            next = previous.filter(|_| seq > file.first);
+        }
+        Ok(())
+    }
+
+    /// How many bytes the chunks of a page of entries hold; `None` if they end neither in erased
+    /// bytes nor with the page.
+    fn clean_len(&mut self, page: u32) -> Result<Option<u32>, StorageError> {
+        let (mut at, mut sum) = (DATA_HEADER as u32, 0);
+        while let Some(header) = self.chunk_header(page, at)? {
+            let Some((len, _)) = chunk(&header) else {
+                return Ok((header == [ERASED; CHUNK_HEADER]).then_some(sum));
+            };
+            sum += len as u32;
+            at = after(at, len);
+        }
+        Ok(Some(sum))
     }
 
     /// The number of whole chunks in a page of the file table, and how they end.
     fn end_of_table(&mut self, page: u32) -> Result<(usize, End), StorageError> {
         let (mut at, mut count) = (META_HEADER as u32, 0);
-        while let Some(len) = self.whole_chunk(page, at)? {
+        let mut buffer = [0; MAX_CHUNK];
+        while let Some(len) = self.whole_chunk(page, at, &mut buffer)? {
             at = after(at, len);
             count += 1;
         }
@@ -120,7 +171,7 @@ impl<F: NorFlash> Region<F> {
         }
         let mut later = at.saturating_add(4);
         while later < PAGE {
-            if self.whole_chunk(page, later)?.is_some_and(|len| len > 0) {
+            if self.whole_chunk(page, later, &mut buffer)?.is_some_and(|len| len > 0) {
                 return Ok((count, End::Broken(at)));
             }
             later += 4;
@@ -141,13 +192,17 @@ impl<F: NorFlash> Region<F> {
         Ok(Some(header))
     }
 
-    /// The length of the chunk at `at`, if there is one and its checksum is right.
-    fn whole_chunk(&mut self, page: u32, at: u32) -> Result<Option<usize>, StorageError> {
+    /// Reads the chunk at `at` and returns its length, if there is one and its checksum is right.
+    fn whole_chunk(
+        &mut self,
+        page: u32,
+        at: u32,
+        buffer: &mut [u8; MAX_CHUNK],
+    ) -> Result<Option<usize>, StorageError> {
         let Some((len, sum)) = self.chunk_header(page, at)?.as_ref().and_then(chunk) else {
             return Ok(None);
         };
         let data = at.saturating_add(CHUNK_HEADER as u32);
-        let mut buffer = [0; MAX_CHUNK];
         let padded = buffer.get_mut(..len.next_multiple_of(4)).unwrap_or_default();
         if data.saturating_add(padded.len() as u32) > PAGE {
             return Ok(None);
