@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 use sochdb_wasmi::{
     abi::Value,
     audit::PluginId,
-    database::{Database, KeyRange, Storage},
+    database::{Database, KeyRange, Storage, StorageError},
     host::{CallError, Host, HostConfig, NoClock, PluginConfig},
     limits::Limits,
 };
@@ -41,15 +41,15 @@ pub fn entries(storage: &impl Storage) -> Entries {
 }
 
 /// What a storage holds, read forwards only.
-pub fn forwards(storage: &impl Storage) -> Entries {
+pub fn forwards(storage: &impl Storage) -> Result<Entries, StorageError> {
     let mut entries = Entries::new();
     let all = KeyRange { lower: &[], upper: None };
     let visit = &mut |key: &[u8], value: &[u8]| {
         entries.insert(key.to_vec(), value.to_vec());
         ControlFlow::Continue(())
     };
-    storage.scan(all, false, visit).unwrap();
-    entries
+    storage.scan(all, false, visit)?;
+    Ok(entries)
 }
 
 /// One thing that is done to a station.

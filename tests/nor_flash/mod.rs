@@ -80,6 +80,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, const WORD: usize> SimulatedFlash<M, WORD> {
     }
 
     /// The contents.
+    #[allow(dead_code, reason = "not every user looks at them")]
     pub fn memory(&mut self) -> &mut [u8] {
         self.memory.as_mut()
     }

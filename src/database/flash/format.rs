@@ -80,6 +80,18 @@ impl PageKind {
         }
     }
 
+    /// Which page of the file table this would be, were not one bit of its header wrong.
+    pub fn mended(page: u32, header: [u8; DATA_HEADER]) -> Option<u32> {
+        (0..META_HEADER * 8).find_map(|bit| {
+            let mut mended = header;
+            *mended.get_mut(bit / 8)? ^= 1 << (bit % 8);
+            match Self::of(page, &mended) {
+                Self::Meta { seq } => Some(seq),
+                _ => None,
+            }
+        })
+    }
+
     /// The header that formatting writes to a page first of all.
     pub fn first_header(page: u32, pages: u32) -> [u8; META_HEADER] {
         let ([a, b, c, d], [e, f, g, h]) = (pages.to_ne_bytes(), 1u32.to_ne_bytes());

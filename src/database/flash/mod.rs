@@ -14,8 +14,8 @@ mod survey;
 
 use alloc::{vec, vec::Vec};
 use core::{
-    cell::Cell,
-    fmt,
+    cell::{Cell, Ref, RefCell, RefMut},
+    fmt, mem,
     ops::{Bound, Range},
 };
 
@@ -53,6 +53,12 @@ const MIN_PAGES: u32 = RESERVED_PAGES + 2 * EMPTYING_PAGES;
 
 type Ekv<F> = ekv::Database<Region<F>, NoopRawMutex>;
 
+enum State<F: NorFlash> {
+    Running(Ekv<F>),
+    /// The device failed. It is `None` only if `ekv` did not give it back, which it always does.
+    Stopped(Option<F>),
+}
+
 /// A storage on raw NOR flash.
 ///
 /// It takes a region of whole pages of 4,096 bytes: at least 24 of them (96 KiB), at most 256
@@ -61,15 +67,11 @@ type Ekv<F> = ekv::Database<Region<F>, NoopRawMutex>;
 ///
 /// A batch is on flash for good when `apply` returns. Reading writes nothing. If the device fails
 /// while a batch is written, the region is opened anew, to see which of both it holds; if that
-/// fails too, everything fails with the same error until a later write finds the device working.
+/// fails too, everything that is asked tries it again first.
 pub struct FlashStorage<F: NorFlash> {
-    database: Option<Ekv<F>>,
-    /// Why there is no database.
-    failure: StorageError,
-    /// The device meanwhile.
-    idle: Option<F>,
+    state: RefCell<State<F>>,
     region: Range<u32>,
-    held: Superblock,
+    held: Cell<Superblock>,
     /// A buffer for values, as long as the longest. Taken while it is in use.
     value: Cell<Vec<u8>>,
 }
@@ -89,11 +91,9 @@ impl<F: NorFlash> FlashStorage<F> {
         }
         let (database, held) = start(Region::new(flash, &region)).map_err(|(_, error)| error)?;
         Ok(Self {
-            database: Some(database),
-            failure: StorageError::Device { code: 0 },
-            idle: None,
+            state: RefCell::new(State::Running(database)),
             region,
-            held,
+            held: Cell::new(held),
             value: Cell::new(vec![0; MAX_VALUE]),
         })
     }
@@ -109,27 +109,30 @@ impl<F: NorFlash> FlashStorage<F> {
     }
 
     /// Gives the device back.
-    pub fn into_flash(mut self) -> Option<F> {
-        let stopped = self.database.take().and_then(stop);
-        stopped.or(self.idle)
+    pub fn into_flash(self) -> Option<F> {
+        match self.state.into_inner() {
+            State::Running(database) => stop(database),
+            State::Stopped(flash) => flash,
+        }
     }
 
     /// Hands the device to `look`, for what it counts of itself; `None` while it fails. Writing to
     /// the region would break the store.
     pub fn with_flash<R>(&self, look: impl FnOnce(&mut F) -> R) -> Option<R> {
-        let database = self.database.as_ref()?;
+        let database = self.running().ok()?;
         let mut region = at_once(database.lock_flash()).ok()?;
         region.flash_mut().map(look)
     }
 
     /// Rows that it holds.
     pub const fn rows(&self) -> u64 {
-        self.held.rows
+        self.held.get().rows
     }
 
     /// Bytes that its entries take on flash once old versions are gone.
     pub const fn bytes(&self) -> u64 {
-        self.held.bytes.saturating_add(self.held.entries.saturating_mul(RECORD))
+        let held = self.held.get();
+        held.bytes.saturating_add(held.entries.saturating_mul(RECORD))
     }
 
     /// The most bytes that entries may take: [`bytes`](Self::bytes) and those that a batch writes,
@@ -144,26 +147,40 @@ impl<F: NorFlash> FlashStorage<F> {
     /// # Errors
     /// [`StorageError::Corrupt`], or [`StorageError::Device`].
     pub fn verify(&self) -> Result<(), StorageError> {
-        verify(self.database()?, &self.held)
+        verify(&*self.running()?, &self.held.get())
     }
 
-    fn database(&self) -> Result<&Ekv<F>, StorageError> {
-        self.database.as_ref().ok_or(self.failure)
+    /// The database, which is started again if the device failed before.
+    fn running(&self) -> Result<Ref<'_, Ekv<F>>, StorageError> {
+        // Whoever has it borrowed reads while reading, so it runs.
+        if let Ok(state) = self.state.try_borrow_mut()
+            && let State::Stopped(_) = *state
+        {
+            self.restart(state)?;
+        }
+        let state = self.state.try_borrow().map_err(|_| StorageError::InUse)?;
+        Ref::filter_map(state, |state| match state {
+            State::Running(database) => Some(database),
+            State::Stopped(_) => None,
+        })
+        .map_err(|_| StorageError::InUse)
     }
 
     /// Stops the database and starts it again from what is on flash.
-    fn restart(&mut self) -> Result<(), StorageError> {
-        let stopped = self.database.take().and_then(stop);
-        let Some(flash) = stopped.or_else(|| self.idle.take()) else { return Err(self.failure) };
+    fn restart(&self, mut state: RefMut<'_, State<F>>) -> Result<(), StorageError> {
+        let flash = match mem::replace(&mut *state, State::Stopped(None)) {
+            State::Running(database) => stop(database),
+            State::Stopped(flash) => flash,
+        };
+        let flash = flash.ok_or(StorageError::InUse)?;
         match start(Region::new(flash, &self.region)) {
             Ok((database, held)) => {
-                self.database = Some(database);
-                self.held = held;
+                *state = State::Running(database);
+                self.held.set(held);
                 Ok(())
             }
             Err((flash, error)) => {
-                self.idle = flash;
-                self.failure = error;
+                *state = State::Stopped(flash);
                 Err(error)
             }
         }
@@ -176,7 +193,7 @@ impl<F: NorFlash> Storage for FlashStorage<F> {
     }
 
     fn get<R>(&self, key: &[u8], with: impl FnOnce(&[u8]) -> R) -> Result<Option<R>, StorageError> {
-        let database = self.database()?;
+        let database = &*self.running()?;
         let mut buffer = self.value.take();
         // Taken by somebody who reads while reading.
         buffer.resize(MAX_VALUE, 0);
@@ -192,7 +209,7 @@ impl<F: NorFlash> Storage for FlashStorage<F> {
         reverse: bool,
         visit: &mut Visit<'_>,
     ) -> Result<(), StorageError> {
-        let database = self.database()?;
+        let database = &*self.running()?;
         let lower = range.lower.max(FIRST);
         if range.upper.is_some_and(|upper| lower >= upper) {
             return Ok(());
@@ -231,37 +248,23 @@ impl<F: NorFlash> Storage for FlashStorage<F> {
         if batch.totals().changes == 0 {
             return Ok(());
         }
-        if self.database.is_none() {
-            self.restart()?;
-        }
         self.admit(batch)?;
-        let after = self.held.after(batch);
-        match commit(self.database()?, &after, batch) {
-            Ok(()) => {
-                self.held = after;
-                Ok(())
-            }
-            Err(error) => {
-                // The device may have failed before the last word of the commit or after it.
-                self.restart()?;
-                match error {
-                    _ if self.held == after => Ok(()),
-                    StorageError::Full(_) => {
-                        let (limit, asked) = (Limit::StoreBytes, self.bytes());
-                        let allowed = self.capacity();
-                        Err(StorageError::Full(LimitExceeded { limit, allowed, asked }))
-                    }
-                    error => Err(error),
-                }
-            }
-        }
+        let after = self.held.get().after(batch);
+        let written = commit(&*self.running()?, &after, batch.entries());
+        let Err(error) = written else {
+            self.held.set(after);
+            return Ok(());
+        };
+        // The device may have failed before the last word of the commit or after it.
+        self.restart(self.state.try_borrow_mut().map_err(|_| StorageError::InUse)?)?;
+        if self.held.get() == after { Ok(()) } else { Err(error) }
     }
 }
 
 impl<F: NorFlash> fmt::Debug for FlashStorage<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("FlashStorage");
-        debug.field("region", &self.region).field("held", &self.held).finish_non_exhaustive()
+        debug.field("region", &self.region).field("held", &self.held.get()).finish_non_exhaustive()
     }
 }
 
@@ -323,7 +326,7 @@ fn first_look<F: NorFlash>(database: &Ekv<F>, survey: Survey) -> Result<Superblo
                 return Err(StorageError::Foreign);
             }
             let none = Superblock::default();
-            commit_entries(database, &none, core::iter::empty())?;
+            commit(database, &none, core::iter::empty())?;
             none
         }
     };
@@ -386,15 +389,7 @@ fn verify<F: NorFlash>(database: &Ekv<F>, held: &Superblock) -> Result<(), Stora
     if found == *held { Ok(()) } else { Err(StorageError::Corrupt { at: None }) }
 }
 
-fn commit<F: NorFlash>(
-    database: &Ekv<F>,
-    held: &Superblock,
-    batch: &Batch<'_>,
-) -> Result<(), StorageError> {
-    commit_entries(database, held, batch.entries())
-}
-
-fn commit_entries<'a, F: NorFlash>(
+fn commit<'a, F: NorFlash>(
     database: &Ekv<F>,
     held: &Superblock,
     entries: impl Iterator<Item = BatchEntry<'a>>,
@@ -443,12 +438,7 @@ impl From<WriteError<StorageError>> for StorageError {
     fn from(error: WriteError<StorageError>) -> Self {
         match error {
             WriteError::Flash(error) => error,
-            // What cannot fit was not admitted.
-            WriteError::Full => Self::Full(LimitExceeded {
-                limit: Limit::StoreBytes,
-                allowed: 0,
-                asked: 0,
-            }),
+            // What is admitted fits, so the pages are not as they should be.
             _ => Self::Corrupt { at: None },
         }
     }

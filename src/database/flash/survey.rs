@@ -51,6 +51,7 @@ impl<F: NorFlash> Region<F> {
         loop {
             let mut newest: Option<(u32, u32)> = None;
             let mut older = None;
+            let mut entries = false;
             for page in 0..self.page_count() {
                 let mut header = [0; DATA_HEADER];
                 self.read_raw(page, 0, &mut header)?;
@@ -66,10 +67,18 @@ impl<F: NorFlash> Region<F> {
                     },
                     // A page of entries may be one that was never committed: the file table says
                     // which ones count.
-                    PageKind::Data { .. } | PageKind::Other => {}
+                    PageKind::Data { .. } => entries = true,
+                    PageKind::Other => {}
                 }
             }
-            let Some((seq, page)) = newest else { return self.without_table() };
+            let Some((seq, page)) = newest else {
+                return if entries {
+                    Err(StorageError::Corrupt { at: None })
+                } else {
+                    self.without_table()
+                };
+            };
+            self.look_for_lost_table(seq)?;
             let start = self.address(page, 0);
             let at = |offset: u32| StorageError::Corrupt { at: Some((start + offset).into()) };
             match self.end_of_table(page)? {
@@ -97,6 +106,23 @@ impl<F: NorFlash> Region<F> {
             }
             return Ok(if odd { Survey::Odd } else { Survey::Sound });
         }
+    }
+
+    /// Looks for a newer page of the file table whose header was damaged. Its first chunk counts
+    /// only once the header is written, so no power failure leaves a whole chunk under half a
+    /// header.
+    fn look_for_lost_table(&mut self, newest: u32) -> Result<(), StorageError> {
+        for page in 0..self.page_count() {
+            let mut header = [0; DATA_HEADER];
+            self.read_raw(page, 0, &mut header)?;
+            if PageKind::of(page, &header) == PageKind::Other
+                && self.whole_chunk(page, META_HEADER as u32, &mut [0; MAX_CHUNK])?.is_some()
+                && PageKind::mended(page, header).is_some_and(|seq| seq > newest)
+            {
+                return Err(StorageError::Corrupt { at: Some(self.address(page, 0).into()) });
+            }
+        }
+        Ok(())
     }
 
     /// The files in the table on a page, as its whole chunks have them.
