@@ -13,7 +13,9 @@ use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use nor_flash::{ERASE_STEPS, Fault, SimulatedFlash};
 use sochdb_wasmi::{
     abi::{Value, message::RowSelector},
-    database::{ColumnType, Database, FlashStorage, StorageError, TableSchema},
+    database::{
+        ColumnType, Database, FlashStorage, MemoryStorage, StorageError, TableSchema,
+    },
     meter::Meter,
 };
 
@@ -112,9 +114,12 @@ fn recorded<const WORD: usize>(flash: Flash<WORD>, steps: &[Step]) -> Vec<Done> 
     let flash = Recorded { flash, changes: changes.clone() };
     let take = || std::mem::take(&mut *changes.lock().unwrap());
     let mut station = Station::open(FlashStorage::open(flash, 0..REGION).unwrap());
+    let mut memory = Station::open(MemoryStorage::default());
     let mut done = vec![Done { entries: entries(station.storage()), changes: take() }];
     for step in steps {
         let outcome = station.take(step);
+        let expected = memory.take(step);
+        assert_eq!(format!("{outcome:?}"), format!("{expected:?}"), "over memory it is another");
         let changes = take();
         if let Step::Call { entry, writes, .. } = step {
             assert_eq!(*writes, !changes.is_empty(), "{entry}: {outcome:?}");
