@@ -253,11 +253,11 @@ fn flipped_bit_is_found_or_changes_nothing() {
     let (mut named, mut harmless, mut torn) = (0, 0, 0);
     for at in 0..image.len() {
         // Every byte that was written, and some that were not.
-        if image[at] == 0xff && at % 61 != 0 || at % 3 == 1 {
+        if image[at] == 0xff && at % 61 != 0 || at % 5 != 0 {
             continue;
         }
         flash.memory().copy_from_slice(&image);
-        flash.memory()[at] ^= 1 << ((at / 3) % 8);
+        flash.memory()[at] ^= 1 << ((at / 5) % 8);
         let opened = FlashStorage::open(flash.clone(), 0..REGION);
         match opened.and_then(|storage| forwards(&storage)) {
             Ok(found) if found == after.entries => harmless += 1,
@@ -269,5 +269,5 @@ fn flipped_bit_is_found_or_changes_nothing() {
         }
     }
     println!("{named} flipped bits found, {harmless} in dead bytes, {torn} in the last commit");
-    assert!(named > 1000 && harmless > 1000 && torn < 100);
+    assert!(named > 500 && harmless > 500 && torn < 50);
 }

@@ -70,11 +70,13 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, const WORD: usize> SimulatedFlash<M, WORD> {
     }
 
     /// Lets the power fail after so many steps.
+    #[allow(dead_code, reason = "not every user's power fails")]
     pub fn fail_after(&mut self, steps: u64) {
         self.left = Some(steps);
     }
 
     /// The power is back, and stays.
+    #[allow(dead_code, reason = "not every user's power fails")]
     pub fn power_on(&mut self) {
         self.left = None;
     }
