@@ -22,3 +22,7 @@ pub mod guest;
 pub mod host;
 pub mod limits;
 pub mod meter;
+#[cfg(feature = "replay")]
+pub mod replay;
+#[cfg(feature = "record")]
+pub mod trace;

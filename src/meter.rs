@@ -114,6 +114,19 @@ impl Meter {
         self.slice
     }
 
+    /// Fuel of the whole call.
+    #[cfg(feature = "replay")]
+    pub(crate) const fn fuel_limit(&self) -> u64 {
+        self.fuel_limit
+    }
+
+    /// Takes all fuel that is left.
+    #[cfg(feature = "replay")]
+    pub(crate) const fn drain(&mut self) {
+        self.slice = 0;
+        self.reserve = 0;
+    }
+
     /// Rows visited so far.
     pub const fn rows(&self) -> u32 {
         self.rows_limit - self.rows_left

@@ -62,6 +62,8 @@ impl<S: Storage + 'static> Plugin<S> {
         let live = instantiate(&mut store, &module, &limits, registry)?;
         Ok(Self {
             engine,
+            #[cfg(feature = "record")]
+            hash: crate::trace::chain::module_hash(wasm),
             module,
             store,
             descriptor: live.descriptor,
@@ -102,7 +104,7 @@ fn instantiate<S: Storage + 'static>(
     registry: &HostFunctionRegistry<S>,
 ) -> Result<Live, LoadError> {
     // Before instantiating, or the initial memory escapes it.
-    store.limiter(|state| &mut state.growth);
+    store.limiter(|state| state);
     // Copying data segments into memory costs fuel.
     store
         .set_fuel(limits.fuel_per_call)

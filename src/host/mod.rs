@@ -23,8 +23,12 @@ pub mod functions;
 mod load;
 pub mod logs;
 pub mod metrics;
+#[cfg(feature = "replay")]
+pub(crate) mod player;
 mod plugin;
 mod prometheus;
+#[cfg(feature = "record")]
+pub(crate) mod recording;
 mod registry;
 mod result;
 pub mod toon;
@@ -115,6 +119,21 @@ struct Shared<S: Storage> {
     metrics: Metrics,
     clock: Box<dyn Clock + Send>,
     log_bytes: usize,
+    #[cfg(feature = "record")]
+    recorder: Option<Box<crate::trace::Recorder>>,
+    /// Tables may have been made that the recorder does not know of.
+    #[cfg(feature = "record")]
+    tables_changed: bool,
+    /// Answers in place of the functions and the clock.
+    #[cfg(feature = "replay")]
+    player: Option<Box<player::Player>>,
+}
+
+#[cfg(not(feature = "replay"))]
+impl<S: Storage> Shared<S> {
+    fn now_us(&mut self) -> u64 {
+        self.clock.now_us()
+    }
 }
 
 /// Runs plugins against a database.
@@ -142,6 +161,12 @@ impl<S: Storage + 'static> Host<S> {
             metrics: Metrics::new(config.metric_series),
             clock: Box::new(clock),
             log_bytes: config.log_bytes,
+            #[cfg(feature = "record")]
+            recorder: None,
+            #[cfg(feature = "record")]
+            tables_changed: false,
+            #[cfg(feature = "replay")]
+            player: None,
         };
         Self {
             shared: Some(Box::new(shared)),
@@ -246,6 +271,8 @@ impl<S: Storage + 'static> Host<S> {
         let plugin = Plugin::load(identity, wasm, config, &self.shared_mut().registry, compile)?;
         self.plugins.push(plugin);
         self.next_plugin += 1;
+        #[cfg(feature = "record")]
+        self.record_load(self.plugins.len() - 1);
         Ok(id)
     }
 
@@ -254,6 +281,8 @@ impl<S: Storage + 'static> Host<S> {
     pub fn unload(&mut self, plugin: PluginId) -> bool {
         let Some(at) = self.position(plugin) else { return false };
         self.plugins.remove(at);
+        #[cfg(feature = "record")]
+        self.record_unload(plugin);
         self.shared_mut().metrics.forget(plugin);
         true
     }
@@ -294,6 +323,8 @@ impl<S: Storage> Host<S> {
     /// The database, to create tables and write rows from outside. Commit what you
     /// [write](Database::write) before the next [`call`](Self::call), which is refused otherwise.
     pub fn database_mut(&mut self) -> &mut Database<S> {
+        #[cfg(feature = "record")]
+        self.tables_may_change();
         // It may be replaced by another one, whose tables have other numbers.
         for plugin in &mut self.plugins {
             plugin.store.data_mut().identity.forget_tables();

@@ -145,6 +145,8 @@ impl<S: Storage> PluginState<S> {
                 table_elements: limits.table_elements,
                 running: false,
                 refused: None,
+                #[cfg(feature = "record")]
+                allowed: 0,
             },
             on_denied,
             meter: Meter::new(limits),
@@ -163,9 +165,17 @@ pub(super) struct Growth {
     pub(super) running: bool,
     /// The last growth that was refused, for the error that names it.
     pub(super) refused: Option<LimitExceeded>,
+    /// The size that linear memory was last allowed to have, in bytes.
+    #[cfg(feature = "record")]
+    pub(super) allowed: u64,
 }
 
 impl Growth {
+    #[cfg(feature = "replay")]
+    pub(super) const fn permits_memory(&self, bytes: usize) -> bool {
+        bytes as u64 <= self.memory_bytes as u64
+    }
+
     fn allow(&mut self, limit: Limit, allowed: u32, desired: usize) -> bool {
         let asked = desired as u64;
         if asked <= u64::from(allowed) {
@@ -176,14 +186,34 @@ impl Growth {
     }
 }
 
-impl ResourceLimiter for Growth {
+impl<S: Storage> ResourceLimiter for PluginState<S> {
     fn memory_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> Result<bool, wasmi_core::LimiterError> {
-        Ok(self.allow(Limit::LinearMemory, self.memory_bytes, desired))
+        #[cfg(feature = "replay")]
+        if let Some(allowed) = self.replayed_growth(current, desired) {
+            return Ok(allowed);
+        }
+        let _ = current;
+        let growth = &mut self.growth;
+        let allowed = growth.allow(Limit::LinearMemory, growth.memory_bytes, desired);
+        #[cfg(feature = "record")]
+        self.record_growth(desired, allowed);
+        Ok(allowed)
+    }
+
+    #[cfg(feature = "record")]
+    fn memory_grow_failed(
+        &mut self,
+        error: &wasmi_core::MemoryError,
+    ) -> Result<(), wasmi_core::LimiterError> {
+        if matches!(error, wasmi_core::MemoryError::OutOfSystemMemory) {
+            self.record_out_of_memory();
+        }
+        Ok(())
     }
 
     fn table_growing(
@@ -195,10 +225,11 @@ impl ResourceLimiter for Growth {
         // wasmi 2.0 resumes a table.grow that ran out of fuel at an older place of the code: what a
         // plugin did before would be done twice, wherever a slice happens to end. Growing costs
         // fuel only after this answer, so refusing is safe: the plugin gets -1.
-        if self.running {
+        let growth = &mut self.growth;
+        if growth.running {
             return Ok(false);
         }
-        Ok(self.allow(Limit::TableElements, self.table_elements, desired))
+        Ok(growth.allow(Limit::TableElements, growth.table_elements, desired))
     }
 
     fn instances(&self) -> usize {
@@ -217,12 +248,16 @@ impl ResourceLimiter for Growth {
 /// A loaded plugin.
 pub(super) struct Plugin<S: Storage> {
     pub(super) engine: Engine,
+    /// SHA-256 of the module.
+    #[cfg(feature = "record")]
+    pub(super) hash: [u8; 32],
     pub(super) module: Module,
     pub(super) store: Store<PluginState<S>>,
     pub(super) descriptor: Descriptor,
     pub(super) entries: Vec<(Box<str>, TypedFunc<i32, i32>)>,
     pub(super) limits: Limits,
-    /// After a trap the linear memory is in the middle of something: the next call starts anew.
+    /// After a trap the linear memory is in the middle of something, and after a checkpoint it is
+    /// to be forgotten: the next call starts anew.
     pub(super) trapped: bool,
     pub(super) report: CallReport,
     pub(super) totals: super::metrics::HostCounters,
