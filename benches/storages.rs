@@ -31,8 +31,8 @@ use sochdb_wasmi::{
 
 /// Rows in the table.
 const ROWS: u64 = 10_000;
-/// Bytes of a row as it is stored: version, count, a number of nine bytes, a text of 32 with two.
-const ROW_BYTES: u64 = 45;
+/// Bytes of a row as it is stored: version, count, a number of ten bytes, a text of 20 with two.
+const ROW_BYTES: u64 = 34;
 /// 1 MiB.
 const REGION: u32 = 256 * 4096;
 
@@ -69,7 +69,7 @@ fn write<S: Storage>(
     for id in ids {
         let values = [
             Value::UInt((1 << 60) + id * 31 + round),
-            Value::Text("a text of thirty-two characters.."),
+            Value::Text("a text of 20 letters"),
         ];
         let rows = [NewRow { id: Some(id), values: Seq::new(&values) }];
         let rows = Seq::new(&rows);

@@ -6,10 +6,9 @@
 //! the catalog, each counter and index entry, and each row begin with one.
 
 use super::storage::{Batch, StorageError};
-use crate::{
-    abi::wire::{Reader, WireError, Writer},
-    limits::{Limit, LimitExceeded},
-};
+use crate::abi::wire::{Reader, WireError, Writer};
+#[cfg(feature = "redb")]
+use crate::limits::{Limit, LimitExceeded};
 
 /// The first bytes of every superblock.
 const MAGIC: [u8; 4] = *b"SoDB";
@@ -81,6 +80,7 @@ impl Superblock {
     ///
     /// # Errors
     /// [`StorageError::Full`].
+    #[cfg(feature = "redb")]
     pub fn admit(
         &self,
         batch: &Batch<'_>,
