@@ -30,6 +30,8 @@ mod prometheus;
 #[cfg(feature = "record")]
 pub(crate) mod recording;
 mod registry;
+#[cfg(feature = "replay")]
+mod replaying;
 mod result;
 pub mod toon;
 
