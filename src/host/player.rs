@@ -94,6 +94,8 @@ pub(crate) struct Player {
     pub(crate) fuel: bool,
     pub(crate) sliced: bool,
     pub(crate) time_us: u64,
+    /// The clock was not looked at in the running call.
+    starting: bool,
     pub(crate) mismatch: Option<Mismatch>,
     /// The call ended in a host call, as it was recorded.
     pub(crate) stopped: bool,
@@ -114,6 +116,7 @@ impl Player {
             fuel,
             sliced: false,
             time_us: 0,
+            starting: false,
             mismatch: None,
             stopped: false,
             happened: VecDeque::new(),
@@ -126,6 +129,7 @@ impl Player {
         self.script = script;
         self.sliced = sliced;
         self.time_us = time_us;
+        self.starting = true;
         self.mismatch = None;
         self.stopped = false;
         self.debt = 0;
@@ -222,8 +226,11 @@ impl Player {
         None
     }
 
-    /// The clock: that of the event to come.
+    /// The clock: first that of the call's begin, then that of the slice to come.
     fn now_us(&mut self) -> u64 {
+        if core::mem::take(&mut self.starting) {
+            return self.time_us;
+        }
         let next = self.script.front().map(Recorded::event);
         if let Some(Event::Slice(Slice { time_us, .. })) = next {
             self.time_us = time_us;
@@ -269,6 +276,13 @@ impl<S: Storage + 'static> Host<S> {
 
     pub(crate) fn player(&self) -> Option<&Player> {
         self.shared().player.as_deref()
+    }
+
+    /// Lets a plugin begin its next call with its memory as it was after loading.
+    pub(crate) fn forget_memory(&mut self, plugin: PluginId) {
+        if let Some(plugin) = self.position(plugin).and_then(|at| self.plugins.get_mut(at)) {
+            plugin.trapped = true;
+        }
     }
 
     /// Digest of a plugin's linear memory.

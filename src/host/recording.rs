@@ -69,6 +69,14 @@ impl<S: Storage + 'static> Host<S> {
         }
     }
 
+    /// Records a function of the embedder's, for the plugins to come that import it.
+    pub(super) fn record_function(&mut self, id: FunctionId) {
+        let Shared { registry, recorder: Some(recorder), .. } = self.shared_mut() else { return };
+        if let Some((module, name)) = registry.name(id) {
+            recorder.append(&Event::Function(Function { id, module, name }));
+        }
+    }
+
     pub(super) fn record_load(&mut self, at: usize) {
         let Some(recorder) = self.shared.as_deref_mut().and_then(|s| s.recorder.as_mut()) else {
             return;
@@ -161,6 +169,24 @@ impl<S: Storage> PluginState<S> {
             recorder.append(&Event::Slice(Slice { time_us, fuel_left, end }));
         }
         decided
+    }
+
+    /// Ends the record of a call that the embedder's own panic left: as one that its hook stopped
+    /// if it was the hook's, since that can be replayed; nothing more is recorded otherwise.
+    pub(super) fn record_unwinding(&mut self, memory_bytes: u32) {
+        let (asked_us, fuel_left) = (self.hook_asked_us.take(), self.meter.fuel());
+        let Some(recorder) = self.recorder() else { return };
+        let Some(time_us) = asked_us else { return recorder.unwound() };
+        recorder.append(&Event::Slice(Slice { time_us, fuel_left, end: SliceEnd::Stopped }));
+        let text = CallError::Stopped.to_string();
+        recorder.call_out(CallOut {
+            ending: Ending::Stopped,
+            code: 0,
+            output: Data::Full(text.as_bytes()),
+            fuel_left,
+            memory_bytes,
+            memory: None,
+        });
     }
 
     pub(super) fn record_growth(&mut self, desired: usize, allowed: bool) {

@@ -246,7 +246,7 @@ impl<'r, 'p> Session<'r, 'p> {
                     .map(|_| ())
                     .map_err(ReplayError::Function)
             }
-            Event::Load(load) => self.load(&load),
+            Event::Load(load) => self.load(recorded.number, &load),
             Event::Unload(unload) => {
                 if let Some(plugin) = self.plugins.remove(&unload.plugin) {
                     self.host.unload(plugin.id);
@@ -271,8 +271,11 @@ impl<'r, 'p> Session<'r, 'p> {
         Ok(())
     }
 
-    fn load(&mut self, load: &Load<'_>) -> Result<(), ReplayError> {
+    fn load(&mut self, number: u64, load: &Load<'_>) -> Result<(), ReplayError> {
         let name = load.name;
+        if self.plugins.contains_key(&load.plugin) {
+            return Err(ReplayError::Misplaced { event: number, what: "load" });
+        }
         let same = |wasm: &&&[u8]| chain::module_hash(wasm) == load.module;
         let (wasm, changed) = match self.replayer.plugins.iter().find(same) {
             Some(wasm) => (*wasm, false),
@@ -290,8 +293,9 @@ impl<'r, 'p> Session<'r, 'p> {
         };
         let mut limits = load.limits;
         if !self.same_wasmi {
-            // Another interpreter counts otherwise: what ended for lack of fuel is not replayed.
-            limits.fuel_per_call = u64::MAX;
+            // Another interpreter counts otherwise: what ended for lack of fuel is not replayed,
+            // and what did not gets more than it may need.
+            limits.fuel_per_call = limits.fuel_per_call.saturating_mul(16);
         }
         if changed {
             limits.module_bytes = u32::MAX;
@@ -316,7 +320,9 @@ impl<'r, 'p> Session<'r, 'p> {
         else {
             return Err(ReplayError::Misplaced { event: call.begin.number, what: "call" });
         };
-        let Data::Full(input) = begin.input else { return Err(ReplayError::NoAnswers) };
+        let (Data::Full(input), Data::Full(_)) = (begin.input, end.output) else {
+            return Err(ReplayError::NoAnswers);
+        };
         let Some(plugin) = self.plugins.get(&begin.plugin) else {
             let (event, plugin) = (call.begin.number, begin.plugin.0);
             return Err(ReplayError::UnknownPlugin { event, plugin });
@@ -326,9 +332,13 @@ impl<'r, 'p> Session<'r, 'p> {
         let ended_in_host = call.events.back().is_some_and(
             |last| matches!(last.event(), Event::HostCall(last) if last.stop != crate::trace::Stop::No),
         );
-        if !fuel && end.ending == Ending::Limit && !ended_in_host {
+        if !fuel && matches!(end.ending, Ending::Limit | Ending::Stopped) && !ended_in_host {
             // It ended for lack of fuel or time, which are not comparable.
+            self.host.forget_memory(id);
             return Ok(());
+        }
+        if !call.events.iter().all(|recorded| is_answered(&recorded.event())) {
+            return Err(ReplayError::NoAnswers);
         }
         if let Some(player) = self.host.player_mut() {
             player.fuel = fuel && player.answering == Answering::Exactly;
@@ -505,6 +515,16 @@ impl<'r, 'p> Session<'r, 'p> {
 
 /// Where a difference is, and what it is.
 type Found = (u64, Option<String>, Difference, Cause);
+
+/// Whether a host call's bytes are here, or were nowhere.
+fn is_answered(event: &Event<'_>) -> bool {
+    match event {
+        Event::HostCall(call) => {
+            matches!(call.response, Data::Full(_)) && !matches!(call.request, Data::Digest { .. })
+        }
+        _ => true,
+    }
+}
 
 /// Whether an event that is left over says nothing: slices and growths of another interpreter's.
 fn skipped(event: &Recorded, fuel: bool) -> bool {

@@ -14,6 +14,7 @@ use super::{
     chain::{self, Link},
     error::RecordError,
     event::{CallIn, CallOut, Data, Digest, Event, Header, HostCallEvent, Mode},
+    reader::MAX_FRAME_LEN,
     ring::Ring,
     sink::Sink,
 };
@@ -183,6 +184,11 @@ impl Recorder {
         self.link
     }
 
+    /// A call that was being recorded has no end: what is before it stays readable.
+    pub(crate) fn unwound(&mut self) {
+        self.fail(RecordError::Unwound);
+    }
+
     /// Whether linear memory is to be hashed after a call.
     pub(crate) const fn hashes_memory(&self) -> bool {
         self.hash_memory && self.error.is_none()
@@ -254,7 +260,9 @@ impl Recorder {
         event.encode(&mut writer);
         let needed = writer.position();
         let len = writer.finish().map_err(|_| needed)?;
-        let payload = u32::try_from(len - FRAME_HEADER_LEN).map_err(|_| needed)?;
+        // A longer one would not be read.
+        let payload = u32::try_from(len - FRAME_HEADER_LEN).ok().filter(|len| *len <= MAX_FRAME_LEN);
+        let payload = payload.ok_or(needed)?;
         if let Some(start) = frame.first_chunk_mut::<4>() {
             *start = payload.to_le_bytes();
         }
@@ -266,6 +274,10 @@ impl Recorder {
         let capacity = self.buffer.len();
         if matches!(self.place, Place::Buffer) {
             return self.fail(RecordError::Full { capacity });
+        }
+        // The magic and the header stay together.
+        if self.event == 0 || needed > MAX_FRAME_LEN as usize {
+            return self.fail(RecordError::EventTooLarge { needed, capacity });
         }
         self.drain();
         match self.encode(event) {
