@@ -167,6 +167,25 @@ impl Bench {
         Self { host, plugin }
     }
 
+    /// Records from now on, with room for `calls` host calls.
+    #[cfg(feature = "record")]
+    pub fn record(&mut self, calls: u32) {
+        let room = 1 << 20 | calls as usize * 256;
+        let recorder = sochdb_wasmi::trace::Recorder::buffer(room).without_memory_digest();
+        self.host.record(recorder);
+        // The checkpoint made the plugin new, which its first call sees to.
+        self.run(1);
+        self.seal();
+    }
+
+    /// Hashes what was recorded since the last time.
+    #[cfg(feature = "record")]
+    pub fn seal(&mut self) -> [u8; 32] {
+        let recorder = self.host.recorder_mut().expect("it records");
+        assert_eq!(recorder.error(), None);
+        recorder.last_link()
+    }
+
     /// Makes the call `times` times, in a loop inside the plugin, and returns the fuel it took.
     pub fn run(&mut self, times: u32) -> u64 {
         let outcome = self.host.call(self.plugin, "run", &times.to_le_bytes()).expect("runs");

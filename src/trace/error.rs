@@ -19,7 +19,7 @@ pub enum RecordError {
     EventTooLarge {
         /// Bytes that it takes.
         needed: usize,
-        /// Bytes of the buffer.
+        /// Bytes of the buffer, or of the longest frame that is read.
         capacity: usize,
     },
     /// The sink failed.

@@ -260,7 +260,6 @@ impl Recorder {
         event.encode(&mut writer);
         let needed = writer.position();
         let len = writer.finish().map_err(|_| needed)?;
-        // A longer one would not be read.
         let payload = u32::try_from(len - FRAME_HEADER_LEN).ok().filter(|len| *len <= MAX_FRAME_LEN);
         let payload = payload.ok_or(needed)?;
         if let Some(start) = frame.first_chunk_mut::<4>() {
@@ -272,11 +271,16 @@ impl Recorder {
     #[cold]
     fn append_to_full(&mut self, event: &Event<'_>, needed: usize) {
         let capacity = self.buffer.len();
+        // A longer one would not be read.
+        let most = FRAME_HEADER_LEN + MAX_FRAME_LEN as usize;
+        if needed > most {
+            return self.fail(RecordError::EventTooLarge { needed, capacity: most });
+        }
         if matches!(self.place, Place::Buffer) {
             return self.fail(RecordError::Full { capacity });
         }
         // The magic and the header stay together.
-        if self.event == 0 || needed > MAX_FRAME_LEN as usize {
+        if self.event == 0 {
             return self.fail(RecordError::EventTooLarge { needed, capacity });
         }
         self.drain();
