@@ -152,7 +152,8 @@ impl Bench {
             ..Capabilities::default()
         };
         let limits = Limits {
-            fuel_per_call: u64::MAX / 4,
+            // Far more than any case takes, and a number of usual length.
+            fuel_per_call: 200_000_000,
             host_calls: u32::MAX,
             rows: u32::MAX,
             bytes: u64::MAX,

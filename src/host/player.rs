@@ -471,10 +471,10 @@ fn silent_answer(asked: &Asked<'_>, time_us: u64) -> Recorded {
             fuel_host: price,
             request: asked.request,
             capacity: asked.capacity,
+            rows: 0,
+            table: None,
             status: 0,
             stop: Stop::No,
-            table: None,
-            rows: 0,
             response: Data::EMPTY,
         }),
     )

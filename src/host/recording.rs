@@ -13,13 +13,13 @@ use super::{
 };
 use crate::{
     abi::Seq,
-    audit::{FunctionId, PluginId},
+    audit::{AuditEntry, FunctionId, PluginId},
     capability::{Capabilities, Globs},
     database::Storage,
     limits::{Limit, LimitExceeded},
     trace::{
         CallIn, CallOut, Checkpoint, Data, Digest, Ending, Event, Function, Growth, GrowthRefusal,
-        HostCallEvent, Load, Recorder, Slice, SliceEnd, Stop, Table, Unload, chain,
+        HostCallEvent, Load, Recorder, Slice, SliceEnd, Stop, Table, Unload, Usual, chain,
     },
 };
 
@@ -148,6 +148,7 @@ impl<S: Storage> PluginState<S> {
 
     pub(super) fn record_begin(&mut self, entry: &str, input: &[u8], time_us: u64, sliced: bool) {
         let (plugin, fuel) = (self.identity.id, self.meter.fuel());
+        self.identity.touched = false;
         let Some(shared) = self.shared.as_deref_mut() else { return };
         if shared.tables_changed {
             shared.record_tables();
@@ -206,7 +207,7 @@ impl<S: Storage> PluginState<S> {
     }
 
     /// Records a host call that was answered, and whose audit entry is made.
-    #[inline]
+    #[cold]
     pub(super) fn record(
         &mut self,
         function: FunctionId,
@@ -251,15 +252,42 @@ impl<S: Storage> PluginState<S> {
             time_us: entry.time_us,
             fuel_left,
             fuel_host: fuel_left.saturating_sub(fuel_now),
-            request,
             capacity,
+            rows: entry.rows,
+            table: entry.table.as_deref(),
             status: entry.status,
             stop,
-            table: entry.table.as_deref(),
-            rows: entry.rows,
+            request,
             response: Data::Full(response.get(..written).unwrap_or_default()),
         });
     }
+}
+
+/// Records a host call that succeeded, and wrote no more of the response than it answers.
+#[inline(never)]
+pub(super) fn record_usual(
+    recorder: &mut Recorder,
+    entry: &AuditEntry,
+    fuel: [u64; 2],
+    linear_memory: &[u8],
+    arguments: &Arguments,
+) {
+    let [fuel_left, fuel_now] = fuel;
+    // Both lie in linear memory, or the call would have failed.
+    let part = |ptr: u32, len: u32| {
+        linear_memory.get(ptr as usize..).and_then(|m| m.get(..len as usize)).unwrap_or_default()
+    };
+    recorder.usual(&Usual {
+        function: entry.function,
+        time_us: entry.time_us,
+        fuel_left,
+        fuel_host: fuel_left.saturating_sub(fuel_now),
+        capacity: arguments.response_capacity,
+        rows: entry.rows,
+        table: entry.table.as_ref(),
+        request: part(arguments.request_ptr, arguments.request_len),
+        response: part(arguments.response_ptr, entry.bytes_out),
+    });
 }
 
 pub(super) fn slice_end(decided: &Result<(), CallError>) -> SliceEnd {

@@ -13,7 +13,8 @@ use super::{
     FRAME_HEADER_LEN, MAGIC, WASMI_VERSION,
     chain::{self, Link},
     error::RecordError,
-    event::{CallIn, CallOut, Data, Digest, Event, Header, HostCallEvent, Mode},
+    event::{CallIn, CallOut, Data, Digest, Event, Header, Mode},
+    host_call::{HostCallEvent, Usual},
     reader::MAX_FRAME_LEN,
     ring::Ring,
     sink::Sink,
@@ -194,8 +195,24 @@ impl Recorder {
         self.hash_memory && self.error.is_none()
     }
 
-    /// Records a host call: [`append`](Self::append) for the one event that is hot.
+    /// Records a host call that went as usual: what is hot.
     #[inline]
+    pub(crate) fn usual(&mut self, call: &Usual<'_>) {
+        if self.mode == Mode::Full
+            && self.error.is_none()
+            && let Some(room) = self.buffer.get_mut(self.at..)
+            && let Some(len) = call.write(room, self.event)
+            && len <= FRAME_HEADER_LEN + MAX_FRAME_LEN as usize
+        {
+            self.at += len;
+            self.event += 1;
+        } else {
+            self.host_call(call.event());
+        }
+    }
+
+    /// Records any host call.
+    #[cold]
     pub(crate) fn host_call(&mut self, mut call: HostCallEvent<'_>) {
         if self.mode == Mode::Digest {
             call.request = digested(call.request);
