@@ -171,7 +171,7 @@ impl Bench {
     /// Records from now on, with room for `calls` host calls.
     #[cfg(feature = "record")]
     pub fn record(&mut self, calls: u32) {
-        let room = 1 << 20 | calls as usize * 256;
+        let room = (64 << 10) + calls as usize * 256;
         let recorder = sochdb_wasmi::trace::Recorder::buffer(room).without_memory_digest();
         self.host.record(recorder);
         // The checkpoint made the plugin new, which its first call sees to.

@@ -83,7 +83,9 @@ impl Recorder {
 
     fn new(capacity: usize, place: Place) -> Self {
         Self {
-            buffer: vec![0; capacity].into(),
+            // Zeros would be taken from an operating system page by page as they are written, in
+            // the middle of a call. Ones are taken now.
+            buffer: vec![0xff; capacity].into(),
             at: 0,
             unsealed: 0,
             link: chain::START,
