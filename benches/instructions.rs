@@ -22,6 +22,18 @@ fn main() {
                 std::hint::black_box(naive_search(&vectors, &vector(99_999), 10));
             }
         }
+        #[cfg(feature = "record")]
+        "soch_read_recorded" | "seal" => {
+            let cases = cases();
+            let case = cases.iter().find(|case| case.name == "soch_read").expect("a case");
+            let mut bench = Bench::new(case);
+            // `seal` is counted beside the same run without it.
+            bench.record(4000);
+            println!("fuel {}", bench.run(times));
+            if name == "seal" {
+                println!("link {:02x?}", bench.seal());
+            }
+        }
         name => {
             let cases = cases();
             let case = cases.iter().find(|case| case.name == name).expect("a case");

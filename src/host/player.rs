@@ -98,6 +98,8 @@ pub(crate) struct Player {
     pub(crate) fuel: bool,
     pub(crate) sliced: bool,
     pub(crate) time_us: u64,
+    /// The clock was not looked at in the running call.
+    starting: bool,
     pub(crate) mismatch: Option<Mismatch>,
     /// The call ended in a host call, as it was recorded.
     pub(crate) stopped: bool,
@@ -107,8 +109,6 @@ pub(crate) struct Player {
     end: Option<Recorded>,
     /// The host calls that were answered in this call.
     pub(crate) answered: Vec<Recorded>,
-    /// The clock was looked at since the call began.
-    started: bool,
     /// Fuel for a growth that failed only after it was paid for.
     pub(super) debt: u64,
 }
@@ -124,12 +124,12 @@ impl Player {
             fuel,
             sliced: false,
             time_us: 0,
+            starting: false,
             mismatch: None,
             stopped: false,
             happened: VecDeque::new(),
             end: None,
             answered: Vec::new(),
-            started: false,
             debt: 0,
         }
     }
@@ -153,9 +153,9 @@ impl Player {
         self.script = script;
         self.end = Some(end);
         self.answered.clear();
-        self.started = false;
         self.sliced = sliced;
         self.time_us = time_us;
+        self.starting = true;
         self.mismatch = None;
         self.stopped = false;
         self.debt = 0;
@@ -277,9 +277,9 @@ impl Player {
         None
     }
 
-    /// The clock: that of the event to come.
+    /// The clock: first that of the call's begin, then that of the slice to come.
     pub(super) fn now_us(&mut self) -> u64 {
-        if !core::mem::replace(&mut self.started, true) {
+        if core::mem::take(&mut self.starting) {
             return self.time_us;
         }
         let next = self.script.front().map(Recorded::event);

@@ -72,10 +72,8 @@ impl<S: Storage + 'static> Host<S> {
     }
 
     /// Lets a plugin begin its next call with its memory as it was after loading.
-    pub(crate) fn restart_plugin(&mut self, plugin: PluginId) {
-        if let Some(at) = self.position(plugin)
-            && let Some(plugin) = self.plugins.get_mut(at)
-        {
+    pub(crate) fn forget_memory(&mut self, plugin: PluginId) {
+        if let Some(plugin) = self.position(plugin).and_then(|at| self.plugins.get_mut(at)) {
             plugin.trapped = true;
         }
     }

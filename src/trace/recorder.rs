@@ -13,7 +13,9 @@ use super::{
     FEATURES, FRAME_HEADER_LEN, MAGIC, WASMI_VERSION,
     chain::{self, Link},
     error::RecordError,
-    event::{CallIn, CallOut, Data, Digest, Event, Header, HostCallEvent, Mode},
+    event::{CallIn, CallOut, Data, Digest, Event, Header, Mode},
+    host_call::{HostCallEvent, Usual},
+    reader::MAX_FRAME_LEN,
     ring::Ring,
     sink::Sink,
 };
@@ -99,7 +101,9 @@ impl Recorder {
 
     fn new(capacity: usize, place: Place) -> Self {
         Self {
-            buffer: vec![0; capacity].into(),
+            // Zeros would be taken from an operating system page by page as they are written, in
+            // the middle of a call. Ones are taken now.
+            buffer: vec![0xff; capacity].into(),
             at: 0,
             unsealed: 0,
             link: chain::START,
@@ -201,13 +205,34 @@ impl Recorder {
         self.link
     }
 
+    /// A call that was being recorded has no end: what is before it stays readable.
+    pub(crate) fn unwound(&mut self) {
+        self.fail(RecordError::Unwound);
+    }
+
     /// Whether linear memory is to be hashed after a call.
     pub(crate) const fn hashes_memory(&self) -> bool {
         self.hash_memory && self.error.is_none()
     }
 
-    /// Records a host call: [`append`](Self::append) for the one event that is hot.
+    /// Records a host call that went as usual: what is hot.
     #[inline]
+    pub(crate) fn usual(&mut self, call: &Usual<'_>) {
+        if self.mode == Mode::Full
+            && self.error.is_none()
+            && let Some(room) = self.buffer.get_mut(self.at..)
+            && let Some(len) = call.write(room, self.event)
+            && len <= FRAME_HEADER_LEN + MAX_FRAME_LEN as usize
+        {
+            self.at += len;
+            self.event += 1;
+        } else {
+            self.host_call(call.event());
+        }
+    }
+
+    /// Records any host call.
+    #[cold]
     pub(crate) fn host_call(&mut self, mut call: HostCallEvent<'_>) {
         if self.mode == Mode::Digest {
             call.request = digested(call.request);
@@ -272,7 +297,9 @@ impl Recorder {
         event.encode(&mut writer);
         let needed = writer.position();
         let len = writer.finish().map_err(|_| needed)?;
-        let payload = u32::try_from(len - FRAME_HEADER_LEN).map_err(|_| needed)?;
+        let payload =
+            u32::try_from(len - FRAME_HEADER_LEN).ok().filter(|len| *len <= MAX_FRAME_LEN);
+        let payload = payload.ok_or(needed)?;
         if let Some(start) = frame.first_chunk_mut::<4>() {
             *start = payload.to_le_bytes();
         }
@@ -282,6 +309,11 @@ impl Recorder {
     #[cold]
     fn append_to_full(&mut self, event: &Event<'_>, needed: usize) {
         let capacity = self.buffer.len();
+        // A longer one would not be read.
+        let most = FRAME_HEADER_LEN + MAX_FRAME_LEN as usize;
+        if needed > most {
+            return self.fail(RecordError::EventTooLarge { needed, capacity: most });
+        }
         match self.place {
             Place::Buffer => return self.fail(RecordError::Full { capacity }),
             #[cfg(feature = "replay")]
@@ -289,6 +321,10 @@ impl Recorder {
                 let mut buffer = core::mem::take(&mut self.buffer).into_vec();
                 buffer.resize(capacity.saturating_mul(2).saturating_add(needed), 0);
                 self.buffer = buffer.into();
+            }
+            // The magic and the header stay together.
+            _ if self.event == 0 => {
+                return self.fail(RecordError::EventTooLarge { needed, capacity });
             }
             _ => self.drain(),
         }

@@ -10,6 +10,7 @@ use std::{
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
     static LIVE: Cell<i64> = const { Cell::new(0) };
+    static PEAK: Cell<i64> = const { Cell::new(0) };
 }
 
 /// The system's allocator, counted.
@@ -21,7 +22,10 @@ static COUNTING: Counting = Counting;
 fn count(allocations: u64, bytes: i64) {
     // A thread that ends frees what it had after its counters are gone.
     let _ = ALLOCATIONS.try_with(|counter| counter.set(counter.get() + allocations));
-    let _ = LIVE.try_with(|counter| counter.set(counter.get() + bytes));
+    let _ = LIVE.try_with(|counter| {
+        counter.set(counter.get() + bytes);
+        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(counter.get())));
+    });
 }
 
 fn size(layout: Layout) -> i64 {
@@ -65,4 +69,12 @@ pub fn allocations<R>(work: impl FnOnce() -> R) -> (u64, R) {
 /// Bytes that this thread has allocated and not freed. Only differences mean anything.
 pub fn live_bytes() -> i64 {
     LIVE.get()
+}
+
+/// The most bytes that this thread had at once while `work` ran, over what it had before.
+pub fn live_peak<R>(work: impl FnOnce() -> R) -> (i64, R) {
+    let before = LIVE.get();
+    PEAK.set(before);
+    let result = work();
+    (PEAK.get() - before, result)
 }
