@@ -5,6 +5,9 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use sha2::{Digest, Sha256};
 
+#[path = "../tests/golden/operators.rs"]
+mod operators;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let machine = match env::var("CARGO_CFG_TARGET_ARCH")?.as_str() {
@@ -34,6 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err(format!("{counter} does not declare one page of memory").into());
     }
     fs::write(out.join("counter.wasm"), wat::parse_str(text.replace(page, bytes))?)?;
+    fs::write(out.join("counter-page.wasm"), wat::parse_str(&text)?)?;
     println!("cargo::rerun-if-changed={counter}");
 
     let source = "sensor.wat";
@@ -43,6 +47,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let weather = "../examples/plugins/weather.wasm";
     fs::copy(weather, out.join("weather.wasm"))?;
     println!("cargo::rerun-if-changed={weather}");
+
+    let classes = operators::classes();
+    fs::write(out.join("operators.wasm"), operators::module(&classes))?;
+    let names: Vec<_> = classes.iter().map(|(name, _)| (*name, name.replace(' ', "_"))).collect();
+    let stack = operators::NATIVE_STACK;
+    let code = format!(
+        "pub const NATIVE_STACK: usize = {stack}; pub const CLASSES: &[(&str, &str)] = &{names:?};"
+    );
+    fs::write(out.join("operators.rs"), code)?;
+    println!("cargo::rerun-if-changed=../tests/golden/operators.rs");
 
     for plugin in ["counter", "sensor", "weather"] {
         let hash = Sha256::digest(fs::read(out.join(plugin).with_extension("wasm"))?);

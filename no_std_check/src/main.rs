@@ -18,12 +18,16 @@ mod logger;
 #[cfg_attr(target_arch = "riscv32", path = "rv32.rs")]
 mod machine;
 mod own_function;
+mod panic;
 mod plugins;
 mod small;
 mod stack;
 mod tally;
 
 use semihosting::{eprintln, println, process};
+
+/// Bytes of the heap.
+const HEAP_BYTES: usize = if cfg!(feature = "roomy") { 2 << 20 } else { 512 << 10 };
 
 /// Runs both parts, prints what each used, and ends the run: with 0 if everything was as it must
 /// be.
@@ -57,11 +61,4 @@ fn part(name: &str, run: fn(Clock) -> Result<(), failure::Failure>, clock: Clock
         eprintln!("{name} failed: something is left on the heap");
         process::exit(1);
     }
-}
-
-/// Ends the run. What a panic would say is not looked at, so neither the texts nor the code that
-/// formats them are in the firmware.
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    process::exit(101)
 }
