@@ -23,6 +23,9 @@ use semihosting::{experimental::env, println, process};
 /// Bytes of the heap.
 const HEAP_BYTES: usize = 64 << 10;
 
+/// Where the machine has neither memory nor a device.
+const NOWHERE: usize = if cfg!(target_arch = "arm") { 0x7000_0000 } else { 0x1f00_0000 };
+
 type Clock = fn() -> u64;
 
 /// Ends with 0 only if nothing went wrong.
@@ -49,9 +52,9 @@ fn go_wrong(how: &str) {
         }
         "instruction" => undefined_instruction(),
         "address" => {
-            let nowhere: *const u32 = core::ptr::without_provenance(black_box(0x7000_0000));
-            // SAFETY: there is none: nothing is at this address on either machine, and the
-            // processor faults, which is what is wanted.
+            let nowhere: *const u32 = core::ptr::without_provenance(black_box(NOWHERE));
+            // SAFETY: there is none: nothing is at this address, and the processor faults, which
+            // is what is wanted.
             let _ = unsafe { nowhere.read_volatile() };
         }
         _ => {}
