@@ -9,7 +9,7 @@ use sochdb_wasmi::{
     abi::Value,
     audit::PluginId,
     capability::{Capabilities, Globs},
-    database::{ColumnType, Database, MemoryLimits, Metric, SchemaError, TableSchema},
+    database::{Database, MemoryLimits},
     host::{CallError, Host, HostConfig, PluginConfig, Slice, SliceDecision},
     limits::{Limit, LimitExceeded, Limits},
 };
@@ -22,6 +22,8 @@ use crate::{
     tally,
 };
 
+#[path = "../../examples/station/tables.rs"]
+mod tables;
 #[path = "../../examples/station/types.rs"]
 #[allow(dead_code, reason = "the plugin uses more of it")]
 pub mod types;
@@ -290,33 +292,9 @@ fn weather_config() -> Result<PluginConfig, Failure> {
         .set("max_warnings", 5_u64)?)
 }
 
-/// The tables that the plugin's documentation asks for, and one that it must not read.
+/// The plugin's tables, and a row that it must not read.
 fn create_tables(database: &mut Database) -> Result<(), Failure> {
-    let weather = || -> Result<TableSchema, SchemaError> {
-        TableSchema::new("weather")?
-            .column("date", ColumnType::Text)?
-            .column("month", ColumnType::Text)?
-            .column("precipitation", ColumnType::Float)?
-            .column("temp_max", ColumnType::Float)?
-            .column("temp_min", ColumnType::Float)?
-            .column("wind", ColumnType::Float)?
-            .column("kind", ColumnType::Text)?
-            .vector("features", 4, Metric::Euclidean)?
-            .unique_index("by_date", &["date"])?
-            .index("by_month", &["month"])?
-            .index("by_kind_precipitation", &["kind", "precipitation"])
-    };
-    let monthly = || -> Result<TableSchema, SchemaError> {
-        TableSchema::new("monthly")?
-            .column("month", ColumnType::Text)?
-            .column("days", ColumnType::UInt)?
-            .column("rain_total", ColumnType::Float)?
-            .column("temp_max", ColumnType::Float)?
-            .column("temp_min", ColumnType::Float)?
-            .unique_index("by_month", &["month"])
-    };
-    let payroll = TableSchema::new("payroll")?.column("salary", ColumnType::Int)?;
-    for schema in [weather()?, monthly()?, payroll] {
+    for schema in tables::schemas()? {
         database.create_table(schema)?;
     }
     database.insert("payroll", None, &[Value::Int(5000)])?;
