@@ -15,6 +15,7 @@ use sochdb_wasmi::{
 };
 
 use crate::{
+    decimal::Decimal,
     failure::{Failure, check},
     feed,
     own_function::ReadSensor,
@@ -150,7 +151,8 @@ impl Station {
         self.line("rainy spells of 5 days or more", format_args!("{} found", spells.len()));
         for spell in spells.iter().take(3) {
             let Spell { start, days, total } = spell;
-            println!("{:56}  {} for {days} days, {total:.1} mm", "", start.as_str());
+            let total = Decimal::<1>(*total);
+            println!("{:56}  {} for {days} days, {total} mm", "", start.as_str());
         }
 
         let query = SimilarQuery { date: "2012-02-14", k: 4 };
@@ -158,24 +160,24 @@ impl Station {
         check(similar.len() == 4, "the vector search found too little")?;
         self.line("days most like 2012-02-14", format_args!("{} found", similar.len()));
         for day in &similar {
-            // As f64: the formatting of f32 would be one more copy of it.
-            let distance = f64::from(day.distance);
-            println!("{:56}  {} at distance {distance:.4}", "", day.date.as_str());
+            let distance = Decimal::<4>(day.distance.into());
+            println!("{:56}  {} at distance {distance}", "", day.date.as_str());
         }
 
         let wettest: Vec<(types::Date, f64)> = self.call("wettest", &("rain", 3_u32))?;
         check(wettest.len() == 3, "the index found too little")?;
         self.line("the wettest days of rain", format_args!("{} found", wettest.len()));
         for (date, rain) in &wettest {
-            println!("{:56}  {} with {rain:.1} mm", "", date.as_str());
+            println!("{:56}  {} with {} mm", "", date.as_str(), Decimal::<1>(*rain));
         }
 
         let MonthReport { days, rain_total, temp_max, temp_min } =
             self.call("month_report", "2012-02")?;
         check(days == 29, "the rollup counts other days than the calendar")?;
+        let [rain, low, high] = [rain_total, temp_min, temp_max].map(Decimal::<1>);
         self.line(
             "the rollup of 2012-02",
-            format_args!("{days} days, {rain_total:.1} mm, {temp_min:.1} to {temp_max:.1} °C"),
+            format_args!("{days} days, {rain} mm, {low} to {high} °C"),
         );
 
         let purged: u64 = self.call("purge", &Purge::Before::<Vec<u64>>("2012-01-15"))?;
@@ -241,7 +243,7 @@ impl Station {
             println!("  {module}.{name} {count}");
         }
         if let Some(entry) = self.host.audit().iter().rfind(|entry| entry.status == -1) {
-            println!("The denied call was of {:?}", entry.table.as_deref().unwrap_or_default());
+            println!("The denied call was of {}", entry.table.as_deref().unwrap_or_default());
         }
         check(all, "a host function was never called")
     }

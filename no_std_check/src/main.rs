@@ -9,6 +9,7 @@
 
 extern crate alloc;
 
+mod decimal;
 mod failure;
 mod feed;
 mod heap;

@@ -3,6 +3,7 @@
 use alloc::{boxed::Box, string::String};
 use core::fmt;
 
+use super::context::quoted;
 use crate::{
     abi::{ABI_VERSION, Name, NameError, Status},
     audit::PluginId,
@@ -219,9 +220,11 @@ impl fmt::Display for CallError {
             Self::TransactionPending => {
                 write!(f, "writes from outside are pending: commit or roll back first")
             }
-            Self::NoSuchEntry { entry } => write!(f, "the plugin exports no function {entry:?}"),
+            Self::NoSuchEntry { entry } => {
+                write!(f, "the plugin exports no function {}", quoted(entry))
+            }
             Self::EntryType { entry } => {
-                write!(f, "the export {entry:?} is not a function (i32) -> i32")
+                write!(f, "the export {} is not a function (i32) -> i32", quoted(entry))
             }
             Self::InputTooLarge { len, capacity } => {
                 write!(f, "the input has {len} bytes, the Input Buffer {capacity}")

@@ -1,6 +1,6 @@
 //! A loaded plugin: what it was granted, its interpreter, and the state of its running call.
 
-use alloc::{boxed::Box, collections::BTreeMap, string::String, vec, vec::Vec};
+use alloc::{boxed::Box, string::String, vec, vec::Vec};
 use core::fmt;
 
 use wasmi::{Engine, Memory, Module, ResourceLimiter, Store, TypedFunc};
@@ -54,7 +54,33 @@ pub struct PluginConfig {
     pub limits: Limits,
     /// What happens when it asks for more.
     pub on_denied: OnDenied,
-    settings: BTreeMap<Box<[u8]>, Box<[u8]>>,
+    settings: Settings,
+}
+
+/// A plugin's own configuration: encoded values by key. Few, so a list by rising key.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Settings(Vec<(Box<[u8]>, Box<[u8]>)>);
+
+impl Settings {
+    fn find(&self, key: &[u8]) -> Result<usize, usize> {
+        self.0.binary_search_by(|(other, _)| (**other).cmp(key))
+    }
+
+    pub(super) fn get(&self, key: &[u8]) -> Option<&[u8]> {
+        let (_, value) = self.0.get(self.find(key).ok()?)?;
+        Some(value)
+    }
+
+    fn set(&mut self, key: &[u8], value: Box<[u8]>) {
+        match self.find(key) {
+            Ok(at) => {
+                if let Some((_, old)) = self.0.get_mut(at) {
+                    *old = value;
+                }
+            }
+            Err(at) => self.0.insert(at, (key.into(), value)),
+        }
+    }
 }
 
 impl PluginConfig {
@@ -90,11 +116,11 @@ impl PluginConfig {
         value.encode(&mut counter);
         let mut bytes = vec![0; counter.position()];
         value.encode(&mut Writer::new(&mut bytes));
-        self.settings.insert(key.as_bytes().into(), bytes.into());
+        self.settings.set(key.as_bytes(), bytes.into());
         Ok(self)
     }
 
-    pub(super) fn settings(&self) -> &BTreeMap<Box<[u8]>, Box<[u8]>> {
+    pub(super) fn settings(&self) -> &Settings {
         &self.settings
     }
 }
