@@ -89,8 +89,9 @@ machine() { # name, target, features
     | while read -r what amount; do printf '  %-26s %8d\n' "$what" "$amount"; done
   within "$name" flash "$(size -A "$image" \
     | awk '$1 ~ /^\.(vector_table|text|rodata|data)$/ { sum += $2 } END { print sum }')"
-  within "$name" small_ram $(($(used small_heap_reach) + $(used small_stack_peak)))
-  within "$name" job_ram $(($(used job_heap_reach) + $(used job_stack_peak)))
+  within "$name" small_ram \
+    $(($(used small_heap_reach) + $(used small_stack_peak) + $(used small_memory)))
+  within "$name" job_ram $(($(used job_heap_reach) + $(used job_stack_peak) + $(used job_memory)))
 }
 
 # Computes the golden lines on a machine: target, profile's directory, what it is.
@@ -112,6 +113,14 @@ goes_wrong() {
 
 machine cortex-m4 $arm deterministic,validate,compact
 golden $arm release "Cortex-M4, opt-level z, compact"
+echo
+echo "== freezer"
+if start $arm "$target_dir/$arm/release/freezer" >"$scratch/output"; then
+  grep -v '^used: ' "$scratch/output"
+  within freezer ram $(($(used freezer_heap_reach) + $(used freezer_stack_peak) + $(used freezer_memory)))
+else
+  fail "freezer: the run ended with an error"
+fi
 machine rv32imac $riscv deterministic,validate
 golden $riscv release "RV32IMAC, opt-level z"
 

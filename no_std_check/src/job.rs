@@ -18,6 +18,7 @@ use crate::{
     decimal::Decimal,
     failure::{Failure, check},
     feed,
+    memory::LinearMemory,
     own_function::ReadSensor,
     plugins::{SENSOR, WEATHER},
     tally,
@@ -36,6 +37,9 @@ const READ_DAY_20: &[u8] = b"\x07weather\x00\x14\x02\x04date\x04kind\x00\x00";
 
 /// How many days are fed in one call.
 const BATCH: usize = 16;
+
+/// The linear memory of the weather plugin.
+static MEMORY: LinearMemory<{ 64 << 10 }> = LinearMemory::new();
 
 /// When the slice hook stops a call, in microseconds since its beginning.
 static STOP_AFTER_US: AtomicU32 = AtomicU32::new(u32::MAX);
@@ -79,6 +83,7 @@ impl Station {
         create_tables(&mut database)?;
         let sizes = HostConfig { audit_entries: 16, metric_series: 8, plugins: 2, log_bytes: 96 };
         let mut host = Host::new(sizes, database, clock);
+        host.add_static_memory(MEMORY.take());
         host.register("board", ReadSensor)?;
         host.set_audit_sink(tally::Tally);
         host.set_slice_hook(hook);
@@ -119,7 +124,6 @@ impl Station {
     fn ingest(&mut self) -> Result<(), Failure> {
         let mut summary = Summary { accepted: 0, rejected: 0 };
         for batch in feed::batches(BATCH) {
-            let batch = batch?;
             let days: Vec<Day<'_>> = batch.iter().map(feed::Line::day).collect();
             let done: Summary = self.call("ingest", &days)?;
             summary.accepted += done.accepted;
@@ -260,6 +264,8 @@ impl Station {
         let _: MonthReport = self.call("month_report", "2012-03")?;
         self.host.unload(self.weather);
         println!("used: weather_bytes {held}");
+        let buffer = self.host.take_static_memory().map_or(0, |buffer| buffer.len());
+        println!("used: job_memory {buffer}");
         check(crate::heap::live() == before, "an unloaded plugin left something on the heap")
     }
 }
@@ -289,6 +295,7 @@ fn weather_config() -> Result<PluginConfig, Failure> {
     };
     Ok(PluginConfig::new(granted)
         .with_limits(LIMITS)
+        .with_static_memory()
         .set("max_wind", 60.0)?
         .set("max_precipitation", 500.0)?
         .set("max_warnings", 5_u64)?)

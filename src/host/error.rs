@@ -83,6 +83,11 @@ pub enum LoadError {
     },
     /// The Input Buffer, the Output Buffer and the descriptor overlap.
     BuffersOverlap,
+    /// No static buffer that is free holds the plugin's memory.
+    NoStaticMemory {
+        /// Bytes that the module asks for at first.
+        needed: u64,
+    },
     /// The interpreter could not make an instance.
     Instantiation {
         /// What the interpreter says.
@@ -126,6 +131,9 @@ impl fmt::Display for LoadError {
             ),
             Self::BuffersOverlap => {
                 write!(f, "the Input Buffer, the Output Buffer and the descriptor overlap")
+            }
+            Self::NoStaticMemory { needed } => {
+                write!(f, "no static buffer of {needed} bytes or more is free")
             }
             Self::Instantiation { reason } => write!(f, "no instance: {reason}"),
         }

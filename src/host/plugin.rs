@@ -5,7 +5,7 @@ use core::fmt;
 
 use wasmi::{Engine, Memory, Module, ResourceLimiter, Store, TypedFunc};
 
-use super::{Shared, context::Identity};
+use super::{Shared, context::Identity, memory::Buffer};
 use crate::{
     abi::{
         Descriptor, Value,
@@ -54,12 +54,17 @@ pub struct PluginConfig {
     pub limits: Limits,
     /// What happens when it asks for more.
     pub on_denied: OnDenied,
+    /// Its linear memory is in a buffer of
+    /// [`Host::add_static_memory`](super::Host::add_static_memory). Default `false`: on the heap.
+    pub static_memory: bool,
     settings: Settings,
 }
 
 /// A plugin's own configuration: encoded values by key. Few, so a list by rising key.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Settings(Vec<(Box<[u8]>, Box<[u8]>)>);
+pub(super) struct Settings(Vec<(Bytes, Bytes)>);
+
+type Bytes = Box<[u8]>;
 
 impl Settings {
     fn find(&self, key: &[u8]) -> Result<usize, usize> {
@@ -71,7 +76,7 @@ impl Settings {
         Some(value)
     }
 
-    fn set(&mut self, key: &[u8], value: Box<[u8]>) {
+    fn set(&mut self, key: &[u8], value: Bytes) {
         match self.find(key) {
             Ok(at) => {
                 if let Some((_, old)) = self.0.get_mut(at) {
@@ -100,6 +105,15 @@ impl PluginConfig {
     #[must_use]
     pub fn with_on_denied(mut self, on_denied: OnDenied) -> Self {
         self.on_denied = on_denied;
+        self
+    }
+
+    /// Has its linear memory in a buffer that was given to
+    /// [`Host::add_static_memory`](super::Host::add_static_memory), and not on the heap. A module that
+    /// declares its memory is copied while it is loaded; one that imports it is not.
+    #[must_use]
+    pub fn with_static_memory(mut self) -> Self {
+        self.static_memory = true;
         self
     }
 
@@ -183,7 +197,7 @@ impl<S: Storage> PluginState<S> {
 
 /// Limits what grows inside the interpreter.
 pub(super) struct Growth {
-    memory_bytes: u32,
+    pub(super) memory_bytes: u32,
     table_elements: u32,
     /// The plugin is loaded, and its tables keep their sizes.
     pub(super) running: bool,
@@ -235,8 +249,10 @@ impl ResourceLimiter for Growth {
         8
     }
 
+    // A module has one at most. The interpreter counts it again if it is imported, and the empty one
+    // that `memory::initial_bytes` may leave.
     fn memories(&self) -> usize {
-        1
+        3
     }
 }
 
@@ -245,6 +261,8 @@ pub(super) struct Plugin<S: Storage> {
     pub(super) engine: Engine,
     pub(super) module: Module,
     pub(super) store: Store<PluginState<S>>,
+    /// The embedder's buffer that is its linear memory, if one is.
+    pub(super) buffer: Option<Buffer>,
     pub(super) descriptor: Descriptor,
     pub(super) entries: Vec<(Box<str>, TypedFunc<i32, i32>)>,
     pub(super) limits: Limits,
@@ -261,6 +279,13 @@ impl<S: Storage> Plugin<S> {
 
     pub(super) fn entry(&self, name: &str) -> Option<TypedFunc<i32, i32>> {
         self.entries.iter().find(|(entry, _)| &**entry == name).map(|(_, function)| *function)
+    }
+
+    /// Drops it, and says which buffer was its memory.
+    pub(super) fn into_buffer(self) -> Option<Buffer> {
+        let Self { store, buffer, .. } = self;
+        drop(store);
+        buffer
     }
 
     /// Part of linear memory; empty where there is none.
