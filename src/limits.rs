@@ -23,6 +23,11 @@ pub struct Limits {
     /// The largest module, in bytes. Default 1 MiB. It bounds the time and the memory that loading
     /// takes, as fuel does not.
     pub module_bytes: u32,
+    /// The most values that a function or a block may return. Default 32, and never more: each branch
+    /// to such a block is code for all of them, which is RAM.
+    pub results: u32,
+    /// The most locals of a function, without its parameters. Default 10,000.
+    pub locals: u32,
     /// Host calls per call. Default 100,000.
     pub host_calls: u32,
     /// Rows that host functions may visit, per call. Default 100,000.
@@ -37,23 +42,28 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            memory_bytes: 16 << 20,
-            table_elements: 1 << 10,
-            fuel_per_call: 1_000_000,
-            stack_bytes: 64 << 10,
-            recursion: 256,
-            module_bytes: 1 << 20,
-            host_calls: 100_000,
-            rows: 100_000,
-            bytes: 16 << 20,
-            deadline_ms: Some(100),
-            slice_fuel: 100_000,
-        }
+        Self::DEFAULT
     }
 }
 
 impl Limits {
+    /// The defaults.
+    pub const DEFAULT: Self = Self {
+        memory_bytes: 16 << 20,
+        table_elements: 1 << 10,
+        fuel_per_call: 1_000_000,
+        stack_bytes: 64 << 10,
+        recursion: 256,
+        module_bytes: 1 << 20,
+        results: 32,
+        locals: 10_000,
+        host_calls: 100_000,
+        rows: 100_000,
+        bytes: 16 << 20,
+        deadline_ms: Some(100),
+        slice_fuel: 100_000,
+    };
+
     /// SochDB's limits for a plugin that only observes: 4 MiB, 100,000 fuel, 10 ms.
     pub fn observability_only() -> Self {
         Self {
@@ -89,6 +99,10 @@ pub enum Limit {
     StackOrRecursion,
     /// [`Limits::module_bytes`].
     ModuleSize,
+    /// [`Limits::results`].
+    Results,
+    /// [`Limits::locals`].
+    Locals,
     /// [`Limits::host_calls`].
     HostCalls,
     /// [`Limits::rows`].
@@ -120,6 +134,8 @@ impl Limit {
             Self::Fuel => "fuel per call",
             Self::StackOrRecursion => "stack height or recursion depth",
             Self::ModuleSize => "bytes of module",
+            Self::Results => "results of a function or block",
+            Self::Locals => "locals of a function",
             Self::HostCalls => "host calls per call",
             Self::Rows => "rows visited per call",
             Self::Bytes => "bytes moved per call",

@@ -83,6 +83,8 @@ const LIMITS: Limits = Limits {
     stack_bytes: 64 << 10,
     recursion: 256,
     module_bytes: 1 << 20,
+    results: 32,
+    locals: 10_000,
     host_calls: 100_000,
     rows: 100_000,
     bytes: 16 << 20,

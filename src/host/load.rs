@@ -20,7 +20,10 @@ use super::{
     registry::HostFunctionRegistry,
 };
 use crate::{
-    abi::{ABI_VERSION, DESCRIPTOR_EXPORT, Descriptor, MEMORY_EXPORT, MEMORY_IMPORT, wire::Reader},
+    abi::{
+        ABI_VERSION, DESCRIPTOR_EXPORT, Descriptor, MEMORY_EXPORT, MEMORY_IMPORT,
+        wire::{Reader, WireError},
+    },
     audit::FunctionId,
     database::Storage,
     limits::{Limit, LimitExceeded, Limits},
@@ -31,8 +34,10 @@ pub const MAX_EXPORTS: u32 = 1000;
 
 const MISSING_MEMORY: LoadError = LoadError::MissingExport { name: MEMORY_EXPORT };
 
+const TYPE_SECTION: u8 = 1;
 const EXPORT_SECTION: u8 = 7;
 const START_SECTION: u8 = 8;
+const CODE_SECTION: u8 = 10;
 
 /// Makes a module of bytes, validating them or not.
 pub(super) type Compile = fn(&Engine, &[u8]) -> Result<Module, wasmi::Error>;
@@ -58,7 +63,7 @@ pub(super) fn compile(
     if !wasm.starts_with(b"\0asm") {
         return Err(LoadError::NotWasm);
     }
-    check_sections(wasm)?;
+    check_sections(wasm, limits)?;
     let engine = engine(limits);
     let rewritten = if config.static_memory { import_memory(wasm) } else { None };
     let module = compile(&engine, rewritten.as_deref().unwrap_or(wasm))
@@ -220,26 +225,56 @@ fn import_function<S: Storage + 'static>(
 }
 
 /// Looks at the sections of a module before it is compiled: for a start section, which the
-/// interpreter refuses without a name for it, and for how many exports there are.
-fn check_sections(wasm: &[u8]) -> Result<(), LoadError> {
+/// interpreter refuses without a name for it, and for what would make much of few bytes. What does not
+/// decode is left to the interpreter, which says more about it.
+fn check_sections(wasm: &[u8], limits: &Limits) -> Result<(), LoadError> {
     let mut sections = Reader::new(wasm.get(8..).unwrap_or_default());
     while let (Ok(id), Ok(section)) = (sections.u8(), sections.bytes()) {
-        match id {
+        let section = Reader::new(section);
+        let (limit, allowed, asked) = match id {
             START_SECTION => return Err(LoadError::StartFunction),
-            EXPORT_SECTION => {
-                let asked = Reader::new(section).u32().unwrap_or(0);
-                if asked > MAX_EXPORTS {
-                    return Err(LoadError::Limit(LimitExceeded {
-                        limit: Limit::Exports,
-                        allowed: MAX_EXPORTS.into(),
-                        asked: asked.into(),
-                    }));
-                }
-            }
-            _ => {}
+            EXPORT_SECTION => (Limit::Exports, MAX_EXPORTS, { section }.u32().unwrap_or(0)),
+            TYPE_SECTION => (Limit::Results, limits.results, most_results(section)),
+            CODE_SECTION => (Limit::Locals, limits.locals, most_locals(section)),
+            _ => continue,
+        };
+        if asked > allowed {
+            let (allowed, asked) = (allowed.into(), asked.into());
+            return Err(LoadError::Limit(LimitExceeded { limit, allowed, asked }));
         }
     }
     Ok(())
+}
+
+/// The most results of a type.
+fn most_results(mut types: Reader<'_>) -> u32 {
+    let mut most = 0;
+    let _ = types.u32();
+    let mut next = || -> Result<u32, WireError> {
+        types.u8()?;
+        types.bytes()?;
+        Ok(types.bytes()?.len() as u32)
+    };
+    while let Ok(results) = next() {
+        most = most.max(results);
+    }
+    most
+}
+
+/// The most locals of a function.
+fn most_locals(mut functions: Reader<'_>) -> u32 {
+    let mut most = 0;
+    let _ = functions.u32();
+    while let Ok(function) = functions.bytes() {
+        let mut groups = Reader::new(function);
+        let mut locals = 0_u32;
+        for _ in 0..groups.u32().unwrap_or(0) {
+            let (Ok(count), Ok(_)) = (groups.u32(), groups.u8()) else { break };
+            locals = locals.saturating_add(count);
+        }
+        most = most.max(locals);
+    }
+    most
 }
 
 fn check_exports(module: &Module) -> Result<(), LoadError> {

@@ -27,6 +27,7 @@ mod memory;
 pub mod metrics;
 mod plugin;
 mod prometheus;
+mod ram;
 mod registry;
 mod result;
 pub mod toon;
@@ -42,6 +43,7 @@ pub use context::HostFunctionContext;
 pub use error::{CallError, LoadError};
 pub use load::MAX_EXPORTS;
 pub use plugin::{CallReport, KeyError, MAX_KEY_LEN, OnDenied, PluginConfig};
+pub use ram::RamBound;
 pub use registry::{HostFunction, HostFunctionRegistry, RegistryError};
 pub use result::{HostCallResult, MAX_MESSAGE_LEN, Message};
 
