@@ -33,6 +33,8 @@ mod ram;
 #[cfg(feature = "record")]
 pub(crate) mod recording;
 mod registry;
+#[cfg(feature = "replay")]
+mod replaying;
 mod result;
 pub mod toon;
 
