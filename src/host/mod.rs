@@ -328,7 +328,6 @@ impl<S: Storage + 'static> Host<S> {
     /// again. Says whether there was such a plugin.
     pub fn unload(&mut self, plugin: PluginId) -> bool {
         let Some(at) = self.position(plugin) else { return false };
-        self.plugins.remove(at);
         #[cfg(feature = "record")]
         self.record_unload(plugin);
         let buffer = self.plugins.remove(at).into_buffer();
