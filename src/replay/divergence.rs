@@ -23,6 +23,8 @@ pub enum Cause {
     Extra,
     /// The trace breaks off.
     Truncated,
+    /// Values of the trace are redacted, and the plugin may have decided by one of them.
+    Redaction,
 }
 
 impl Cause {
@@ -37,6 +39,7 @@ impl Cause {
             Self::Missing => "missing",
             Self::Extra => "extra",
             Self::Truncated => "truncated",
+            Self::Redaction => "redaction",
         }
     }
 
@@ -51,6 +54,9 @@ impl Cause {
             Self::Missing => "the plugin did not do something that was recorded",
             Self::Extra => "the plugin did something that was not recorded",
             Self::Truncated => "the trace breaks off here",
+            Self::Redaction => {
+                "values of the trace are redacted, and the plugin may have decided by one of them"
+            }
         }
     }
 }

@@ -61,6 +61,9 @@ pub struct Replay {
     pub other_wasmi: Option<String>,
     /// Names of the plugins that are not the recorded modules.
     pub changed_plugins: Vec<String>,
+    /// Whether values of the trace are redacted: a plugin that decides by one of them does something
+    /// else, which is told as [`Cause::Redaction`].
+    pub redacted: bool,
     /// Where the trace breaks off, if it does: what is before was replayed.
     pub broken_off: Option<TraceError>,
     /// The last link of the chain of a whole trace.
@@ -264,6 +267,12 @@ impl<'r, 'p> Session<'r, 'p> {
         if header.mode != Mode::Full {
             return Err(ReplayError::NoAnswers);
         }
+        if header.redaction.is_some() {
+            self.replay.redacted = true;
+            if let Some(player) = self.host.player_mut() {
+                player.redacted = true;
+            }
+        }
         if header.wasmi != WASMI_VERSION {
             self.same_wasmi = false;
             self.replay.other_wasmi = Some(header.wasmi.into());
@@ -320,8 +329,12 @@ impl<'r, 'p> Session<'r, 'p> {
         else {
             return Err(ReplayError::Misplaced { event: call.begin.number, what: "call" });
         };
-        let (Data::Full(input), Data::Full(_)) = (begin.input, end.output) else {
-            return Err(ReplayError::NoAnswers);
+        let input = match (begin.input, end.output) {
+            (Data::Full(input), Data::Full(_)) => input,
+            // Outputs that are redacted are not compared.
+            (Data::Full(input), Data::Digest { .. }) if self.replay.redacted => input,
+            (Data::Digest { .. }, _) if self.replay.redacted => return Err(ReplayError::Redacted),
+            _ => return Err(ReplayError::NoAnswers),
         };
         let Some(plugin) = self.plugins.get(&begin.plugin) else {
             let (event, plugin) = (call.begin.number, begin.plugin.0);
@@ -399,7 +412,11 @@ impl<'r, 'p> Session<'r, 'p> {
             }
         };
         if let Some((event, function, difference, cause)) = found {
-            let cause = if changed { Cause::PluginChanged } else { cause };
+            let cause = match cause {
+                _ if changed => Cause::PluginChanged,
+                _ if self.replay.redacted => Cause::Redaction,
+                cause => cause,
+            };
             self.diverged(event, &begin, function, difference, cause);
         } else {
             if !fuel && exactly {
