@@ -92,7 +92,9 @@ impl<S: Storage + 'static> Host<S> {
             return;
         };
         if let Some(plugin) = self.plugins.get(at) {
-            recorder.append(&Event::Load(load(plugin)));
+            let mut load = load(plugin);
+            load.config = recorder.settings_digest(load.config);
+            recorder.append(&Event::Load(load));
         }
     }
 
@@ -158,7 +160,16 @@ impl<S: Storage> Shared<S> {
     fn record_tables(&mut self) {
         self.tables_changed = false;
         let Some(recorder) = &mut self.recorder else { return };
+        if let Some(redaction) = recorder.redaction_mut() {
+            redaction.forget_tables();
+        }
         for (_, schema) in self.database.tables() {
+            if let Some(redaction) = recorder.redaction_mut() {
+                let columns = schema.columns().iter().map(|column| column.name.as_str());
+                let indexes = schema.indexes().iter();
+                let indexes = indexes.map(|index| (index.name.as_str(), index.columns.as_slice()));
+                redaction.learn(schema.name(), columns, indexes);
+            }
             let columns: Vec<&str> = schema.columns().iter().map(|c| c.name.as_str()).collect();
             let columns = Seq::new(&columns);
             recorder.append(&Event::Table(Table { name: schema.name(), columns }));

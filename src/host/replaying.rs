@@ -9,7 +9,7 @@ use super::{
     context::quoted,
     dispatch::{Arguments, Stop as Stopped, regions},
     error::CallError,
-    player::{Answering, Asked, Got, Player, Recorded},
+    player::{Answering, Asked, Got, Player, Recorded, answers_nothing},
     plugin::PluginState,
     recording::slice_end,
     registry::RegistryError,
@@ -197,7 +197,8 @@ impl<S: Storage> PluginState<S> {
             Ok((request, response)) => (Data::Full(request), response),
             Err(_) => (Data::Absent { len: arguments.request_len }, Default::default()),
         };
-        let asked = Asked { function, request, capacity, fuel_left: fuel_before };
+        let redacted = player.redacted;
+        let asked = Asked { function, request, capacity, fuel_left: fuel_before, redacted };
         let recorded = match player.answer(&asked) {
             Some(recorded) => recorded,
             None if player.mismatch.is_none() && answers_nothing(function) => {
@@ -257,11 +258,6 @@ impl<S: Storage> PluginState<S> {
 /// Bytes of a response that a status speaks of.
 fn entry_len(status: i32) -> usize {
     if status == Status::BufferTooSmall.code() { 4 } else { usize::try_from(status).unwrap_or(0) }
-}
-
-/// Whether a function of SochDB's answers no bytes, so that any request gets the same answer.
-fn answers_nothing(function: FunctionId) -> bool {
-    matches!(function.name(), Some("emit_metric" | "log_message"))
 }
 
 /// The answer of a function that answers nothing.

@@ -45,6 +45,9 @@ pub struct Replay {
     pub other_wasmi: Option<String>,
     /// Names of the plugins that are not the recorded modules.
     pub changed_plugins: Vec<String>,
+    /// Whether values of the trace are redacted: a plugin that decides by one of them does something
+    /// else, which is told as [`Cause::Redaction`].
+    pub redacted: bool,
     /// Where the trace breaks off, if it does: what is before was replayed.
     pub broken_off: Option<TraceError>,
     /// The same as a report, with the last events that are whole.
@@ -72,8 +75,8 @@ impl Replay {
 
     /// What was found, for tools: one JSON object with the fields `exact`, `exit_code`, `events`,
     /// `calls`, `divergences` (objects as of [`Divergence::to_json`]), `truncated` (such an object
-    /// or `null`), `fuel` (`call`, `recorded`, `replayed`), `other_wasmi`, `changed_plugins` and
-    /// `link`.
+    /// or `null`), `fuel` (`call`, `recorded`, `replayed`), `other_wasmi`, `changed_plugins`, `redacted`
+    /// and `link`.
     pub fn to_json(&self) -> String {
         Json::object(|json| {
             json.plain("exact", self.is_exact());
@@ -94,6 +97,7 @@ impl Replay {
             });
             json.optional_text("other_wasmi", self.other_wasmi.as_deref());
             json.texts("changed_plugins", &self.changed_plugins);
+            json.plain("redacted", self.redacted);
             json.optional_text("link", self.link.map(|link| hex(&link)).as_deref());
         })
     }

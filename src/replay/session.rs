@@ -173,6 +173,16 @@ impl<'r, 'p> Session<'r, 'p> {
         if header.mode != Mode::Full {
             return Err(ReplayError::NoAnswers);
         }
+        if header.redaction.is_some() {
+            if self.answering != Answering::Exactly {
+                // What would be recorded has pseudonyms in it, and nothing that says so.
+                return Err(ReplayError::Redacted);
+            }
+            self.replay.redacted = true;
+            if let Some(player) = self.host.player_mut() {
+                player.redacted = true;
+            }
+        }
         if header.wasmi != WASMI_VERSION {
             self.same_wasmi = false;
             self.replay.other_wasmi = Some(header.wasmi.into());
@@ -186,8 +196,12 @@ impl<'r, 'p> Session<'r, 'p> {
         else {
             return Err(ReplayError::Misplaced { event: call.begin.number, what: "call" });
         };
-        let (Data::Full(input), Data::Full(_)) = (begin.input, end.output) else {
-            return Err(ReplayError::NoAnswers);
+        let input = match (begin.input, end.output) {
+            (Data::Full(input), Data::Full(_)) => input,
+            // Outputs that are redacted are not compared.
+            (Data::Full(input), Data::Digest { .. }) if self.replay.redacted => input,
+            (Data::Digest { .. }, _) if self.replay.redacted => return Err(ReplayError::Redacted),
+            _ => return Err(ReplayError::NoAnswers),
         };
         let Some(plugin) = self.plugins.get(&begin.plugin).copied() else {
             let (event, plugin) = (call.begin.number, begin.plugin.0);
@@ -337,8 +351,10 @@ impl<'r, 'p> Session<'r, 'p> {
 
     fn diverged(&mut self, begin: &CallIn<'_>, found: Found, changed: bool) {
         let Found { event, function, difference, mut cause, mut because } = found;
-        if changed {
-            (cause, because) = (Cause::PluginChanged, String::new());
+        match changed {
+            true => (cause, because) = (Cause::PluginChanged, String::new()),
+            false if self.replay.redacted => (cause, because) = (Cause::Redaction, String::new()),
+            false => {}
         }
         let Difference { field, expected, got } = difference;
         self.replay.divergences.push(Divergence {

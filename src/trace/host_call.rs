@@ -56,7 +56,7 @@ const OTHER: u8 = 1;
 
 impl<'a> HostCallEvent<'a> {
     /// Request and response, if the call went as usual.
-    fn usual(&self) -> Option<(&'a [u8], &'a [u8])> {
+    pub(super) fn usual(&self) -> Option<(&'a [u8], &'a [u8])> {
         match (self.stop, self.request, self.response) {
             (Stop::No, Data::Full(request), Data::Full(response))
                 if i32::try_from(response.len()) == Ok(self.status) =>
