@@ -7,7 +7,7 @@ use sochdb_wasmi::{
     host::PluginConfig,
     limits::Limits,
     replay::{ReplayError, Replayer},
-    trace::{CallOut, Event, Growth, GrowthRefusal, Load, Recorder, TraceError},
+    trace::{CallOut, Event, Growth, GrowthRefusal, Load, Recorder, Redaction, TraceError},
 };
 
 fn scanned() -> Vec<u8> {
@@ -99,4 +99,20 @@ fn trace_that_breaks_off_is_not_blessed() {
     let torn = &trace[..trace.len() - 40];
     let error = Replayer::new().with_plugin(&watch()).bless(torn).unwrap_err();
     assert!(matches!(error, ReplayError::Trace(TraceError::Torn { .. })), "{error}");
+}
+
+/// The new trace would hold pseudonyms as if they were values.
+#[test]
+fn redacted_trace_is_replayed_but_not_blessed() {
+    let redaction = Redaction::new(b"a key").column("alerts", "value").keep_inputs();
+    let config = PluginConfig::new(grants()).with_limits(limits());
+    let recorder = Recorder::growing().with_redaction(redaction);
+    let mut watched = Watched::with(&watch(), &[12], config, recorder);
+    watched.call("scan", &[]).unwrap();
+    let trace = watched.trace();
+    let wasm = watch();
+    let replayer = Replayer::new().with_plugin(&wasm);
+    let replay = replayer.replay(trace.as_slice()).unwrap();
+    assert!(replay.is_exact() && replay.redacted, "{replay}");
+    assert_eq!(replayer.bless(trace.as_slice()).unwrap_err(), ReplayError::Redacted);
 }

@@ -101,7 +101,7 @@ impl fmt::Display for ReplayError {
                 write!(f, "the trace holds digests in place of answers: it can only be compared")
             }
             Self::Redacted => {
-                write!(f, "the trace's inputs are redacted: it can only be compared")
+                write!(f, "values of the trace are redacted: it can only be compared")
             }
             Self::AbiVersion { found } => {
                 write!(f, "the trace was recorded for ABI version {found}")
