@@ -9,7 +9,7 @@ use core::ops::ControlFlow;
 
 use embedded_storage::nor_flash::NorFlash;
 
-use super::{Ekv, walk};
+use super::tree::{Ekv, walk};
 use crate::database::storage::{KeyRange, MAX_KEY_LEN, StorageError, Visit};
 
 /// The most bytes of entries that are kept, and one entry of any length.
