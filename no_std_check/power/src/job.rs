@@ -130,7 +130,10 @@ pub fn run() -> Result<(), Failure> {
     println!("used: stack_peak {}", stack::peak());
     println!("used: heap_peak {}", heap::peak());
     println!("used: storage_heap {held}");
-    println!("used: storage_state {}", size_of::<FlashStorage<BoardFlash>>() - size_of::<BoardFlash>());
+    println!(
+        "used: storage_state {}",
+        size_of::<FlashStorage<BoardFlash>>() - size_of::<BoardFlash>()
+    );
     println!("used: stack_of_opening {opening}");
     stacks(host)
 }

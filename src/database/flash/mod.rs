@@ -13,7 +13,7 @@ mod region;
 mod survey;
 mod tree;
 
-use alloc::{vec, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 use core::{
     cell::{Cell, Ref, RefCell, RefMut},
     fmt, mem,
@@ -44,7 +44,7 @@ const EMPTYING_PAGES: u32 = 4;
 const MIN_PAGES: u32 = RESERVED_PAGES + 2 * EMPTYING_PAGES;
 
 enum State<F: NorFlash> {
-    Running(Ekv<F>),
+    Running(Box<Ekv<F>>),
     /// The device failed. It is `None` only if `ekv` did not give it back, which it always does.
     Stopped(Option<F>),
 }
@@ -101,7 +101,7 @@ impl<F: NorFlash> FlashStorage<F> {
     /// Gives the device back.
     pub fn into_flash(self) -> Option<F> {
         match self.state.into_inner() {
-            State::Running(database) => stop(database),
+            State::Running(database) => stop(&database),
             State::Stopped(flash) => flash,
         }
     }
@@ -150,7 +150,7 @@ impl<F: NorFlash> FlashStorage<F> {
         }
         let state = self.state.try_borrow().map_err(|_| StorageError::InUse)?;
         Ref::filter_map(state, |state| match state {
-            State::Running(database) => Some(database),
+            State::Running(database) => Some(&**database),
             State::Stopped(_) => None,
         })
         .map_err(|_| StorageError::InUse)
@@ -159,7 +159,7 @@ impl<F: NorFlash> FlashStorage<F> {
     /// Stops the database and starts it again from what is on flash.
     fn restart(&self, mut state: RefMut<'_, State<F>>) -> Result<(), StorageError> {
         let flash = match mem::replace(&mut *state, State::Stopped(None)) {
-            State::Running(database) => stop(database),
+            State::Running(database) => stop(&database),
             State::Stopped(flash) => flash,
         };
         let flash = flash.ok_or(StorageError::InUse)?;

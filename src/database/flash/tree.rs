@@ -1,6 +1,6 @@
 //! What is asked of `ekv`: opening, reading, walking, committing.
 
-use alloc::vec;
+use alloc::{boxed::Box, vec};
 use core::ops::{Bound, ControlFlow};
 
 use ekv::{
@@ -29,13 +29,14 @@ pub const FIRST: &[u8] = &[1];
 /// A database of `ekv`, which nobody shares.
 pub type Ekv<F> = ekv::Database<Region<F>, NoopRawMutex>;
 
+/// A database that runs, and what it holds.
+pub type Started<F> = (Box<Ekv<F>>, Superblock);
+
 /// Opens what is in a region, or makes an empty store there if it is erased.
 ///
 /// # Errors
 /// The device, and why.
-pub fn start<F: NorFlash>(
-    mut region: Region<F>,
-) -> Result<(Ekv<F>, Superblock), (Option<F>, StorageError)> {
+pub fn start<F: NorFlash>(mut region: Region<F>) -> Result<Started<F>, (Option<F>, StorageError)> {
     let survey = match region.survey() {
         Ok(survey) => survey,
         Err(error) => return Err((region.take(), error)),
@@ -47,52 +48,73 @@ pub fn start<F: NorFlash>(
         region.refresh();
         seed = format::seed_for(first);
     }
-    let database = Ekv::new(region, seeded(seed));
+    let mut database = boxed(region, seed);
     let held = match first_look(&database, survey) {
         Ok(held) => held,
-        Err(error) => return Err((stop(database), error)),
+        Err(error) => return Err((stop(&database), error)),
     };
-    let region = at_once(database.lock_flash()).ok().and_then(|mut region| region.moved());
-    drop(database);
-    let Some(region) = region else { return Err((None, StorageError::InUse)) };
     // An odd factor, so that each page has its turn.
     let spread = (held.batches as u32).wrapping_mul(2_654_435_761);
-    let database = Ekv::new(region, seeded(format::seed_for(spread)));
-    match at_once(database.mount()).and_then(|mounted| mounted.map_err(StorageError::from)) {
+    let Some(region) = moved(&database) else { return Err((None, StorageError::InUse)) };
+    drop(database);
+    database = boxed(region, format::seed_for(spread));
+    match mount(&database) {
         Ok(()) => Ok((database, held)),
-        Err(error) => Err((stop(database), error)),
+        Err(error) => Err((stop(&database), error)),
     }
 }
 
-fn seeded(seed: u32) -> Config {
+// The parts of opening are not inlined, or their frames and futures would all be on the stack at
+// once: they take more of it than anything that comes after.
+
+#[inline(never)]
+fn boxed<F: NorFlash>(region: Region<F>, seed: u32) -> Box<Ekv<F>> {
     let mut config = Config::default();
     config.random_seed = seed;
-    config
+    Box::new(Ekv::new(region, config))
+}
+
+#[inline(never)]
+fn moved<F: NorFlash>(database: &Ekv<F>) -> Option<Region<F>> {
+    at_once(database.lock_flash()).ok()?.moved()
+}
+
+#[inline(never)]
+fn mount<F: NorFlash>(database: &Ekv<F>) -> Result<(), StorageError> {
+    Ok(at_once(database.mount())??)
+}
+
+#[inline(never)]
+fn format<F: NorFlash>(database: &Ekv<F>) -> Result<(), StorageError> {
+    at_once(database.format())?.map_err(|FormatError::Flash(error)| error)
+}
+
+#[inline(never)]
+fn is_empty<F: NorFlash>(database: &Ekv<F>) -> Result<bool, StorageError> {
+    let mut empty = true;
+    let range = KeyRange { lower: &[], upper: None };
+    walk(database, range, &mut vec![0; MAX_VALUE], &mut |_, _| {
+        empty = false;
+        ControlFlow::Break(())
+    })?;
+    Ok(empty)
 }
 
 fn first_look<F: NorFlash>(database: &Ekv<F>, survey: Survey) -> Result<Superblock, StorageError> {
     if let Survey::Erased { .. } = survey {
-        at_once(database.format())?.map_err(|FormatError::Flash(error)| error)?;
+        format(database)?;
     }
-    at_once(database.mount())??;
+    mount(database)?;
     let mut buffer = [0; MAX_LEN];
     let held = match read(database, ABOUT, &mut buffer)? {
         Some(len) => Superblock::decode(buffer.get(..len).unwrap_or_default())?,
-        None => {
-            // Formatted, and then the power failed; or somebody else's.
-            let mut empty = true;
-            let range = KeyRange { lower: &[], upper: None };
-            walk(database, range, &mut vec![0; MAX_VALUE], &mut |_, _| {
-                empty = false;
-                ControlFlow::Break(())
-            })?;
-            if !empty {
-                return Err(StorageError::Foreign);
-            }
+        // Formatted, and then the power failed.
+        None if is_empty(database)? => {
             let none = Superblock::default();
             commit(database, &none, core::iter::empty())?;
             none
         }
+        None => return Err(StorageError::Foreign),
     };
     if survey == Survey::Odd {
         verify(database, &held)?;
@@ -101,7 +123,7 @@ fn first_look<F: NorFlash>(database: &Ekv<F>, survey: Survey) -> Result<Superblo
 }
 
 /// Ends a database and gives its device back.
-pub fn stop<F: NorFlash>(database: Ekv<F>) -> Option<F> {
+pub fn stop<F: NorFlash>(database: &Ekv<F>) -> Option<F> {
     at_once(database.lock_flash()).ok()?.take()
 }
 
@@ -109,6 +131,7 @@ pub fn stop<F: NorFlash>(database: Ekv<F>) -> Option<F> {
 ///
 /// # Errors
 /// [`StorageError`].
+#[inline(never)]
 pub fn read<F: NorFlash>(
     database: &Ekv<F>,
     key: &[u8],
@@ -129,6 +152,7 @@ pub fn read<F: NorFlash>(
 ///
 /// # Errors
 /// [`StorageError`].
+#[inline(never)]
 pub fn walk<F: NorFlash>(
     database: &Ekv<F>,
     range: KeyRange<'_>,
@@ -153,6 +177,7 @@ pub fn walk<F: NorFlash>(
 ///
 /// # Errors
 /// [`StorageError::Corrupt`] if it is not, or [`StorageError::Device`].
+#[inline(never)]
 pub fn verify<F: NorFlash>(database: &Ekv<F>, held: &Superblock) -> Result<(), StorageError> {
     let mut found = Superblock { batches: held.batches, ..Superblock::default() };
     let all = KeyRange { lower: FIRST, upper: None };
@@ -169,6 +194,7 @@ pub fn verify<F: NorFlash>(database: &Ekv<F>, held: &Superblock) -> Result<(), S
 ///
 /// # Errors
 /// [`StorageError`]. What is on flash then is known when it was opened again.
+#[inline(never)]
 pub fn commit<'a, F: NorFlash>(
     database: &Ekv<F>,
     held: &Superblock,
