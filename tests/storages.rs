@@ -12,8 +12,8 @@ use embedded_storage_async::nor_flash as asynchronous;
 use nor_flash::Fault;
 use sochdb_wasmi::{
     abi::{
-        Value,
-        message::{RowSelector, WriteMode},
+        Seq, Value,
+        message::{NewRow, RowSelector, WriteMode},
     },
     database::{
         ColumnType, Database, DatabaseError, FlashStorage, Polled, RedbConfig, RedbStorage,
@@ -176,6 +176,61 @@ fn fill_and_empty<S: Storage>(mut database: Database<S>) {
     }
     assert!(filled[0] > 80, "{filled:?}");
     assert!(filled.iter().all(|&rows| rows == filled[0]), "{filled:?}");
+}
+
+/// Whatever statements were let in, the commit fits, however full the region is: in regions of
+/// several sizes, with rows and calls of all sizes.
+#[test]
+fn what_is_admitted_can_be_committed() {
+    for pages in [24, 32, 70] {
+        let device = Shared::new(pages);
+        let region = 0..pages as u32 * 4096;
+        let storage = FlashStorage::open(device.clone(), region).unwrap();
+        let mut database = Database::open(storage).unwrap();
+        let blobs = TableSchema::new("b").unwrap().column("b", ColumnType::Binary).unwrap();
+        let blobs = blobs.column("n", ColumnType::UInt).unwrap().index("by_n", &["n"]).unwrap();
+        let table = database.create_table(blobs).unwrap();
+        let mut state = 7_u64;
+        let mut random = move |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) % below
+        };
+        let meter = &mut Meter::unlimited();
+        let (mut full, mut ids) = (0, Vec::new());
+        for _ in 0..300 {
+            for _ in 0..1 + random(12) {
+                let len = [3, 40, 40, 200, 3000][random(5) as usize];
+                let bytes = vec![random(256) as u8; len];
+                let values = [Value::Binary(&bytes), Value::UInt(random(1 << 40))];
+                let new = [NewRow { id: None, values: Seq::new(&values) }];
+                let (columns, rows) = (Seq::new(&["b", "n"]), Seq::new(&new));
+                let keep = &mut |id| ids.push(id);
+                match database.write(table, WriteMode::Insert, &columns, &rows, meter, keep) {
+                    Ok(_) => {}
+                    Err(DatabaseError::Storage(StorageError::Full(_))) => {
+                        full += 1;
+                        break;
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            database.commit().unwrap();
+            if full % 4 == 3 {
+                // A third of what is there goes, in calls of ten rows.
+                full += 1;
+                for _ in 0..ids.len() / 30 {
+                    for _ in 0..10 {
+                        let id = ids.swap_remove(random(ids.len() as u64) as usize);
+                        database.delete(table, &RowSelector::One(id), meter).unwrap();
+                    }
+                    database.commit().unwrap();
+                }
+            }
+        }
+        assert!(full > 10, "{pages} pages were full {full} times");
+        database.check().unwrap();
+        database.storage().verify().unwrap();
+    }
 }
 
 #[test]

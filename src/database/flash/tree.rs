@@ -20,6 +20,7 @@ use crate::database::{
     storage::{BatchEntry, KeyRange, MAX_KEY_LEN, StorageError, Visit},
     superblock::{MAX_LEN, Superblock},
 };
+use crate::limits::{Limit, LimitExceeded};
 
 /// The key of the superblock. The engine's keys begin with a higher byte.
 const ABOUT: &[u8] = &[0];
@@ -244,7 +245,9 @@ impl From<WriteError<StorageError>> for StorageError {
     fn from(error: WriteError<StorageError>) -> Self {
         match error {
             WriteError::Flash(error) => error,
-            // What is admitted fits, so the pages are not as they should be.
+            WriteError::Full => {
+                Self::Full(LimitExceeded { limit: Limit::StoreBytes, allowed: 0, asked: 0 })
+            }
             _ => Self::Corrupt { at: None },
         }
     }
