@@ -49,7 +49,7 @@ pub use result::{HostCallResult, MAX_MESSAGE_LEN, Message};
 
 use self::{context::Identity, metrics::Metrics, plugin::Plugin};
 use crate::{
-    abi::Name,
+    abi::{Descriptor, Name},
     audit::{AuditEntry, AuditLog, AuditSink, FunctionId, PluginId},
     database::{Database, MemoryStorage, Storage},
     limits::{Limit, LimitExceeded},
@@ -307,6 +307,11 @@ impl<S: Storage + 'static> Host<S> {
     pub fn entries(&self, plugin: PluginId) -> impl Iterator<Item = &str> {
         let plugin = self.position(plugin).and_then(|at| self.plugins.get(at));
         plugin.into_iter().flat_map(|plugin| plugin.entries.iter().map(|(name, _)| &**name))
+    }
+
+    /// The version and the buffers that a plugin was loaded with.
+    pub fn descriptor(&self, plugin: PluginId) -> Option<Descriptor> {
+        Some(self.plugins.get(self.position(plugin)?)?.descriptor)
     }
 
     fn position(&self, plugin: PluginId) -> Option<usize> {

@@ -46,7 +46,7 @@ impl fmt::Display for KeyError {
 impl core::error::Error for KeyError {}
 
 /// What a plugin is granted and configured with. The default grants nothing.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PluginConfig {
     /// What it may do.
     pub capabilities: Capabilities,
@@ -94,7 +94,14 @@ impl PluginConfig {
         Ok(self)
     }
 
-    pub(super) fn settings(&self) -> &BTreeMap<Box<[u8]>, Box<[u8]>> {
+    /// Sets what `get_config` answers under `key`, which is a key, to an encoded value.
+    #[cfg(feature = "manifest")]
+    pub(crate) fn insert_encoded(&mut self, key: &str, value: Vec<u8>) {
+        self.settings.insert(key.as_bytes().into(), value.into());
+    }
+
+    /// Encoded values by key.
+    pub(crate) fn settings(&self) -> &BTreeMap<Box<[u8]>, Box<[u8]>> {
         &self.settings
     }
 }
