@@ -5,6 +5,7 @@ mod all_storages;
 mod durable;
 mod nor_flash;
 #[path = "../examples/station/mod.rs"]
+#[allow(dead_code, reason = "the stations here are over other storages")]
 mod station;
 
 use all_storages::{REGION, Shared};
