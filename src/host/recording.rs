@@ -115,7 +115,7 @@ impl<S: Storage + 'static> Host<S> {
         };
         let (ending, code) = ending(kept);
         #[cfg(feature = "replay")]
-        let recorded = shared.player.as_ref().and_then(|player| player.recorded_end());
+        let recorded = shared.player.as_ref().and_then(|player| player.recorded_end(ending, code));
         #[cfg(feature = "replay")]
         let (ending, code, output) = match recorded.map(|recorded| recorded.event()) {
             Some(Event::CallOut(CallOut { ending, code, output: Data::Full(text), .. })) => {
@@ -292,7 +292,7 @@ fn load<S: Storage>(plugin: &Plugin<S>) -> Load<'_> {
         limits: plugin.limits,
         trap_on_denied: plugin.store.data().on_denied == OnDenied::Trap,
         capabilities: capabilities_digest(&identity.capabilities),
-        config: settings_digest(identity.settings.iter().map(|(key, value)| (&**key, &**value))),
+        config: settings_digest(identity.settings.iter()),
     }
 }
 
