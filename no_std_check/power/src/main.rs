@@ -19,7 +19,6 @@ mod kept;
 #[path = "../../../tests/nor_flash/mod.rs"]
 #[cfg(feature = "flash")]
 mod nor_flash;
-#[path = "../../src/stack.rs"]
 mod stack;
 
 use cortex_m_rt::{ExceptionFrame, entry, exception};
