@@ -106,11 +106,10 @@ impl<'a> Wire<'a> for AuditEntry {
     fn encode(&self, writer: &mut Writer<'_>) {
         writer.u64(self.sequence);
         writer.u64(self.time_us);
-        writer.u32(self.plugin.0.into());
-        writer.u32(self.function.0.into());
+        self.plugin.encode(writer);
+        self.function.encode(writer);
         self.table.as_deref().encode(writer);
-        // Zigzag of a number is the same for every width that holds it.
-        writer.i64(self.status.into());
+        self.status.encode(writer);
         writer.u32(self.rows);
         writer.u32(self.bytes_in);
         writer.u32(self.bytes_out);
@@ -120,14 +119,36 @@ impl<'a> Wire<'a> for AuditEntry {
         Ok(Self {
             sequence: reader.u64()?,
             time_us: reader.u64()?,
-            plugin: PluginId(varint_u16(reader)?),
-            function: FunctionId(varint_u16(reader)?),
+            plugin: Wire::decode(reader)?,
+            function: Wire::decode(reader)?,
             table: table(reader)?,
-            status: zigzag_i32(reader)?,
+            status: Wire::decode(reader)?,
             rows: reader.u32()?,
             bytes_in: reader.u32()?,
             bytes_out: reader.u32()?,
         })
+    }
+}
+
+impl<'a> Wire<'a> for PluginId {
+    #[inline]
+    fn encode(&self, writer: &mut Writer<'_>) {
+        writer.u32(self.0.into());
+    }
+
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        Ok(Self(varint_u16(reader)?))
+    }
+}
+
+impl<'a> Wire<'a> for FunctionId {
+    #[inline]
+    fn encode(&self, writer: &mut Writer<'_>) {
+        writer.u32(self.0.into());
+    }
+
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        Ok(Self(varint_u16(reader)?))
     }
 }
 
@@ -139,11 +160,6 @@ fn varint_u16(reader: &mut Reader<'_>) -> Result<u16, WireError> {
         Ok(value) if reader.position() - start <= 3 => Ok(value),
         _ => Err(reader.error(WireErrorKind::VarintOverflow)),
     }
-}
-
-fn zigzag_i32(reader: &mut Reader<'_>) -> Result<i32, WireError> {
-    let raw = reader.u32()?;
-    Ok((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
 }
 
 fn table(reader: &mut Reader<'_>) -> Result<Option<Name>, WireError> {
@@ -211,6 +227,14 @@ impl<B: AsRef<[AuditEntry]> + AsMut<[AuditEntry]>> AuditLog<B> {
             self.next = 0;
         }
         entry
+    }
+
+    /// The entry that was closed last, also in a log without room.
+    #[cfg(feature = "record")]
+    pub(crate) fn last(&self) -> &AuditEntry {
+        let slots = self.buffer.as_ref();
+        let at = if self.next == 0 { slots.len() } else { self.next };
+        at.checked_sub(1).and_then(|at| slots.get(at)).unwrap_or(&self.spare)
     }
 
     /// The entries still there, oldest first.

@@ -23,4 +23,10 @@ pub mod guest;
 #[cfg(feature = "host")]
 pub mod host;
 pub mod limits;
+#[cfg(feature = "host")]
+pub mod manifest;
 pub mod meter;
+#[cfg(feature = "replay")]
+pub mod replay;
+#[cfg(feature = "record")]
+pub mod trace;

@@ -114,6 +114,26 @@ impl Meter {
         self.slice
     }
 
+    /// Fuel of the whole call.
+    #[cfg(feature = "replay")]
+    pub(crate) const fn fuel_limit(&self) -> u64 {
+        self.fuel_limit
+    }
+
+    /// Counts rows that were visited and bytes that were moved when a trace was recorded.
+    #[cfg(feature = "replay")]
+    pub(crate) const fn use_up(&mut self, rows: u32, bytes: u64) {
+        self.rows_left = self.rows_left.saturating_sub(rows);
+        self.bytes_left = self.bytes_left.saturating_sub(bytes);
+    }
+
+    /// Takes all fuel that is left.
+    #[cfg(feature = "replay")]
+    pub(crate) const fn drain(&mut self) {
+        self.slice = 0;
+        self.reserve = 0;
+    }
+
     /// Rows visited so far.
     pub const fn rows(&self) -> u32 {
         self.rows_limit - self.rows_left

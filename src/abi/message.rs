@@ -29,6 +29,15 @@ macro_rules! messages {
                 Ok(Self { $($field: Wire::decode(_reader)?,)* })
             }
         }
+
+        #[cfg(feature = "replay")]
+        impl $(<$life $(, $table: $crate::abi::inspect::Inspect)?>)?
+            $crate::abi::inspect::Inspect for $name $(<$life $(, $table)?>)?
+        {
+            fn inspect(&self, _fields: &mut $crate::abi::inspect::Fields) {
+                $(_fields.field(stringify!($field), &self.$field);)*
+            }
+        }
     )*};
 }
 
@@ -62,8 +71,18 @@ macro_rules! tags {
                 }
             }
         }
+
+        #[cfg(feature = "replay")]
+        impl $crate::abi::inspect::Inspect for $name {
+            fn inspect(&self, fields: &mut $crate::abi::inspect::Fields) {
+                fields.leaf(self.as_str());
+            }
+        }
     )*};
 }
+
+#[cfg(feature = "record")]
+pub(crate) use {messages, tags};
 
 tags! {
     /// How `soch_read` answers.

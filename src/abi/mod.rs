@@ -3,6 +3,8 @@
 //! `docs/abi.md` says the same for people who write plugins in other languages.
 
 mod functions;
+#[cfg(feature = "replay")]
+pub mod inspect;
 pub mod message;
 mod name;
 mod seq;

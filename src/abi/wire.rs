@@ -561,6 +561,30 @@ macro_rules! primitive {
 primitive!(bool => bool, u32 => u32, u64 => u64, i64 => i64, f32 => f32, f64 => f64,
            &'a str => text, &'a [u8] => bytes);
 
+/// No bytes: what a function answers that answers nothing.
+#[cfg(feature = "replay")]
+impl<'a> Wire<'a> for () {
+    fn encode(&self, _writer: &mut Writer<'_>) {}
+
+    fn decode(_reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        Ok(())
+    }
+}
+
+impl<'a> Wire<'a> for i32 {
+    #[inline]
+    fn encode(&self, writer: &mut Writer<'_>) {
+        // Zigzag of a number is the same for every width that holds it.
+        writer.i64((*self).into());
+    }
+
+    #[inline]
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        let raw = reader.u32()?;
+        Ok((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
+    }
+}
+
 impl<'a, T: Wire<'a>> Wire<'a> for Option<T> {
     #[inline]
     fn encode(&self, writer: &mut Writer<'_>) {

@@ -98,7 +98,8 @@ impl<S: Storage + 'static> Host<S> {
         let returned = {
             let mut loan = Loan::new(&mut self.shared, &mut loaded.store);
             let hook = &mut self.slice_hook;
-            let returned = run(&mut loan, function, input.len(), &loaded.limits, hook, &mut report);
+            let called = Called { entry, function, input };
+            let returned = run(&mut loan, called, &loaded.limits, hook, &mut report);
             loan.finished = true;
             returned
         };
@@ -121,11 +122,15 @@ impl<S: Storage + 'static> Host<S> {
         );
         loaded.totals.add(&report, loaded.trapped);
 
+        #[cfg(feature = "record")]
+        let completed = returned.is_ok();
         let kept = returned.and_then(|code| check_output(loaded, code)).and_then(|len| {
             let database = &mut self.shared_mut().database;
             database.commit().map_err(CallError::Commit)?;
             Ok(len)
         });
+        #[cfg(feature = "record")]
+        self.record_end(at, completed, &kept);
         match kept {
             Ok(len) => {
                 let loaded = self.plugins.get(at).ok_or(CallError::NoSuchPlugin(plugin))?;
@@ -183,20 +188,29 @@ fn check_output<S: Storage>(plugin: &Plugin<S>, code: i32) -> Result<u32, CallEr
     }
 }
 
+/// What is called, and with what.
+struct Called<'c> {
+    #[cfg_attr(not(feature = "record"), expect(dead_code, reason = "only a trace names it"))]
+    entry: &'c str,
+    function: TypedFunc<i32, i32>,
+    input: &'c [u8],
+}
+
 /// Runs the entry point to its end, slice by slice. Says in `report` what it used.
 fn run<S: Storage>(
     loan: &mut Loan<'_, S>,
-    function: TypedFunc<i32, i32>,
-    input_len: usize,
+    called: Called<'_>,
     limits: &Limits,
     hook: &mut Option<Box<dyn SliceHook>>,
     report: &mut CallReport,
 ) -> Result<i32, CallError> {
     let store = &mut *loan.store;
     let mut slices = Slices::begin(store, limits, hook);
+    #[cfg(feature = "record")]
+    store.data_mut().record_begin(called.entry, called.input, slices.started_us, slices.watched);
     // As wasm has it: an input of 2 GiB or more is a negative number to those who read it so.
-    let input_len = (input_len as u32).cast_signed();
-    let mut running = function.call_resumable(&mut *store, input_len);
+    let input_len = (called.input.len() as u32).cast_signed();
+    let mut running = called.function.call_resumable(&mut *store, input_len);
     let returned = loop {
         let (required, paused) = match running {
             Ok(TypedResumableCall::Finished(code)) => break Ok(code),
@@ -230,6 +244,8 @@ struct Slices {
     started_us: u64,
     /// Fuel of a slice; all of it where nobody looks between slices.
     size: u64,
+    /// Whether somebody looks between slices.
+    watched: bool,
 }
 
 impl Slices {
@@ -239,6 +255,8 @@ impl Slices {
         hook: &Option<Box<dyn SliceHook>>,
     ) -> Self {
         let watched = limits.deadline_ms.is_some() || hook.is_some();
+        #[cfg(feature = "replay")]
+        let watched = store.data().replayed_slicing().unwrap_or(watched);
         let size = if watched { limits.slice_fuel.max(1) } else { u64::MAX };
         let state = store.data_mut();
         state.meter = Meter::new(limits);
@@ -246,10 +264,10 @@ impl Slices {
         state.host_calls = 0;
         state.denied = 0;
         state.identity.last_error = Message::default();
-        let started_us = state.shared.as_deref_mut().map_or(0, |shared| shared.clock.now_us());
+        let started_us = state.shared.as_deref_mut().map_or(0, Shared::now_us);
         // Fuel metering is on in every engine of this crate, so setting it does not fail.
         let _ = store.set_fuel(fuel);
-        Self { count: 1, started_us, size }
+        Self { count: 1, started_us, size, watched }
     }
 
     /// Between two slices: is there fuel, is there time, does the embedder want to go on?
@@ -270,28 +288,41 @@ impl Slices {
             }));
         }
         let state = store.data_mut();
-        let now_us = state.shared.as_deref_mut().map_or(0, |shared| shared.clock.now_us());
+        let now_us = state.shared.as_deref_mut().map_or(0, Shared::now_us);
         let elapsed_us = now_us.saturating_sub(self.started_us);
-        if let Some(deadline_ms) = limits.deadline_ms
-            && elapsed_us > u64::from(deadline_ms).saturating_mul(1000)
-        {
-            return Err(CallError::Limit(LimitExceeded {
-                limit: Limit::Deadline,
-                allowed: deadline_ms.into(),
-                asked: elapsed_us.div_ceil(1000),
-            }));
-        }
-        if let Some(hook) = hook {
-            let slice = Slice { plugin: state.identity.id, number: self.count, fuel, elapsed_us };
-            if hook.between_slices(&slice) == SliceDecision::Stop {
-                return Err(CallError::Stopped);
-            }
-        }
+        let slice = Slice { plugin: state.identity.id, number: self.count, fuel, elapsed_us };
+        let decided = decide(&slice, limits, hook);
+        #[cfg(feature = "replay")]
+        let decided = state.replayed_slice(left, decided);
+        #[cfg(feature = "record")]
+        let decided = state.record_slice(now_us, left, decided);
+        decided?;
         self.count = self.count.saturating_add(1);
         // A slice must pay at least for the next block of code, or the call would never go on.
         let size = state.meter.begin_slice(self.size.max(required));
         let _ = store.set_fuel(size);
         Ok(())
+    }
+}
+
+/// Is there time, and does the embedder want to go on?
+fn decide(
+    slice: &Slice,
+    limits: &Limits,
+    hook: &mut Option<Box<dyn SliceHook>>,
+) -> Result<(), CallError> {
+    if let Some(deadline_ms) = limits.deadline_ms
+        && slice.elapsed_us > u64::from(deadline_ms).saturating_mul(1000)
+    {
+        return Err(CallError::Limit(LimitExceeded {
+            limit: Limit::Deadline,
+            allowed: deadline_ms.into(),
+            asked: slice.elapsed_us.div_ceil(1000),
+        }));
+    }
+    match hook.as_mut().map(|hook| hook.between_slices(slice)) {
+        Some(SliceDecision::Stop) => Err(CallError::Stopped),
+        Some(SliceDecision::Continue) | None => Ok(()),
     }
 }
 
@@ -301,6 +332,8 @@ fn stopped(error: &wasmi::Error, limits: &Limits) -> CallError {
         return match stop {
             Stop::OutOfFuel(exceeded) => CallError::Limit(*exceeded),
             Stop::Denied(message) => CallError::Denied { reason: message.to_string() },
+            #[cfg(feature = "replay")]
+            Stop::Diverged => CallError::Stopped,
         };
     }
     match error.as_trap_code() {

@@ -33,6 +33,9 @@ pub(super) struct Identity {
     /// Where in `access` the table of the last call is.
     recent: usize,
     pub(super) last_error: Message,
+    /// Whether the running host call may have written more of the response than it answers: a row
+    /// that did not fit, or the answer of a call that failed halfway. A trace then keeps all of it.
+    pub(super) touched: bool,
 }
 
 impl Identity {

@@ -36,6 +36,9 @@ pub(super) enum Stop {
     OutOfFuel(LimitExceeded),
     /// A denial, and the plugin was loaded with [`OnDenied::Trap`].
     Denied(Message),
+    /// A replay came upon something that was not recorded.
+    #[cfg(feature = "replay")]
+    Diverged,
 }
 
 impl fmt::Display for Stop {
@@ -43,6 +46,8 @@ impl fmt::Display for Stop {
         match self {
             Self::OutOfFuel(exceeded) => exceeded.fmt(f),
             Self::Denied(message) => message.fmt(f),
+            #[cfg(feature = "replay")]
+            Self::Diverged => f.write_str("the replay diverged"),
         }
     }
 }
@@ -95,7 +100,14 @@ impl<S: Storage> PluginState<S> {
         let Some(shared) = self.shared.as_deref_mut() else {
             return Ok(crate::abi::Status::Error.code());
         };
-        let Shared { database, registry, audit, audit_sink, metrics, clock, log_bytes } = shared;
+        #[cfg(feature = "record")]
+        let fuel_before = self.meter.fuel();
+        #[cfg(feature = "replay")]
+        if shared.player.is_some() {
+            return self.replay(fuel_before, function, linear_memory, arguments);
+        }
+        let Shared { database, registry, audit, audit_sink, metrics, clock, log_bytes, .. } =
+            shared;
         // The entry is filled in its place in the log, the table's name by the context.
         let entry = audit.open();
         entry.time_us = clock.now_us();
@@ -133,9 +145,19 @@ impl<S: Storage> PluginState<S> {
         if let Some(sink) = audit_sink {
             sink.record(entry);
         }
+        #[cfg(not(feature = "record"))]
         match result {
             HostCallResult::Success(_) => Ok(status),
             failure => self.failed(failure, linear_memory, arguments),
+        }
+        #[cfg(feature = "record")]
+        {
+            let answer = match result {
+                HostCallResult::Success(_) => Ok(status),
+                failure => self.failed(failure, linear_memory, arguments),
+            };
+            self.record(function, fuel_before, linear_memory, arguments, &answer);
+            answer
         }
     }
 
@@ -202,11 +224,17 @@ fn run<S: Storage>(
     let failure = match function.function.execute(context, request, response) {
         HostCallResult::Success(len) if len <= capacity => match context.meter.move_bytes(len) {
             Ok(()) => return HostCallResult::Success(len),
-            Err(exhausted) => exhausted.into(),
+            Err(exhausted) => {
+                context.plugin.touched = true;
+                exhausted.into()
+            }
         },
         HostCallResult::Success(len) => HostCallResult::BufferTooSmall { needed: len },
         failure => failure,
     };
+    // Whatever a function of the embedder's wrote before it failed.
+    context.plugin.touched |=
+        !function.builtin || matches!(failure, HostCallResult::BufferTooSmall { .. });
     // A plugin that gets a negative status may go on, and nothing was done then: also if what
     // failed is the response, after the work.
     context.database.rollback_to(savepoint);
@@ -225,7 +253,7 @@ fn refused(meter: &mut Meter, failure: HostCallResult) -> HostCallResult {
 
 /// Request and response, as two parts of linear memory that do not overlap.
 #[inline]
-fn regions(
+pub(super) fn regions(
     linear_memory: &mut [u8],
     arguments: Arguments,
 ) -> Result<(&[u8], &mut [u8]), HostCallResult> {

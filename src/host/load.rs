@@ -80,11 +80,12 @@ impl<S: Storage + 'static> Plugin<S> {
         config: &PluginConfig,
         registry: &HostFunctionRegistry<S>,
         buffers: &mut Buffers,
+        #[cfg(feature = "record")] hash: [u8; 32],
     ) -> Result<Self, LoadError> {
         let limits = config.limits;
         let state = PluginState::new(identity, &limits, config.on_denied);
         let mut store = Store::new(&engine, state);
-        store.limiter(|state| &mut state.growth);
+        store.limiter(|state| state);
         let buffer = match config.static_memory {
             false => None,
             true => {
@@ -104,6 +105,8 @@ impl<S: Storage + 'static> Plugin<S> {
             };
         Ok(Self {
             engine,
+            #[cfg(feature = "record")]
+            hash,
             module,
             store,
             buffer,
@@ -126,7 +129,7 @@ impl<S: Storage + 'static> Plugin<S> {
         let identity = core::mem::take(&mut old.identity);
         let state = PluginState::new(identity, &self.limits, old.on_denied);
         self.store = Store::new(&self.engine, state);
-        self.store.limiter(|state| &mut state.growth);
+        self.store.limiter(|state| state);
         let Self { store, module, limits, buffer, .. } = self;
         // SAFETY: the store that had the buffer was dropped in the line above.
         let live = unsafe { instantiate(store, module, limits, registry, buffer.as_ref())? };

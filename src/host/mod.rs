@@ -25,9 +25,13 @@ mod load;
 pub mod logs;
 mod memory;
 pub mod metrics;
+#[cfg(feature = "replay")]
+pub(crate) mod player;
 mod plugin;
 mod prometheus;
 mod ram;
+#[cfg(feature = "record")]
+pub(crate) mod recording;
 mod registry;
 mod result;
 pub mod toon;
@@ -49,7 +53,7 @@ pub use result::{HostCallResult, MAX_MESSAGE_LEN, Message};
 
 use self::{context::Identity, memory::Buffers, metrics::Metrics, plugin::Plugin};
 use crate::{
-    abi::Name,
+    abi::{Descriptor, Name},
     audit::{AuditEntry, AuditLog, AuditSink, FunctionId, PluginId},
     database::{Database, MemoryStorage, Storage},
     limits::{Limit, LimitExceeded},
@@ -119,6 +123,21 @@ struct Shared<S: Storage> {
     metrics: Metrics,
     clock: Box<dyn Clock + Send>,
     log_bytes: usize,
+    #[cfg(feature = "record")]
+    recorder: Option<Box<crate::trace::Recorder>>,
+    /// Tables may have been made that the recorder does not know of.
+    #[cfg(feature = "record")]
+    tables_changed: bool,
+    /// Answers in place of the functions and the clock.
+    #[cfg(feature = "replay")]
+    player: Option<Box<player::Player>>,
+}
+
+#[cfg(not(feature = "replay"))]
+impl<S: Storage> Shared<S> {
+    fn now_us(&mut self) -> u64 {
+        self.clock.now_us()
+    }
 }
 
 /// Runs plugins against a database.
@@ -148,6 +167,12 @@ impl<S: Storage + 'static> Host<S> {
             metrics: Metrics::new(config.metric_series),
             clock: Box::new(clock),
             log_bytes: config.log_bytes,
+            #[cfg(feature = "record")]
+            recorder: None,
+            #[cfg(feature = "record")]
+            tables_changed: false,
+            #[cfg(feature = "replay")]
+            player: None,
         };
         Self {
             shared: Some(Box::new(shared)),
@@ -268,7 +293,13 @@ impl<S: Storage + 'static> Host<S> {
             }));
         }
         let compiled = load::compile(wasm, config, compile)?;
-        self.instantiate(name, compiled, config)
+        self.instantiate(
+            name,
+            compiled,
+            config,
+            #[cfg(feature = "record")]
+            crate::trace::chain::module_hash(wasm),
+        )
     }
 
     /// Not inlined: a plugin on its way into the list is large, and shall not lie on the stack while
@@ -280,6 +311,7 @@ impl<S: Storage + 'static> Host<S> {
         name: Name,
         compiled: (wasmi::Engine, wasmi::Module),
         config: &PluginConfig,
+        #[cfg(feature = "record")] hash: [u8; 32],
     ) -> Result<PluginId, LoadError> {
         let id = PluginId(self.next_plugin);
         let identity = Identity::new(id, name, config);
@@ -287,11 +319,21 @@ impl<S: Storage + 'static> Host<S> {
             Some(shared) => &shared.registry,
             None => unreachable!("a plugin has the shared state only while `call` has the host"),
         };
-        let plugin = Plugin::new(identity, compiled, config, registry, &mut self.buffers)?;
+        let plugin = Plugin::new(
+            identity,
+            compiled,
+            config,
+            registry,
+            &mut self.buffers,
+            #[cfg(feature = "record")]
+            hash,
+        )?;
         // Plugins are few and large: no room for those that never come.
         self.plugins.reserve_exact(1);
         self.plugins.push(plugin);
         self.next_plugin += 1;
+        #[cfg(feature = "record")]
+        self.record_load(self.plugins.len() - 1);
         Ok(id)
     }
 
@@ -301,6 +343,8 @@ impl<S: Storage + 'static> Host<S> {
         let Some(at) = self.position(plugin) else { return false };
         let buffer = self.plugins.remove(at).into_buffer();
         buffer.into_iter().for_each(|buffer| self.buffers.put(buffer));
+        #[cfg(feature = "record")]
+        self.record_unload(plugin);
         self.shared_mut().metrics.forget(plugin);
         true
     }
@@ -327,6 +371,11 @@ impl<S: Storage + 'static> Host<S> {
         plugin.into_iter().flat_map(|plugin| plugin.entries.iter().map(|(name, _)| &**name))
     }
 
+    /// The version and the buffers that a plugin was loaded with.
+    pub fn descriptor(&self, plugin: PluginId) -> Option<Descriptor> {
+        Some(self.plugins.get(self.position(plugin)?)?.descriptor)
+    }
+
     fn position(&self, plugin: PluginId) -> Option<usize> {
         self.plugins.iter().position(|loaded| loaded.identity().id == plugin)
     }
@@ -341,6 +390,8 @@ impl<S: Storage> Host<S> {
     /// The database, to create tables and write rows from outside. Commit what you
     /// [write](Database::write) before the next [`call`](Self::call), which is refused otherwise.
     pub fn database_mut(&mut self) -> &mut Database<S> {
+        #[cfg(feature = "record")]
+        self.tables_may_change();
         // It may be replaced by another one, whose tables have other numbers.
         for plugin in &mut self.plugins {
             plugin.store.data_mut().identity.forget_tables();

@@ -46,7 +46,7 @@ impl fmt::Display for KeyError {
 impl core::error::Error for KeyError {}
 
 /// What a plugin is granted and configured with. The default grants nothing.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PluginConfig {
     /// What it may do.
     pub capabilities: Capabilities,
@@ -61,8 +61,8 @@ pub struct PluginConfig {
 }
 
 /// A plugin's own configuration: encoded values by key. Few, so a list by rising key.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Settings(Vec<(Bytes, Bytes)>);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Settings(Vec<(Bytes, Bytes)>);
 
 type Bytes = Box<[u8]>;
 
@@ -74,6 +74,12 @@ impl Settings {
     pub(super) fn get(&self, key: &[u8]) -> Option<&[u8]> {
         let (_, value) = self.0.get(self.find(key).ok()?)?;
         Some(value)
+    }
+
+    /// All of them, by rising key.
+    #[allow(dead_code, reason = "manifests and traces look at them")]
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
+        self.0.iter().map(|(key, value)| (&**key, &**value))
     }
 
     fn set(&mut self, key: &[u8], value: Bytes) {
@@ -134,7 +140,14 @@ impl PluginConfig {
         Ok(self)
     }
 
-    pub(super) fn settings(&self) -> &Settings {
+    /// Sets what `get_config` answers under `key`, which is a key, to an encoded value.
+    #[cfg(feature = "manifest")]
+    pub(crate) fn insert_encoded(&mut self, key: &str, value: Vec<u8>) {
+        self.settings.set(key.as_bytes(), value.into());
+    }
+
+    /// Encoded values by key.
+    pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
 }
@@ -185,6 +198,8 @@ impl<S: Storage> PluginState<S> {
                 table_elements: limits.table_elements,
                 running: false,
                 refused: None,
+                #[cfg(feature = "record")]
+                allowed: 0,
             },
             on_denied,
             meter: Meter::new(limits),
@@ -203,9 +218,17 @@ pub(super) struct Growth {
     pub(super) running: bool,
     /// The last growth that was refused, for the error that names it.
     pub(super) refused: Option<LimitExceeded>,
+    /// The size that linear memory was last allowed to have, in bytes.
+    #[cfg(feature = "record")]
+    pub(super) allowed: u64,
 }
 
 impl Growth {
+    #[cfg(feature = "replay")]
+    pub(super) const fn permits_memory(&self, bytes: usize) -> bool {
+        bytes as u64 <= self.memory_bytes as u64
+    }
+
     fn allow(&mut self, limit: Limit, allowed: u32, desired: usize) -> bool {
         let asked = desired as u64;
         if asked <= u64::from(allowed) {
@@ -216,14 +239,34 @@ impl Growth {
     }
 }
 
-impl ResourceLimiter for Growth {
+impl<S: Storage> ResourceLimiter for PluginState<S> {
     fn memory_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> Result<bool, wasmi_core::LimiterError> {
-        Ok(self.allow(Limit::LinearMemory, self.memory_bytes, desired))
+        #[cfg(feature = "replay")]
+        if let Some(allowed) = self.replayed_growth(current, desired) {
+            return Ok(allowed);
+        }
+        let _ = current;
+        let growth = &mut self.growth;
+        let allowed = growth.allow(Limit::LinearMemory, growth.memory_bytes, desired);
+        #[cfg(feature = "record")]
+        self.record_growth(desired, allowed);
+        Ok(allowed)
+    }
+
+    #[cfg(feature = "record")]
+    fn memory_grow_failed(
+        &mut self,
+        error: &wasmi_core::MemoryError,
+    ) -> Result<(), wasmi_core::LimiterError> {
+        if matches!(error, wasmi_core::MemoryError::OutOfSystemMemory) {
+            self.record_out_of_memory();
+        }
+        Ok(())
     }
 
     fn table_growing(
@@ -235,10 +278,11 @@ impl ResourceLimiter for Growth {
         // wasmi 2.0 resumes a table.grow that ran out of fuel at an older place of the code: what a
         // plugin did before would be done twice, wherever a slice happens to end. Growing costs
         // fuel only after this answer, so refusing is safe: the plugin gets -1.
-        if self.running {
+        let growth = &mut self.growth;
+        if growth.running {
             return Ok(false);
         }
-        Ok(self.allow(Limit::TableElements, self.table_elements, desired))
+        Ok(growth.allow(Limit::TableElements, growth.table_elements, desired))
     }
 
     fn instances(&self) -> usize {
@@ -259,6 +303,9 @@ impl ResourceLimiter for Growth {
 /// A loaded plugin.
 pub(super) struct Plugin<S: Storage> {
     pub(super) engine: Engine,
+    /// SHA-256 of the module.
+    #[cfg(feature = "record")]
+    pub(super) hash: [u8; 32],
     pub(super) module: Module,
     pub(super) store: Store<PluginState<S>>,
     /// The embedder's buffer that is its linear memory, if one is.
@@ -266,7 +313,8 @@ pub(super) struct Plugin<S: Storage> {
     pub(super) descriptor: Descriptor,
     pub(super) entries: Vec<(Box<str>, TypedFunc<i32, i32>)>,
     pub(super) limits: Limits,
-    /// After a trap the linear memory is in the middle of something: the next call starts anew.
+    /// After a trap the linear memory is in the middle of something, and after a checkpoint it is
+    /// to be forgotten: the next call starts anew.
     pub(super) trapped: bool,
     pub(super) report: CallReport,
     pub(super) totals: super::metrics::HostCounters,

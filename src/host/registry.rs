@@ -33,6 +33,8 @@ pub trait HostFunction<S: Storage = MemoryStorage>: Send {
     fn capability(&self) -> Capability<'_>;
 
     /// Does the work: reads `request`, writes `response`, and returns how many bytes it wrote.
+    /// What is behind these it leaves as it is, or a replay of the call will find other bytes
+    /// there.
     ///
     /// Both lie in the plugin's linear memory and do not overlap. Expensive work is paid for with
     /// [`HostFunctionContext::charge`] before it is done.
@@ -85,6 +87,8 @@ pub(super) struct Registered<S: Storage> {
     pub(super) name: Name,
     /// The capability's name, if it is [`Capability::Named`]: asked once, not on every call.
     pub(super) capability: Option<Box<str>>,
+    /// Whether it is one of SochDB's.
+    pub(super) builtin: bool,
     pub(super) function: Box<dyn HostFunction<S>>,
 }
 
@@ -94,7 +98,8 @@ impl<S: Storage> Registered<S> {
             Capability::Named(name) => Some(name.into()),
             _ => None,
         };
-        Self { module, name, capability, function }
+        let builtin = &*module == IMPORT_MODULE;
+        Self { module, name, capability, builtin, function }
     }
 }
 

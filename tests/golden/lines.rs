@@ -44,11 +44,34 @@ pub fn write_lines(
     counter: &[u8],
     days: &str,
 ) -> Result<(), Failure> {
+    write_lines_watched(out, weather, counter, days, &mut |_, _| {})
+}
+
+/// When the job is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// The weather plugin is loaded and was not called.
+    Begun,
+    /// The last call has ended.
+    Ended,
+}
+
+/// As [`write_lines`], for somebody who wants to see the host before and after the job: to record
+/// it, say.
+pub fn write_lines_watched(
+    out: &mut dyn Write,
+    weather: &[u8],
+    counter: &[u8],
+    days: &str,
+    watch: &mut dyn FnMut(&mut Host, Moment),
+) -> Result<(), Failure> {
     let mut job = Job::new(out, weather)?;
+    watch(&mut job.host, Moment::Begun);
     job.ingest(days)?;
     job.queries()?;
     job.ends()?;
     job.count(counter)?;
+    watch(&mut job.host, Moment::Ended);
     job.state()?;
     vectors(out)
 }

@@ -29,6 +29,7 @@ pub(in crate::host) fn index_lookup<S: Storage>(
         None => None,
     };
     let LookupRequest { index, ref query, reverse, limit, after, .. } = request;
+    context.plugin.touched = true;
     let mut writer = Writer::new(response);
     let mut list = RowList::begin(&mut writer, limit);
     // The cursor of the last row in the response, in case there is more.
@@ -66,7 +67,10 @@ pub(in crate::host) fn index_lookup<S: Storage>(
         writer.bytes(&cursor);
     }
     context.record_rows(count);
-    finish(writer)
+    let len = finish(writer)?;
+    // If there is more, a row was written that did not fit, and taken back.
+    context.plugin.touched = more;
+    Ok(len)
 }
 
 /// The index names a row that is not there.

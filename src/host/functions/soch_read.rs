@@ -60,6 +60,7 @@ fn read<S: Storage>(
     let projection = context.database.projection(table, &request.columns)?;
     match (request.format, request.rows) {
         (Format::Rows, rows) => {
+            context.plugin.touched = true;
             let mut writer = Writer::new(response);
             let mut list = RowList::begin(&mut writer, request.limit);
             let next = each_row(context, table, rows, &mut |id, row| {
@@ -70,7 +71,7 @@ fn read<S: Storage>(
                 return Err(no_row(id));
             }
             context.record_rows(count);
-            end(writer, next)
+            end(context, writer, next)
         }
         (Format::Toon, _) => read_toon(context, table, &request, &projection, response),
     }
@@ -126,6 +127,7 @@ fn read_toon<S: Storage>(
     let places = projection.places(columns.len());
     let names: heapless::Vec<Name, MAX_COLUMNS> =
         places.clone().filter_map(|at| Some(columns.get(at)?.name)).collect();
+    context.plugin.touched = true;
     let mut writer = Writer::new(response);
     let mut document = ToonTable::begin(&mut writer, &table_name, names.iter().map(|n| &**n));
     let limit = request.limit.map_or(usize::MAX, |limit| limit as usize);
@@ -162,7 +164,7 @@ fn read_toon<S: Storage>(
     }
     context.record_rows(rows);
     document.end(&mut writer);
-    end(writer, next)
+    end(context, writer, next)
 }
 
 /// Offers rows to `take` until it declines one; says where to go on then.
@@ -216,10 +218,17 @@ fn each_of<S: Storage>(
 }
 
 #[inline]
-fn end(mut writer: Writer<'_>, next: Option<u64>) -> Result<usize, HostCallResult> {
+fn end<S: Storage>(
+    context: &mut HostFunctionContext<'_, S>,
+    mut writer: Writer<'_>,
+    next: Option<u64>,
+) -> Result<usize, HostCallResult> {
     writer.bool(next.is_some());
     if let Some(next) = next {
         writer.u64(next);
     }
-    finish(writer)
+    let len = finish(writer)?;
+    // If there is more, a row was written that did not fit, and taken back.
+    context.plugin.touched = next.is_some();
+    Ok(len)
 }

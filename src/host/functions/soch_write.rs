@@ -21,6 +21,7 @@ pub(in crate::host) fn soch_write<S: Storage>(
 ) -> Result<usize, HostCallResult> {
     let request: WriteRequest<'_, &[u8]> = wire::decode(request)?;
     let table = context.check_write(request.table)?;
+    context.plugin.touched = true;
     let mut writer = Writer::new(response);
     writer.len(request.rows.len());
     let written = context.database.write(
@@ -34,5 +35,7 @@ pub(in crate::host) fn soch_write<S: Storage>(
     context.entry.rows = written;
     // A response that does not fit fails the call, which rolls the rows back: the plugin would not
     // learn their ids.
-    finish(writer)
+    let len = finish(writer)?;
+    context.plugin.touched = false;
+    Ok(len)
 }

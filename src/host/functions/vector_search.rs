@@ -28,6 +28,7 @@ pub(in crate::host) fn vector_search<S: Storage>(
     let SearchRequest { column, query, k, filter, .. } = request;
     context.database.search(table, column, query, k, &filter, context.meter)?;
 
+    context.plugin.touched = true;
     let neighbours = context.database.neighbours();
     let mut writer = Writer::new(response);
     writer.len(neighbours.len());
@@ -50,5 +51,7 @@ pub(in crate::host) fn vector_search<S: Storage>(
         }
     }
     context.entry.rows = u32::try_from(neighbours.len()).unwrap_or(u32::MAX);
-    finish(writer)
+    let len = finish(writer)?;
+    context.plugin.touched = false;
+    Ok(len)
 }

@@ -1,0 +1,45 @@
+//! The audit log, from the trace: every host call has an entry, with the same numbers.
+
+use alloc::vec::Vec;
+
+use embedded_io::Read;
+
+use crate::{
+    abi::Name,
+    audit::{AuditEntry, PluginId},
+    trace::{Event, TraceError, TraceReader},
+};
+
+/// The audit entries of all host calls of a trace, as the host's log had them.
+///
+/// # Errors
+/// [`TraceError`]: an audit log of half a trace would look like a whole one.
+pub fn audit_entries<R: Read>(trace: R) -> Result<Vec<AuditEntry>, TraceError> {
+    let mut reader = TraceReader::new(trace);
+    let mut entries = Vec::new();
+    let mut sequence = 0_u64;
+    let mut plugin = PluginId::default();
+    while let Some(entry) = reader.read()? {
+        match entry.event {
+            Event::Checkpoint(checkpoint) => sequence = checkpoint.audited,
+            Event::CallIn(call) => plugin = call.plugin,
+            Event::HostCall(call) => {
+                sequence = sequence.wrapping_add(1);
+                entries.push(AuditEntry {
+                    sequence,
+                    time_us: call.time_us,
+                    plugin,
+                    function: call.function,
+                    table: call.table.and_then(|name| Name::new(name).ok()),
+                    status: call.status,
+                    rows: call.rows,
+                    bytes_in: call.request.len(),
+                    bytes_out: u32::try_from(call.status).unwrap_or(0),
+                });
+            }
+            _ => {}
+        }
+    }
+    reader.finish()?;
+    Ok(entries)
+}

@@ -1,0 +1,520 @@
+//! The events of a trace and their bytes: postcard's format, fields in the order of declaration.
+//! `docs/trace.md` says what each means and gives an example of each.
+
+use crate::{
+    abi::{
+        Capability, Seq,
+        message::{messages, tags},
+        wire::{Reader, Wire, WireError, WireErrorKind, Writer},
+    },
+    audit::{FunctionId, PluginId},
+    limits::Limits,
+};
+
+tags! {
+    /// What of requests and answers stands in a trace.
+    pub enum Mode {
+        /// Every byte: the trace can be replayed.
+        Full = 0 => "full",
+        /// Lengths and digests: small, and no data leaves the device. Such a trace can be compared
+        /// with another one, but not replayed.
+        Digest = 1 => "digest",
+    }
+
+    /// Why linear memory did not grow.
+    pub enum GrowthRefusal {
+        /// It would have passed [`Limits::memory_bytes`].
+        Limit = 0 => "limit",
+        /// The device had no memory for it.
+        OutOfMemory = 1 => "out of memory",
+    }
+
+    /// What followed a slice of fuel.
+    pub enum SliceEnd {
+        /// The next slice.
+        Continue = 0 => "continue",
+        /// The slice hook stopped the call.
+        Stopped = 1 => "stopped",
+        /// The deadline had passed.
+        Deadline = 2 => "deadline",
+    }
+
+    /// Whether a host call ended the plugin's call.
+    pub enum Stop {
+        /// The plugin got the status and went on.
+        No = 0 => "no",
+        /// The fuel did not pay for the host's work.
+        OutOfFuel = 1 => "out of fuel",
+        /// It was denied, and the plugin was loaded to trap then.
+        Denied = 2 => "denied",
+    }
+
+    /// How a call of an entry point ended.
+    pub enum Ending {
+        /// With an output; its writes were kept.
+        Output = 0 => "output",
+        /// With a negative status.
+        Failed = 1 => "failed",
+        /// With a trap of the plugin's code.
+        Trap = 2 => "trap",
+        /// With a stack or a recursion too deep.
+        StackOverflow = 3 => "stack overflow",
+        /// Fuel or deadline ran out.
+        Limit = 4 => "limit",
+        /// The slice hook stopped it.
+        Stopped = 5 => "stopped",
+        /// A denied host call ended it.
+        Denied = 6 => "denied",
+        /// It reported more output than its buffer holds.
+        OutputTooLarge = 7 => "output too large",
+        /// Its writes could not be kept: the storage failed.
+        Commit = 8 => "commit failed",
+    }
+}
+
+messages! {
+    /// The first event: what made the trace.
+    pub struct Header<'a> {
+        /// [`ABI_VERSION`](crate::abi::ABI_VERSION) of the host.
+        pub abi_version: u32,
+        /// Version of wasmi. Fuel is only the same under the same one.
+        pub wasmi: &'a str,
+        /// How plugins were compiled: 0 for when they were loaded. There is no other mode.
+        pub compilation: u32,
+        /// Features that results may depend on: bit 0 for `deterministic`.
+        pub features: u32,
+        /// Digest of the [`PRICES`](crate::meter::PRICES) of host work.
+        pub prices: Digest,
+        /// What of requests and answers is here.
+        pub mode: Mode,
+        /// Whether this is what a flight recorder kept: the events before the next one, a
+        /// [`Checkpoint`], may be gone.
+        pub ring: bool,
+        /// Digest of the key of redacted values, if some are.
+        pub redaction: Option<Digest>,
+    }
+
+    /// Every plugin begins anew. What the host is made of follows: [`Function`]s, [`Table`]s and
+    /// [`Load`]s.
+    pub struct Checkpoint<'a> {
+        /// The link before this frame's.
+        pub previous: &'a [u8],
+        /// How many entries the audit log had.
+        pub audited: u64,
+    }
+
+    /// A host function that an embedder added.
+    pub struct Function<'a> {
+        /// Its number.
+        pub id: FunctionId,
+        /// The module that plugins import it from.
+        pub module: &'a str,
+        /// Its name.
+        pub name: &'a str,
+        /// What plugins need to call it.
+        pub capability: Capability<'a>,
+    }
+
+    /// A table, so that answers can be read by name.
+    pub struct Table<'a> {
+        /// Its name.
+        pub name: &'a str,
+        /// Its columns in schema order.
+        pub columns: Seq<'a, &'a str>,
+    }
+
+    /// A plugin was loaded.
+    pub struct Load<'a> {
+        /// Its number.
+        pub plugin: PluginId,
+        /// Its name.
+        pub name: &'a str,
+        /// SHA-256 of its module.
+        pub module: &'a [u8],
+        /// Its limits.
+        pub limits: Limits,
+        /// Whether a denial ends the call.
+        pub trap_on_denied: bool,
+        /// Digest of its grants.
+        pub capabilities: Digest,
+        /// Digest of its configuration.
+        pub config: Digest,
+    }
+
+    /// A plugin was unloaded.
+    pub struct Unload {
+        /// Its number.
+        pub plugin: PluginId,
+    }
+
+    /// An entry point was called.
+    pub struct CallIn<'a> {
+        /// The plugin.
+        pub plugin: PluginId,
+        /// The entry point.
+        pub entry: &'a str,
+        /// What it was given.
+        pub input: Data<'a>,
+        /// Fuel that it was given.
+        pub fuel: u64,
+        /// Whether the call ran in slices of [`Limits::slice_fuel`].
+        pub sliced: bool,
+        /// The clock, in microseconds.
+        pub time_us: u64,
+    }
+
+    /// A host function was called and answered.
+    pub struct HostCallEvent<'a> {
+        /// Which.
+        pub function: FunctionId,
+        /// The clock, in microseconds.
+        pub time_us: u64,
+        /// Fuel of the call that was left before.
+        pub fuel_left: u64,
+        /// Fuel that the host's work took.
+        pub fuel_host: u64,
+        /// The request.
+        pub request: Data<'a>,
+        /// Bytes that the response could have had.
+        pub capacity: u32,
+        /// What the plugin got: a length, or a negative status.
+        pub status: i32,
+        /// Whether the call ended here.
+        pub stop: Stop,
+        /// The table that the request named, if it is one.
+        pub table: Option<&'a str>,
+        /// Rows answered, written or deleted.
+        pub rows: u32,
+        /// Rows and index entries that the whole call has visited so far.
+        pub visited: u32,
+        /// Bytes that the whole call has moved so far.
+        pub moved: u64,
+        /// What was written to the response: of a failure too, if anything was.
+        pub response: Data<'a>,
+    }
+
+    /// Linear memory did not grow.
+    pub struct Growth {
+        /// The size that was asked for, in bytes.
+        pub asked: u64,
+        /// Why not.
+        pub refusal: GrowthRefusal,
+    }
+
+    /// A slice of fuel ended.
+    pub struct Slice {
+        /// The clock, in microseconds.
+        pub time_us: u64,
+        /// Fuel of the call that is left.
+        pub fuel_left: u64,
+        /// What followed.
+        pub end: SliceEnd,
+    }
+
+    /// A call of an entry point ended.
+    pub struct CallOut<'a> {
+        /// How.
+        pub ending: Ending,
+        /// What the entry point returned; 0 if it did not.
+        pub code: i32,
+        /// The output, or the text of the failure.
+        pub output: Data<'a>,
+        /// Fuel that is left.
+        pub fuel_left: u64,
+        /// Linear memory, in bytes.
+        pub memory_bytes: u32,
+        /// Digest of linear memory, if the entry point returned and the recorder takes it.
+        pub memory: Option<Digest>,
+    }
+
+    /// The last event: the recording was ended, not broken off.
+    pub struct End {}
+}
+
+/// 16 bytes of a SHA-256.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Digest(pub [u8; 16]);
+
+impl Digest {
+    /// Digest of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        super::chain::digest(&[bytes])
+    }
+}
+
+impl core::fmt::Display for Digest {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl<'a> Wire<'a> for Digest {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        writer.raw(&self.0);
+    }
+
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        Ok(Self(reader.array()?))
+    }
+}
+
+/// Bytes of a plugin's or for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Data<'a> {
+    /// All of them.
+    Full(&'a [u8]),
+    /// How many there were, and their digest.
+    Digest {
+        /// How many bytes.
+        len: u32,
+        /// Their digest.
+        digest: Digest,
+    },
+    /// How many the plugin said there were: they do not lie in its memory, or the host did not
+    /// look at them.
+    Absent {
+        /// How many bytes.
+        len: u32,
+    },
+}
+
+impl Data<'_> {
+    /// No bytes.
+    pub const EMPTY: Self = Data::Full(&[]);
+
+    /// How many bytes there are or were.
+    pub fn len(&self) -> u32 {
+        match self {
+            Self::Full(bytes) => u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+            Self::Digest { len, .. } | Self::Absent { len } => *len,
+        }
+    }
+
+    /// Whether there are and were none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes, if they are here.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        if let Self::Full(bytes) = self { Some(bytes) } else { None }
+    }
+}
+
+impl<'a> Wire<'a> for Data<'a> {
+    #[inline]
+    fn encode(&self, writer: &mut Writer<'_>) {
+        match self {
+            Self::Full(bytes) => {
+                writer.u8(0);
+                writer.bytes(bytes);
+            }
+            Self::Digest { len, digest } => {
+                writer.u8(1);
+                writer.u32(*len);
+                digest.encode(writer);
+            }
+            Self::Absent { len } => {
+                writer.u8(2);
+                writer.u32(*len);
+            }
+        }
+    }
+
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        Ok(match reader.u8()? {
+            0 => Self::Full(reader.bytes()?),
+            1 => Self::Digest { len: reader.u32()?, digest: Wire::decode(reader)? },
+            2 => Self::Absent { len: reader.u32()? },
+            _ => return Err(reader.error(WireErrorKind::UnknownVariant)),
+        })
+    }
+}
+
+#[cfg(feature = "replay")]
+mod inspect {
+    //! The types of events that are no messages.
+
+    use alloc::format;
+
+    use super::{Capability, Data, Digest, FunctionId, Limits, PluginId};
+    use crate::abi::inspect::{Fields, Inspect, hex};
+
+    impl Inspect for Data<'_> {
+        fn inspect(&self, fields: &mut Fields) {
+            match self {
+                Self::Full(bytes) => fields.leaf(hex(bytes)),
+                Self::Digest { len, digest } => {
+                    fields.leaf(format!("{len} bytes, digest {digest}"))
+                }
+                Self::Absent { len } => fields.leaf(format!("{len} bytes that are not in memory")),
+            }
+        }
+    }
+
+    impl Inspect for Capability<'_> {
+        fn inspect(&self, fields: &mut Fields) {
+            fields.leaf(self);
+        }
+    }
+
+    impl Inspect for Digest {
+        fn inspect(&self, fields: &mut Fields) {
+            fields.leaf(self);
+        }
+    }
+
+    impl Inspect for PluginId {
+        fn inspect(&self, fields: &mut Fields) {
+            fields.leaf(self.0);
+        }
+    }
+
+    impl Inspect for FunctionId {
+        fn inspect(&self, fields: &mut Fields) {
+            match self.name() {
+                Some(name) => fields.leaf(name),
+                None => fields.leaf(self.0),
+            }
+        }
+    }
+
+    impl Inspect for Limits {
+        fn inspect(&self, fields: &mut Fields) {
+            fields.field("memory_bytes", &self.memory_bytes);
+            fields.field("table_elements", &self.table_elements);
+            fields.field("fuel_per_call", &self.fuel_per_call);
+            fields.field("stack_bytes", &self.stack_bytes);
+            fields.field("recursion", &self.recursion);
+            fields.field("module_bytes", &self.module_bytes);
+            fields.field("host_calls", &self.host_calls);
+            fields.field("rows", &self.rows);
+            fields.field("bytes", &self.bytes);
+            fields.field("deadline_ms", &self.deadline_ms);
+            fields.field("slice_fuel", &self.slice_fuel);
+        }
+    }
+}
+
+/// Declares the events: the number of each is the byte before its fields.
+macro_rules! events {
+    ($($variant:ident($record:ty) = $number:literal => $word:literal,)*) => {
+        /// One event of a trace.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[allow(missing_docs, reason = "each is documented where it is declared")]
+        pub enum Event<'a> {
+            $($variant($record),)*
+        }
+
+        impl Event<'_> {
+            /// What happened, in words.
+            pub const fn as_str(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $word,)* }
+            }
+        }
+
+        #[cfg(feature = "replay")]
+        impl crate::abi::inspect::Inspect for Event<'_> {
+            fn inspect(&self, fields: &mut crate::abi::inspect::Fields) {
+                match self { $(Self::$variant(record) => record.inspect(fields),)* }
+            }
+        }
+
+        impl<'a> Wire<'a> for Event<'a> {
+            #[inline]
+            fn encode(&self, writer: &mut Writer<'_>) {
+                match self { $(Self::$variant(record) => {
+                    writer.u8($number);
+                    record.encode(writer);
+                })* }
+            }
+
+            fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+                Ok(match reader.u8()? {
+                    $($number => Self::$variant(Wire::decode(reader)?),)*
+                    _ => return Err(reader.error(WireErrorKind::UnknownVariant)),
+                })
+            }
+        }
+    };
+}
+
+events! {
+    Header(Header<'a>) = 0 => "header",
+    Checkpoint(Checkpoint<'a>) = 1 => "checkpoint",
+    Function(Function<'a>) = 2 => "function",
+    Table(Table<'a>) = 3 => "table",
+    Load(Load<'a>) = 4 => "load",
+    Unload(Unload) = 5 => "unload",
+    CallIn(CallIn<'a>) = 6 => "call in",
+    HostCall(HostCallEvent<'a>) = 7 => "host call",
+    Growth(Growth) = 8 => "refused growth",
+    Slice(Slice) = 9 => "slice",
+    CallOut(CallOut<'a>) = 10 => "call out",
+    End(End) = 11 => "end",
+}
+
+/// A number, and the name of a named one.
+impl<'a> Wire<'a> for Capability<'a> {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        match self {
+            Self::Always => writer.u8(0),
+            Self::ReadTable => writer.u8(1),
+            Self::WriteTable => writer.u8(2),
+            Self::VectorSearch => writer.u8(3),
+            Self::IndexSearch => writer.u8(4),
+            Self::Named(name) => {
+                writer.u8(5);
+                writer.text(name);
+            }
+        }
+    }
+
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        Ok(match reader.u8()? {
+            0 => Self::Always,
+            1 => Self::ReadTable,
+            2 => Self::WriteTable,
+            3 => Self::VectorSearch,
+            4 => Self::IndexSearch,
+            5 => Self::Named(reader.text()?),
+            _ => return Err(reader.error(WireErrorKind::UnknownVariant)),
+        })
+    }
+}
+
+/// In the order of the fields of [`Limits`], without the limits of the code.
+impl<'a> Wire<'a> for Limits {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        writer.u32(self.memory_bytes);
+        writer.u32(self.table_elements);
+        writer.u64(self.fuel_per_call);
+        writer.u32(self.stack_bytes);
+        writer.u32(self.recursion);
+        writer.u32(self.module_bytes);
+        writer.u32(self.host_calls);
+        writer.u32(self.rows);
+        writer.u64(self.bytes);
+        self.deadline_ms.encode(writer);
+        writer.u64(self.slice_fuel);
+    }
+
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        Ok(Self {
+            memory_bytes: reader.u32()?,
+            table_elements: reader.u32()?,
+            fuel_per_call: reader.u64()?,
+            stack_bytes: reader.u32()?,
+            recursion: reader.u32()?,
+            module_bytes: reader.u32()?,
+            host_calls: reader.u32()?,
+            rows: reader.u32()?,
+            bytes: reader.u64()?,
+            deadline_ms: Wire::decode(reader)?,
+            slice_fuel: reader.u64()?,
+            // They decide about loading only, and the plugin was loaded.
+            results: u32::MAX,
+            locals: u32::MAX,
+        })
+    }
+}

@@ -1,0 +1,239 @@
+//! Reads a trace event by event, checking the chain, the order, the clock and the end as it goes.
+//!
+//! It holds one frame at a time. It does not judge what the events say.
+
+use alloc::vec::Vec;
+
+use embedded_io::{Error as _, Read};
+
+use super::{
+    FRAME_HEADER_LEN, MAGIC,
+    chain::{self, Link},
+    error::TraceError,
+    event::{Event, Header},
+};
+use crate::abi::wire::{Reader, Wire};
+
+/// The longest payload of a frame that is read, in bytes: what guards the reader's memory against a
+/// length that was never written. A request and a response of 2 GiB would be longer; no plugin's are.
+pub const MAX_FRAME_LEN: u32 = 256 << 20;
+
+/// An event of a trace and its number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Entry<'a> {
+    /// Its number; the header is 0.
+    pub number: u64,
+    /// Offset of its frame in bytes.
+    pub offset: u64,
+    /// Length of its frame in bytes.
+    pub frame_len: u64,
+    /// What happened.
+    pub event: Event<'a>,
+}
+
+/// Reads a trace from any [`Read`].
+pub struct TraceReader<R> {
+    source: R,
+    frame: Vec<u8>,
+    link: Link,
+    /// Number of the event to come.
+    next: u64,
+    /// Offset of the frame to come.
+    offset: u64,
+    time_us: u64,
+    state: State,
+    ring: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Start,
+    /// After the header.
+    First,
+    Running,
+    /// After the end, or after an error.
+    Done,
+}
+
+impl<R: Read> TraceReader<R> {
+    /// A reader at the first byte of `source`.
+    pub fn new(source: R) -> Self {
+        Self {
+            source,
+            frame: Vec::new(),
+            link: chain::START,
+            next: 0,
+            offset: 0,
+            time_us: 0,
+            state: State::Start,
+            ring: false,
+        }
+    }
+
+    /// The next event; `None` after the [`End`](super::End).
+    ///
+    /// # Errors
+    /// [`TraceError`]. After one there are no more events.
+    pub fn read(&mut self) -> Result<Option<Entry<'_>>, TraceError> {
+        if self.state == State::Done {
+            return Ok(None);
+        }
+        let (number, offset) = (self.next, self.offset);
+        let before = self.state;
+        self.state = State::Done;
+        if before == State::Start {
+            self.magic()?;
+        }
+        let offset = if before == State::Start { self.offset } else { offset };
+        self.read_frame(before)?;
+        let payload: &[u8] = self.frame.get(FRAME_HEADER_LEN..).unwrap_or_default();
+        let malformed = |error| TraceError::Malformed { event: number, error };
+        let mut reader = Reader::new(payload);
+        let found = reader.u64();
+        let event = Event::decode(&mut reader).and_then(|event| reader.finish().map(|()| event));
+        // What a flight recorder kept begins in the middle, and says which link was before.
+        if self.ring
+            && before == State::First
+            && let Ok(Event::Checkpoint(checkpoint)) = event
+            && let (Ok(first), Ok(link)) = (found, Link::try_from(checkpoint.previous))
+        {
+            self.next = first;
+            self.link = link;
+        }
+        let expected = self.next;
+        let link = chain::next(&self.link, payload);
+        let check = self.frame.get(4..FRAME_HEADER_LEN).unwrap_or_default();
+        if check != chain::check(&link) {
+            return Err(match (found, event) {
+                (Ok(found), Ok(_)) if found != expected => {
+                    TraceError::Reordered { expected, found }
+                }
+                _ => TraceError::BrokenChain { event: expected, offset },
+            });
+        }
+        let (found, event) = (found.map_err(malformed)?, event.map_err(malformed)?);
+        if found != expected {
+            return Err(TraceError::Reordered { expected, found });
+        }
+        if let Some(time_us) = time(&event) {
+            if time_us < self.time_us {
+                let before_us = self.time_us;
+                return Err(TraceError::ClockWentBack { event: found, before_us, time_us });
+            }
+            self.time_us = time_us;
+        }
+        self.link = link;
+        let frame_len = self.frame.len() as u64;
+        self.offset = offset + frame_len;
+        self.next = found.saturating_add(1);
+        self.state = match (before, &event) {
+            (State::Start, Event::Header(Header { ring, .. })) => {
+                self.ring = *ring;
+                State::First
+            }
+            (State::Start, _) => return Err(TraceError::NoHeader),
+            (_, Event::Header(_)) => return Err(TraceError::DuplicatedHeader { event: found }),
+            (_, Event::End(_)) => {
+                // The borrow of the event ends the reader's: a look behind it comes next time.
+                State::Done
+            }
+            _ => State::Running,
+        };
+        Ok(Some(Entry { number: found, offset, frame_len, event }))
+    }
+
+    /// After the last event: succeeds if nothing is left.
+    ///
+    /// # Errors
+    /// [`TraceError::AfterEnd`], [`TraceError::DuplicatedHeader`] or [`TraceError::Source`].
+    pub fn finish(&mut self) -> Result<[u8; 32], TraceError> {
+        let mut rest = [0; MAGIC.len()];
+        match self.fill(&mut rest)? {
+            0 => Ok(self.link),
+            _ if rest == MAGIC => Err(TraceError::DuplicatedHeader { event: self.next }),
+            _ => Err(TraceError::AfterEnd { offset: self.offset }),
+        }
+    }
+
+    fn magic(&mut self) -> Result<(), TraceError> {
+        let mut magic = [0; MAGIC.len()];
+        let len = self.fill(&mut magic)?;
+        let [name @ .., version] = MAGIC;
+        let [found_name @ .., found] = magic;
+        match len {
+            0 => Err(TraceError::Empty),
+            _ if found_name != name => Err(TraceError::NotATrace),
+            _ if found != version => Err(TraceError::Version { found }),
+            _ => {
+                self.offset = MAGIC.len() as u64;
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads the next frame whole.
+    fn read_frame(&mut self, before: State) -> Result<(), TraceError> {
+        let (event, offset) = (self.next, self.offset);
+        let mut header = [0; FRAME_HEADER_LEN];
+        match self.fill(&mut header)? {
+            0 if before != State::Start => {
+                return Err(TraceError::Unfinished { event: event.saturating_sub(1) });
+            }
+            FRAME_HEADER_LEN => {}
+            _ => return Err(TraceError::Torn { event, offset }),
+        }
+        if header.starts_with(&MAGIC) {
+            return Err(TraceError::DuplicatedHeader { event });
+        }
+        let [a, b, c, d, _check @ ..] = header;
+        let len = u32::from_le_bytes([a, b, c, d]);
+        if len == u32::MAX {
+            // Erased flash.
+            return Err(TraceError::Torn { event, offset });
+        }
+        if len > MAX_FRAME_LEN {
+            return Err(TraceError::FrameTooLarge { event, len });
+        }
+        self.frame.clear();
+        self.frame.extend_from_slice(&header);
+        // Bytes are taken as they come: a length that lies costs no memory.
+        let mut left = len as usize;
+        while left > 0 {
+            let start = self.frame.len();
+            self.frame.resize(start + left.min(16 << 10), 0);
+            let mut frame = core::mem::take(&mut self.frame);
+            let read = self.fill(frame.get_mut(start..).unwrap_or_default());
+            self.frame = frame;
+            let read = read?;
+            if read < self.frame.len() - start {
+                return Err(TraceError::Torn { event, offset });
+            }
+            left -= read;
+        }
+        Ok(())
+    }
+
+    /// Reads until `buffer` is full or the source ends. How many bytes there were.
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, TraceError> {
+        let mut at = 0;
+        while let Some(rest) = buffer.get_mut(at..).filter(|rest| !rest.is_empty()) {
+            match self.source.read(rest) {
+                Ok(0) => break,
+                Ok(count) => at += count,
+                Err(error) if error.kind() == embedded_io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(TraceError::Source(error.kind())),
+            }
+        }
+        Ok(at)
+    }
+}
+
+/// The clock reading of an event.
+fn time(event: &Event<'_>) -> Option<u64> {
+    match event {
+        Event::CallIn(call) => Some(call.time_us),
+        Event::HostCall(call) => Some(call.time_us),
+        Event::Slice(slice) => Some(slice.time_us),
+        _ => None,
+    }
+}

@@ -1,0 +1,361 @@
+//! Writes the events of a host: into one buffer, through a buffer into a sink, or into a ring that
+//! keeps the last ones.
+//!
+//! An event is encoded straight into the buffer, without its check: hashing would cost more than the
+//! host call that it records. The checks are filled in when a call has ended, or, where the buffer is
+//! all there is, when somebody looks at the trace.
+
+use alloc::{boxed::Box, vec};
+
+use embedded_io::Write;
+
+use super::{
+    FEATURES, FRAME_HEADER_LEN, MAGIC, WASMI_VERSION,
+    chain::{self, Link},
+    error::RecordError,
+    event::{CallIn, CallOut, Data, Digest, Event, Header, HostCallEvent, Mode},
+    ring::Ring,
+    sink::Sink,
+};
+use crate::{
+    abi::{
+        ABI_VERSION,
+        wire::{Wire, Writer},
+    },
+    meter::PRICES,
+};
+
+/// Where frames go.
+enum Place {
+    /// They stay in the buffer.
+    Buffer,
+    /// They stay in the buffer, which grows.
+    #[cfg(feature = "replay")]
+    Growing,
+    /// They go to the sink when a call has ended, and the buffer is empty again.
+    Sink(Box<dyn Sink>),
+    /// They go to the ring when a call has ended, and the buffer is empty again.
+    Ring(Box<Ring>),
+}
+
+/// Records what a host does. Made by the embedder, given to
+/// [`Host::record`](crate::host::Host::record).
+///
+/// A recorder that can record no further stops and says why ([`error`](Self::error)); the host
+/// goes on.
+pub struct Recorder {
+    buffer: Box<[u8]>,
+    /// Where the next frame goes.
+    at: usize,
+    /// The first frame without its check.
+    unsealed: usize,
+    link: Link,
+    /// Number of the next event.
+    event: u64,
+    place: Place,
+    mode: Mode,
+    hash_memory: bool,
+    error: Option<RecordError>,
+}
+
+impl Recorder {
+    /// A recorder of the whole trace into a buffer of `capacity` bytes, which is taken now.
+    pub fn buffer(capacity: usize) -> Self {
+        Self::new(capacity, Place::Buffer)
+    }
+
+    /// A recorder of the whole trace into a buffer that grows: for a desk.
+    #[cfg(feature = "replay")]
+    pub fn growing() -> Self {
+        Self::new(64 << 10, Place::Growing)
+    }
+
+    /// Whether the whole trace stays in the buffer.
+    const fn keeps_all(&self) -> bool {
+        #[cfg(feature = "replay")]
+        if let Place::Growing = self.place {
+            return true;
+        }
+        matches!(self.place, Place::Buffer)
+    }
+
+    /// A recorder into `sink`. Every call of an entry point is written when it has ended; until
+    /// then its events are kept in a buffer of `capacity` bytes, or written earlier if they do not
+    /// fit it. No event may be larger than the buffer: give it the largest request and the largest
+    /// response, and 256 bytes more.
+    pub fn to(sink: impl Write + Send + 'static, capacity: usize) -> Self {
+        Self::new(capacity, Place::Sink(Box::new(sink)))
+    }
+
+    /// A flight recorder: keeps the last events in `kept` bytes. `capacity` is that of the buffer
+    /// for the running call, as in [`to`](Self::to).
+    ///
+    /// What is kept begins at a [checkpoint](crate::host::Host::checkpoint), so that it can be
+    /// replayed. When new events need room, all up to the next checkpoint go, so there should be
+    /// several in the ring.
+    pub fn ring(kept: usize, capacity: usize) -> Self {
+        Self::new(capacity, Place::Ring(Box::new(Ring::new(kept))))
+    }
+
+    fn new(capacity: usize, place: Place) -> Self {
+        Self {
+            buffer: vec![0; capacity].into(),
+            at: 0,
+            unsealed: 0,
+            link: chain::START,
+            event: 0,
+            place,
+            mode: Mode::Full,
+            hash_memory: true,
+            error: None,
+        }
+    }
+
+    /// Records digests of requests, answers, inputs and outputs instead of their bytes.
+    #[must_use]
+    pub fn with_digests_only(mut self) -> Self {
+        self.mode = Mode::Digest;
+        self
+    }
+
+    /// Leaves linear memory unhashed. It is hashed after every call otherwise, which costs a
+    /// device about 40 cycles a byte.
+    #[must_use]
+    pub fn without_memory_digest(mut self) -> Self {
+        self.hash_memory = false;
+        self
+    }
+
+    /// What of requests and answers is recorded.
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Events recorded so far.
+    pub const fn events(&self) -> u64 {
+        self.event
+    }
+
+    /// Why it records no further, if it does not.
+    pub const fn error(&self) -> Option<RecordError> {
+        self.error
+    }
+
+    /// Events that a ring no longer has.
+    pub fn lost(&self) -> u64 {
+        if let Place::Ring(ring) = &self.place { ring.lost(self.event) } else { 0 }
+    }
+
+    /// The last link of the chain: whoever knows it knows the whole trace.
+    pub fn last_link(&mut self) -> [u8; 32] {
+        self.seal();
+        self.link
+    }
+
+    /// Writes the trace as it is now: all of it, or what a ring has. Nothing for a recorder with a
+    /// sink, which has it.
+    ///
+    /// # Errors
+    /// What `out` returns.
+    pub fn write_to<W: Write>(&mut self, out: &mut W) -> Result<(), W::Error> {
+        self.drain();
+        match &self.place {
+            Place::Sink(_) => Ok(()),
+            Place::Ring(ring) => ring.pieces().into_iter().try_for_each(|part| out.write_all(part)),
+            _ => out.write_all(self.buffer.get(..self.at).unwrap_or_default()),
+        }
+    }
+
+    /// Begins the trace.
+    pub(crate) fn begin(&mut self) {
+        if let Some(start) = self.buffer.get_mut(..MAGIC.len()) {
+            start.copy_from_slice(&MAGIC);
+        }
+        self.at = MAGIC.len();
+        self.unsealed = self.at;
+        self.append(&Event::Header(Header {
+            abi_version: ABI_VERSION,
+            wasmi: WASMI_VERSION,
+            compilation: 0,
+            features: FEATURES,
+            prices: prices(),
+            mode: self.mode,
+            ring: matches!(self.place, Place::Ring(_)),
+            redaction: None,
+        }));
+        self.seal();
+        if let Place::Ring(ring) = &mut self.place {
+            ring.begin(self.buffer.get(..self.at).unwrap_or_default());
+            self.at = 0;
+            self.unsealed = 0;
+        }
+    }
+
+    /// Begins a part that can be replayed without what is before it. The caller appends the
+    /// [`Checkpoint`](super::Checkpoint) with the link that this returns.
+    pub(crate) fn checkpoint(&mut self) -> Link {
+        self.drain();
+        if let Place::Ring(ring) = &mut self.place {
+            ring.checkpoint(self.event);
+        }
+        self.link
+    }
+
+    /// Whether linear memory is to be hashed after a call.
+    pub(crate) const fn hashes_memory(&self) -> bool {
+        self.hash_memory && self.error.is_none()
+    }
+
+    /// Records a host call: [`append`](Self::append) for the one event that is hot.
+    #[inline]
+    pub(crate) fn host_call(&mut self, mut call: HostCallEvent<'_>) {
+        if self.mode == Mode::Digest {
+            call.request = digested(call.request);
+            call.response = digested(call.response);
+        }
+        self.append(&Event::HostCall(call));
+    }
+
+    /// Records a call's begin.
+    pub(crate) fn call_in(&mut self, mut call: CallIn<'_>) {
+        if self.mode == Mode::Digest {
+            call.input = digested(call.input);
+        }
+        self.append(&Event::CallIn(call));
+    }
+
+    /// Records a call's end, and seals what was recorded since its begin.
+    pub(crate) fn call_out(&mut self, mut call: CallOut<'_>) {
+        if self.mode == Mode::Digest {
+            call.output = digested(call.output);
+        }
+        self.append(&Event::CallOut(call));
+        if !self.keeps_all() {
+            self.drain();
+        }
+    }
+
+    /// Ends the trace.
+    pub(crate) fn end(&mut self) {
+        self.append(&Event::End(super::End {}));
+        self.drain();
+        if let Place::Sink(sink) = &mut self.place
+            && let Err(kind) = sink.flush()
+        {
+            self.fail(RecordError::Sink(kind));
+        }
+    }
+
+    /// Records one event.
+    #[inline]
+    pub(crate) fn append(&mut self, event: &Event<'_>) {
+        if self.error.is_some() {
+            return;
+        }
+        match self.encode(event) {
+            Ok(end) => {
+                self.at = end;
+                self.event += 1;
+            }
+            Err(needed) => self.append_to_full(event, needed),
+        }
+    }
+
+    /// Encodes an event to where the next frame goes. Where it ends, or the bytes it needs.
+    #[inline]
+    fn encode(&mut self, event: &Event<'_>) -> Result<usize, usize> {
+        let frame = self.buffer.get_mut(self.at..).unwrap_or_default();
+        let mut writer = Writer::new(frame);
+        // Length and check.
+        writer.raw(&[0; FRAME_HEADER_LEN]);
+        writer.u64(self.event);
+        event.encode(&mut writer);
+        let needed = writer.position();
+        let len = writer.finish().map_err(|_| needed)?;
+        let payload = u32::try_from(len - FRAME_HEADER_LEN).map_err(|_| needed)?;
+        if let Some(start) = frame.first_chunk_mut::<4>() {
+            *start = payload.to_le_bytes();
+        }
+        Ok(self.at + len)
+    }
+
+    #[cold]
+    fn append_to_full(&mut self, event: &Event<'_>, needed: usize) {
+        let capacity = self.buffer.len();
+        match self.place {
+            Place::Buffer => return self.fail(RecordError::Full { capacity }),
+            #[cfg(feature = "replay")]
+            Place::Growing => {
+                let mut buffer = core::mem::take(&mut self.buffer).into_vec();
+                buffer.resize(capacity.saturating_mul(2).saturating_add(needed), 0);
+                self.buffer = buffer.into();
+            }
+            _ => self.drain(),
+        }
+        match self.encode(event) {
+            Ok(end) => {
+                self.at = end;
+                self.event += 1;
+            }
+            Err(_) => self.fail(RecordError::EventTooLarge { needed, capacity }),
+        }
+    }
+
+    /// Fills in the checks of all frames that have none.
+    fn seal(&mut self) {
+        while let Some(frame) = self.buffer.get_mut(self.unsealed..self.at)
+            && let Some((header, rest)) = frame.split_first_chunk_mut::<FRAME_HEADER_LEN>()
+        {
+            let [a, b, c, d, check @ ..] = header;
+            let len = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
+            let Some(payload) = rest.get(..len) else { return };
+            self.link = chain::next(&self.link, payload);
+            *check = chain::check(&self.link);
+            self.unsealed += FRAME_HEADER_LEN + len;
+        }
+    }
+
+    /// Seals everything, and sends it on unless the buffer is the place for it.
+    fn drain(&mut self) {
+        self.seal();
+        let frames = self.buffer.get(..self.at).unwrap_or_default();
+        let written = match &mut self.place {
+            _ if self.error.is_some() => return,
+            Place::Sink(sink) => sink.write_all(frames),
+            Place::Ring(ring) => {
+                ring.write(frames);
+                Ok(())
+            }
+            _ => return,
+        };
+        self.at = 0;
+        self.unsealed = 0;
+        if let Err(kind) = written {
+            self.fail(RecordError::Sink(kind));
+        }
+    }
+
+    #[cold]
+    fn fail(&mut self, error: RecordError) {
+        self.error = Some(error);
+    }
+}
+
+fn digested(data: Data<'_>) -> Data<'_> {
+    match data {
+        Data::Full(bytes) => Data::Digest { len: data.len(), digest: Digest::of(bytes) },
+        other => other,
+    }
+}
+
+/// Digest of the prices of host work.
+fn prices() -> Digest {
+    let prices = PRICES;
+    let all =
+        [prices.call, prices.seek, prices.row, prices.write, prices.bytes16, prices.dimensions8];
+    let mut bytes = [0; 48];
+    for (place, price) in bytes.chunks_exact_mut(8).zip(all) {
+        place.copy_from_slice(&price.to_le_bytes());
+    }
+    Digest::of(&bytes)
+}
