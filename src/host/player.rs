@@ -25,7 +25,10 @@ use crate::{
     database::Storage,
     host::{HostFunction, HostFunctionContext},
     limits::{Limit, LimitExceeded},
-    trace::{Data, Digest, Event, GrowthRefusal, HostCallEvent, Slice, SliceEnd, Stop},
+    trace::{
+        CallOut, Checkpoint, Data, Digest, Ending, Event, Growth, GrowthRefusal, HostCallEvent,
+        Recorder, Slice, SliceEnd, Stop,
+    },
 };
 
 /// Fuel that wasmi 2.0 charges for growing linear memory: one for so many bytes.
@@ -36,6 +39,8 @@ const GROWTH_BYTES_PER_FUEL: u64 = 64;
 pub(crate) struct Recorded {
     pub(crate) number: u64,
     bytes: Vec<u8>,
+    /// Rows visited and bytes moved by this host call alone.
+    used: (u32, u64),
 }
 
 impl Recorded {
@@ -44,7 +49,7 @@ impl Recorded {
         event.encode(&mut counter);
         let mut bytes = alloc::vec![0; counter.position()];
         event.encode(&mut crate::abi::wire::Writer::new(&mut bytes));
-        Self { number, bytes }
+        Self { number, bytes, used: (0, 0) }
     }
 
     pub(crate) fn event(&self) -> Event<'_> {
@@ -74,6 +79,23 @@ pub(crate) enum Got {
     Slice,
 }
 
+impl Got {
+    /// Whether this was recorded in `event`.
+    pub(crate) fn is(&self, event: &Event<'_>) -> bool {
+        match (self, event) {
+            (
+                Self::HostCall { function, request, absent: None, capacity },
+                Event::HostCall(call),
+            ) => {
+                call.function == *function
+                    && call.request == Data::Full(request)
+                    && call.capacity == *capacity
+            }
+            _ => false,
+        }
+    }
+}
+
 /// The first thing that was otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mismatch {
@@ -99,6 +121,12 @@ pub(crate) struct Player {
     pub(crate) stopped: bool,
     /// The last things that happened.
     pub(crate) happened: VecDeque<Recorded>,
+    /// How the call ended when it was recorded.
+    end: Option<Recorded>,
+    /// The host calls that were answered in this call.
+    pub(crate) answered: Vec<Recorded>,
+    /// The clock was looked at since the call began.
+    started: bool,
     /// Fuel for a growth that failed only after it was paid for.
     debt: u64,
 }
@@ -117,13 +145,33 @@ impl Player {
             mismatch: None,
             stopped: false,
             happened: VecDeque::new(),
+            end: None,
+            answered: Vec::new(),
+            started: false,
             debt: 0,
         }
     }
 
-    /// Makes ready for a call whose recorded events are `script`.
-    pub(crate) fn begin(&mut self, script: VecDeque<Recorded>, sliced: bool, time_us: u64) {
+    /// Makes ready for a call whose recorded events are `script`, and `end`.
+    pub(crate) fn begin(
+        &mut self,
+        mut script: VecDeque<Recorded>,
+        end: Recorded,
+        sliced: bool,
+        time_us: u64,
+    ) {
+        let mut before = (0, 0);
+        for recorded in &mut script {
+            let Event::HostCall(HostCallEvent { visited, moved, .. }) = recorded.event() else {
+                continue;
+            };
+            recorded.used = (visited.saturating_sub(before.0), moved.saturating_sub(before.1));
+            before = (visited, moved);
+        }
         self.script = script;
+        self.end = Some(end);
+        self.answered.clear();
+        self.started = false;
         self.sliced = sliced;
         self.time_us = time_us;
         self.mismatch = None;
@@ -134,6 +182,14 @@ impl Player {
     /// Fuel that is still to be paid for a growth that failed.
     pub(crate) const fn debt(&self) -> u64 {
         self.debt
+    }
+
+    /// How the call ended when it was recorded, if the replay cannot know it: in a host call, or
+    /// after the plugin was done.
+    pub(super) fn recorded_end(&self) -> Option<&Recorded> {
+        let end = self.end.as_ref()?;
+        let commit = matches!(end.event(), Event::CallOut(CallOut { ending: Ending::Commit, .. }));
+        (self.stopped || commit).then_some(end)
     }
 
     pub(crate) fn remember(&mut self, event: Recorded) {
@@ -168,7 +224,7 @@ impl Player {
             })?,
         };
         let recorded = self.script.remove(at);
-        let fuel_left = asked.fuel_left.saturating_sub(self.debt);
+        let fuel_left = asked.fuel_left;
         let only_fuel = match recorded.as_ref().map(Recorded::event) {
             Some(Event::HostCall(call)) if self.answering != Answering::Exactly => {
                 self.time_us = call.time_us.max(self.time_us);
@@ -187,13 +243,13 @@ impl Player {
         None
     }
 
-    /// Whether the growth that the plugin asks for was refused when it was recorded.
-    fn refuses_growth(&mut self, asked: u64, current: u64) -> bool {
+    /// Why the growth that the plugin asks for was refused when it was recorded, if it was.
+    fn refuses_growth(&mut self, asked: u64, current: u64) -> Option<GrowthRefusal> {
         let Some(Event::Growth(growth)) = self.script.front().map(Recorded::event) else {
-            return false;
+            return None;
         };
         if growth.asked != asked {
-            return false;
+            return None;
         }
         if growth.refusal == GrowthRefusal::OutOfMemory {
             self.debt += asked.saturating_sub(current) / GROWTH_BYTES_PER_FUEL;
@@ -201,12 +257,22 @@ impl Player {
         if let Some(event) = self.script.pop_front() {
             self.remember(event);
         }
-        true
+        Some(growth.refusal)
     }
 
     /// How the slice that just ended was followed.
     fn slice(&mut self, fuel_left: u64, decided: SliceEnd) -> Option<SliceEnd> {
-        if !self.fuel || self.answering != Answering::Exactly {
+        if self.answering != Answering::Exactly {
+            // Its time is known by now; that the hook stopped the call here is all else it says.
+            return match self.script.front().map(Recorded::event) {
+                Some(Event::Slice(slice)) => {
+                    self.script.pop_front();
+                    Some(if slice.end == SliceEnd::Stopped { slice.end } else { decided })
+                }
+                _ => Some(decided),
+            };
+        }
+        if !self.fuel {
             return Some(SliceEnd::Continue);
         }
         let recorded = self.script.pop_front();
@@ -224,9 +290,12 @@ impl Player {
 
     /// The clock: that of the event to come.
     fn now_us(&mut self) -> u64 {
+        if !core::mem::replace(&mut self.started, true) {
+            return self.time_us;
+        }
         let next = self.script.front().map(Recorded::event);
         if let Some(Event::Slice(Slice { time_us, .. })) = next {
-            self.time_us = time_us;
+            self.time_us = time_us.max(self.time_us);
         }
         self.time_us
     }
@@ -275,6 +344,39 @@ impl<S: Storage + 'static> Host<S> {
     pub(crate) fn memory_digest(&self, plugin: PluginId) -> Option<Digest> {
         let plugin = self.plugins.get(self.position(plugin)?)?;
         Some(Digest::of(plugin.bytes(0, plugin.report.memory_bytes)))
+    }
+
+    /// Records what is replayed, without saying what the host is made of: the trace says it.
+    pub(crate) fn record_replay(&mut self, mut recorder: Recorder) {
+        recorder.begin();
+        self.shared_mut().recorder = Some(Box::new(recorder));
+    }
+
+    /// Records an event of the trace that stands between calls.
+    pub(crate) fn record_again(&mut self, event: &Event<'_>) {
+        if let Some(recorder) = &mut self.shared_mut().recorder {
+            recorder.append(event);
+        }
+    }
+
+    /// A checkpoint of the trace, which had `audited` audit entries before it.
+    pub(crate) fn replay_checkpoint(&mut self, audited: u64) {
+        for plugin in &mut self.plugins {
+            plugin.trapped = true;
+        }
+        if let Some(recorder) = &mut self.shared_mut().recorder {
+            let previous = recorder.checkpoint();
+            recorder.append(&Event::Checkpoint(Checkpoint { previous: &previous, audited }));
+        }
+    }
+
+    /// Lets a plugin begin its next call with its memory as it was after loading.
+    pub(crate) fn restart_plugin(&mut self, plugin: PluginId) {
+        if let Some(at) = self.position(plugin)
+            && let Some(plugin) = self.plugins.get_mut(at)
+        {
+            plugin.trapped = true;
+        }
     }
 
     /// A place in the registry for a function that a trace names and only the trace answers.
@@ -336,11 +438,22 @@ impl<S: Storage> PluginState<S> {
         let allowed = self.growth.permits_memory(desired);
         let player = self.player()?;
         let refused = player.refuses_growth(asked, current);
+        let refusal = match (&refused, allowed) {
+            (Some(refusal), _) => Some(*refusal),
+            (None, false) => Some(GrowthRefusal::Limit),
+            (None, true) => None,
+        };
+        let refused = refused.is_some();
         if !allowed && !refused && player.answering == Answering::Exactly {
             let expected = player.script.front().cloned();
             player.differs(expected, Got::Growth { asked }, 0, false);
         }
-        Some(allowed && !refused)
+        if let Some(refusal) = refusal
+            && let Some(recorder) = self.recorder()
+        {
+            recorder.append(&Event::Growth(Growth { asked, refusal }));
+        }
+        Some(refusal.is_none())
     }
 
     /// What followed the slice: what the trace says, if this is a replay.
@@ -374,6 +487,12 @@ impl<S: Storage> PluginState<S> {
         if *host_calls < *host_calls_limit {
             *host_calls += 1;
         }
+        // What the interpreter would have taken for a growth that failed.
+        let debt = core::mem::take(&mut player.debt);
+        if meter.charge(debt).is_err() {
+            meter.drain();
+        }
+        let fuel_before = fuel_before.saturating_sub(debt);
         let capacity = arguments.response_capacity;
         let (request, response) = match regions(linear_memory, arguments) {
             Ok((request, response)) => (Data::Full(request), response),
@@ -408,10 +527,11 @@ impl<S: Storage> PluginState<S> {
         if let (Some(target), Some(written)) = (response.get_mut(..room), written.get(..room)) {
             target.copy_from_slice(written);
         }
-        let owed = answer.fuel_host.saturating_add(core::mem::take(&mut player.debt));
-        if meter.charge(owed).is_err() {
+        if meter.charge(answer.fuel_host).is_err() {
             meter.drain();
         }
+        let (visited, moved) = recorded.used;
+        meter.use_up(visited, moved);
         *denied += u32::from(answer.status == Status::PermissionDenied.code());
         let result = match answer.stop {
             Stop::No => Ok(answer.status),
@@ -427,6 +547,7 @@ impl<S: Storage> PluginState<S> {
             }
         };
         self.identity.touched = written.len() > entry_len(answer.status);
+        player.answered.push(recorded.clone());
         player.remember(recorded);
         let result = result.map_err(Box::new);
         self.record(function, fuel_before, linear_memory, arguments, &result);
@@ -446,9 +567,10 @@ fn answers_nothing(function: FunctionId) -> bool {
 
 /// The answer of a function that answers nothing.
 fn silent_answer(asked: &Asked<'_>, time_us: u64) -> Recorded {
+    let moved = asked.request.len().into();
     let price = crate::meter::PRICES.call
         + u64::from(asked.request.len()).div_ceil(16) * crate::meter::PRICES.bytes16;
-    Recorded::new(
+    let mut recorded = Recorded::new(
         0,
         &Event::HostCall(HostCallEvent {
             function: asked.function,
@@ -461,7 +583,11 @@ fn silent_answer(asked: &Asked<'_>, time_us: u64) -> Recorded {
             stop: Stop::No,
             table: None,
             rows: 0,
+            visited: 0,
+            moved,
             response: Data::EMPTY,
         }),
-    )
+    );
+    recorded.used = (0, moved);
+    recorded
 }

@@ -58,9 +58,9 @@ impl<S: Storage + 'static> Host<S> {
         let Some(recorder) = &mut shared.recorder else { return };
         let previous = recorder.checkpoint();
         recorder.append(&Event::Checkpoint(Checkpoint { previous: &previous, audited }));
-        for (id, module, name, _) in shared.registry.iter() {
+        for (id, module, name, capability) in shared.registry.iter() {
             if id.name().is_none() {
-                recorder.append(&Event::Function(Function { id, module, name }));
+                recorder.append(&Event::Function(Function { id, module, name, capability }));
             }
         }
         shared.record_tables();
@@ -70,6 +70,11 @@ impl<S: Storage + 'static> Host<S> {
     }
 
     pub(super) fn record_load(&mut self, at: usize) {
+        #[cfg(feature = "replay")]
+        if self.player().is_some() {
+            // The trace that is replayed says what is loaded.
+            return;
+        }
         let Some(recorder) = self.shared.as_deref_mut().and_then(|s| s.recorder.as_mut()) else {
             return;
         };
@@ -79,6 +84,10 @@ impl<S: Storage + 'static> Host<S> {
     }
 
     pub(super) fn record_unload(&mut self, plugin: PluginId) {
+        #[cfg(feature = "replay")]
+        if self.player().is_some() {
+            return;
+        }
         if let Some(recorder) = &mut self.shared_mut().recorder {
             recorder.append(&Event::Unload(Unload { plugin }));
         }
@@ -87,10 +96,12 @@ impl<S: Storage + 'static> Host<S> {
     /// Records how a call ended: what is kept of it, and the memory it leaves if its entry point
     /// returned.
     pub(super) fn record_end(&mut self, at: usize, completed: bool, kept: &Result<u32, CallError>) {
-        let Some(recorder) = self.shared.as_deref_mut().and_then(|s| s.recorder.as_mut()) else {
-            return;
-        };
+        let Some(shared) = self.shared.as_deref_mut() else { return };
+        let Some(recorder) = &mut shared.recorder else { return };
         let Some(plugin) = self.plugins.get(at) else { return };
+        let fuel = plugin.report.fuel;
+        #[cfg(feature = "replay")]
+        let fuel = fuel.saturating_add(shared.player.as_ref().map_or(0, |player| player.debt()));
         let memory_bytes = plugin.report.memory_bytes;
         let memory = (completed && recorder.hashes_memory())
             .then(|| Digest::of(plugin.bytes(0, memory_bytes)));
@@ -103,11 +114,20 @@ impl<S: Storage + 'static> Host<S> {
             }
         };
         let (ending, code) = ending(kept);
+        #[cfg(feature = "replay")]
+        let recorded = shared.player.as_ref().and_then(|player| player.recorded_end());
+        #[cfg(feature = "replay")]
+        let (ending, code, output) = match recorded.map(|recorded| recorded.event()) {
+            Some(Event::CallOut(CallOut { ending, code, output: Data::Full(text), .. })) => {
+                (ending, code, text)
+            }
+            _ => (ending, code, output),
+        };
         recorder.call_out(CallOut {
             ending,
             code,
             output: Data::Full(output),
-            fuel_left: plugin.limits.fuel_per_call.saturating_sub(plugin.report.fuel),
+            fuel_left: plugin.limits.fuel_per_call.saturating_sub(fuel),
             memory_bytes,
             memory,
         });
@@ -134,7 +154,7 @@ impl<S: Storage> Shared<S> {
 }
 
 impl<S: Storage> PluginState<S> {
-    fn recorder(&mut self) -> Option<&mut Recorder> {
+    pub(super) fn recorder(&mut self) -> Option<&mut Recorder> {
         self.shared.as_deref_mut()?.recorder.as_deref_mut()
     }
 
@@ -190,7 +210,7 @@ impl<S: Storage> PluginState<S> {
         answer: &Result<i32, Box<Stopped>>,
     ) {
         let touched = core::mem::take(&mut self.identity.touched);
-        let fuel_now = self.meter.fuel();
+        let (fuel_now, visited, moved) = (self.meter.fuel(), self.meter.rows(), self.meter.bytes());
         let Some(Shared { audit, recorder: Some(recorder), .. }) = self.shared.as_deref_mut()
         else {
             return;
@@ -231,6 +251,8 @@ impl<S: Storage> PluginState<S> {
             stop,
             table: entry.table.as_deref(),
             rows: entry.rows,
+            visited,
+            moved,
             response: Data::Full(response.get(..written).unwrap_or_default()),
         });
     }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The events of one call.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Call {
     /// The call's begin.
     pub(super) begin: Recorded,
@@ -22,7 +22,7 @@ pub(super) struct Call {
 }
 
 /// A part of a trace.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Step {
     /// An event outside calls.
     Between(Recorded),

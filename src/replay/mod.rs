@@ -5,17 +5,23 @@
 //! reads no files and prints nothing: the command line does.
 
 mod audit;
+mod bless;
 mod calls;
+mod cause;
+mod compare;
 mod divergence;
 mod error;
 mod explain;
+mod json;
 mod line;
 mod names;
 mod run;
+mod session;
 
 pub use audit::audit_entries;
+pub use bless::Blessed;
 pub use divergence::{Cause, Divergence, Side};
-pub use error::ReplayError;
+pub use error::{NoAnswer, ReplayError};
 pub use line::Line;
 pub use names::Names;
 pub use run::{FuelDifference, Replay, Replayer};

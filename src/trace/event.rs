@@ -3,7 +3,7 @@
 
 use crate::{
     abi::{
-        Seq,
+        Capability, Seq,
         message::{messages, tags},
         wire::{Reader, Wire, WireError, WireErrorKind, Writer},
     },
@@ -111,6 +111,8 @@ messages! {
         pub module: &'a str,
         /// Its name.
         pub name: &'a str,
+        /// What plugins need to call it.
+        pub capability: Capability<'a>,
     }
 
     /// A table, so that answers can be read by name.
@@ -183,6 +185,10 @@ messages! {
         pub table: Option<&'a str>,
         /// Rows answered, written or deleted.
         pub rows: u32,
+        /// Rows and index entries that the whole call has visited so far.
+        pub visited: u32,
+        /// Bytes that the whole call has moved so far.
+        pub moved: u64,
         /// What was written to the response: of a failure too, if anything was.
         pub response: Data<'a>,
     }
@@ -331,7 +337,7 @@ mod inspect {
 
     use alloc::format;
 
-    use super::{Data, Digest, FunctionId, Limits, PluginId};
+    use super::{Capability, Data, Digest, FunctionId, Limits, PluginId};
     use crate::abi::inspect::{Fields, Inspect, hex};
 
     impl Inspect for Data<'_> {
@@ -343,6 +349,12 @@ mod inspect {
                 }
                 Self::Absent { len } => fields.leaf(format!("{len} bytes that are not in memory")),
             }
+        }
+    }
+
+    impl Inspect for Capability<'_> {
+        fn inspect(&self, fields: &mut Fields) {
+            fields.leaf(self);
         }
     }
 
@@ -440,6 +452,35 @@ events! {
     Slice(Slice) = 9 => "slice",
     CallOut(CallOut<'a>) = 10 => "call out",
     End(End) = 11 => "end",
+}
+
+/// A number, and the name of a named one.
+impl<'a> Wire<'a> for Capability<'a> {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        match self {
+            Self::Always => writer.u8(0),
+            Self::ReadTable => writer.u8(1),
+            Self::WriteTable => writer.u8(2),
+            Self::VectorSearch => writer.u8(3),
+            Self::IndexSearch => writer.u8(4),
+            Self::Named(name) => {
+                writer.u8(5);
+                writer.text(name);
+            }
+        }
+    }
+
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        Ok(match reader.u8()? {
+            0 => Self::Always,
+            1 => Self::ReadTable,
+            2 => Self::WriteTable,
+            3 => Self::VectorSearch,
+            4 => Self::IndexSearch,
+            5 => Self::Named(reader.text()?),
+            _ => return Err(reader.error(WireErrorKind::UnknownVariant)),
+        })
+    }
 }
 
 /// In the order of the fields of [`Limits`].

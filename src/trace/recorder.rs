@@ -10,7 +10,7 @@ use alloc::{boxed::Box, vec};
 use embedded_io::Write;
 
 use super::{
-    FRAME_HEADER_LEN, MAGIC, WASMI_VERSION,
+    FEATURES, FRAME_HEADER_LEN, MAGIC, WASMI_VERSION,
     chain::{self, Link},
     error::RecordError,
     event::{CallIn, CallOut, Data, Digest, Event, Header, HostCallEvent, Mode},
@@ -29,6 +29,9 @@ use crate::{
 enum Place {
     /// They stay in the buffer.
     Buffer,
+    /// They stay in the buffer, which grows.
+    #[cfg(feature = "replay")]
+    Growing,
     /// They go to the sink when a call has ended, and the buffer is empty again.
     Sink(Box<dyn Sink>),
     /// They go to the ring when a call has ended, and the buffer is empty again.
@@ -59,6 +62,21 @@ impl Recorder {
     /// A recorder of the whole trace into a buffer of `capacity` bytes, which is taken now.
     pub fn buffer(capacity: usize) -> Self {
         Self::new(capacity, Place::Buffer)
+    }
+
+    /// A recorder of the whole trace into a buffer that grows: for a desk.
+    #[cfg(feature = "replay")]
+    pub fn growing() -> Self {
+        Self::new(64 << 10, Place::Growing)
+    }
+
+    /// Whether the whole trace stays in the buffer.
+    const fn keeps_all(&self) -> bool {
+        #[cfg(feature = "replay")]
+        if let Place::Growing = self.place {
+            return true;
+        }
+        matches!(self.place, Place::Buffer)
     }
 
     /// A recorder into `sink`. Every call of an entry point is written when it has ended; until
@@ -143,8 +161,8 @@ impl Recorder {
         self.drain();
         match &self.place {
             Place::Sink(_) => Ok(()),
-            Place::Buffer => out.write_all(self.buffer.get(..self.at).unwrap_or_default()),
             Place::Ring(ring) => ring.pieces().into_iter().try_for_each(|part| out.write_all(part)),
+            _ => out.write_all(self.buffer.get(..self.at).unwrap_or_default()),
         }
     }
 
@@ -159,7 +177,7 @@ impl Recorder {
             abi_version: ABI_VERSION,
             wasmi: WASMI_VERSION,
             compilation: 0,
-            features: u32::from(cfg!(feature = "deterministic")),
+            features: FEATURES,
             prices: prices(),
             mode: self.mode,
             ring: matches!(self.place, Place::Ring(_)),
@@ -212,7 +230,7 @@ impl Recorder {
             call.output = digested(call.output);
         }
         self.append(&Event::CallOut(call));
-        if !matches!(self.place, Place::Buffer) {
+        if !self.keeps_all() {
             self.drain();
         }
     }
@@ -264,10 +282,16 @@ impl Recorder {
     #[cold]
     fn append_to_full(&mut self, event: &Event<'_>, needed: usize) {
         let capacity = self.buffer.len();
-        if matches!(self.place, Place::Buffer) {
-            return self.fail(RecordError::Full { capacity });
+        match self.place {
+            Place::Buffer => return self.fail(RecordError::Full { capacity }),
+            #[cfg(feature = "replay")]
+            Place::Growing => {
+                let mut buffer = core::mem::take(&mut self.buffer).into_vec();
+                buffer.resize(capacity.saturating_mul(2).saturating_add(needed), 0);
+                self.buffer = buffer.into();
+            }
+            _ => self.drain(),
         }
-        self.drain();
         match self.encode(event) {
             Ok(end) => {
                 self.at = end;
@@ -296,13 +320,13 @@ impl Recorder {
         self.seal();
         let frames = self.buffer.get(..self.at).unwrap_or_default();
         let written = match &mut self.place {
-            Place::Buffer => return,
             _ if self.error.is_some() => return,
             Place::Sink(sink) => sink.write_all(frames),
             Place::Ring(ring) => {
                 ring.write(frames);
                 Ok(())
             }
+            _ => return,
         };
         self.at = 0;
         self.unsealed = 0;
