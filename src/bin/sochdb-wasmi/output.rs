@@ -19,8 +19,8 @@ pub struct Report {
     pub talk: String,
     /// All of it, for programs.
     pub json: Value,
-    /// Whether what was asked failed.
-    pub failed: bool,
+    /// The exit code: not 0 if what was asked failed, or found something.
+    pub code: u8,
 }
 
 /// Prints what a command has to say, and makes an exit code of it.
