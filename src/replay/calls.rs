@@ -102,7 +102,7 @@ impl<R: Read> Steps<R> {
     }
 
     /// The last link of the chain, once there is no further step.
-    pub(super) fn finish(self) -> Result<[u8; 32], TraceError> {
+    pub(super) fn finish(&mut self) -> Result<[u8; 32], TraceError> {
         self.reader.finish()
     }
 }

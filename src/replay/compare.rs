@@ -49,7 +49,13 @@ impl Told<'_> {
             (Got::HostCall { .. }, Event::Slice(_)) => (Cause::Fuel, String::new()),
             (Got::HostCall { .. }, Event::CallOut(_)) => (Cause::Extra, String::new()),
             (Got::HostCall { .. }, _) => {
-                match later.into_iter().find(|later| mismatch.got.is(&later.event())) {
+                // With the fuel that it had then, nothing was left out before it: something was put
+                // into the trace.
+                let same = |later: &&Recorded| {
+                    mismatch.got.is(&later.event())
+                        && fuel_left(&later.event()) == Some(mismatch.fuel_left)
+                };
+                match later.into_iter().find(same) {
                     Some(later) => {
                         let because =
                             alloc::format!("what it did was recorded later, as #{}", later.number);

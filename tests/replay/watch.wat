@@ -23,7 +23,7 @@
     "\01\00\00\00" "\00\02\00\00" "\00\01\00\00" "\00\03\00\00" "\00\01\00\00")
   ;; soch_read: readings, rows from 0 on, the column `value`, no limit, as rows.
   (data (i32.const 64) "\08readings" "\02\00\00" "\01\05value" "\00" "\00")
-  ;; soch_write: alerts, insert, all columns, one row without an id, one value: Int, at 107.
+  ;; soch_write: alerts, insert, all columns, one row without an id, one value: Int, at 109.
   (data (i32.const 96) "\06alerts" "\00" "\00" "\01" "\00\01\02")
   ;; log_message: info, "scanned".
   (data (i32.const 128) "\01\07scanned")
@@ -51,14 +51,14 @@
   (func $alert (param $from i32) (param $until i32) (result i32)
     (local $len i32)
     (local.set $len (i32.sub (local.get $until) (local.get $from)))
-    (memory.copy (i32.const 108) (local.get $from) (local.get $len))
-    (call $soch_write (i32.const 96) (i32.add (i32.const 12) (local.get $len))
+    (memory.copy (i32.const 109) (local.get $from) (local.get $len))
+    (call $soch_write (i32.const 96) (i32.add (i32.const 13) (local.get $len))
       (i32.const 900) (i32.const 64)))
 
   (func $look (param $only i32) (param $wanted i64) (result i32)
     (local $rows i64) (local $alerts i32) (local $value i64) (local $from i32) (local $len i32)
     (local.set $len
-      (call $soch_read (i32.const 64) (i32.const 20) (i32.const 65536) (i32.const 65536)))
+      (call $soch_read (i32.const 64) (i32.const 21) (i32.const 65536) (i32.const 65536)))
     (if (i32.lt_s (local.get $len) (i32.const 0)) (then (return (local.get $len))))
     (global.set $at (i32.const 65536))
     (local.set $rows (call $varint))
