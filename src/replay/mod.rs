@@ -13,6 +13,7 @@ mod diff;
 mod divergence;
 mod error;
 mod explain;
+mod fields;
 mod json;
 mod line;
 mod names;

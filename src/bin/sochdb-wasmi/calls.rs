@@ -34,6 +34,8 @@ pub enum CallProblem {
     NoObject,
     /// It has a field that no call has.
     UnknownField(String),
+    /// A column is named that the rows have no field for.
+    UnknownColumn(String),
     /// A field is missing, or has a value that it cannot have.
     Field(&'static str, &'static str),
     /// How the entry point takes its input is not known.
@@ -58,6 +60,7 @@ impl fmt::Display for CallProblem {
             Self::Json(error) => write!(f, "not JSON: {error}"),
             Self::NoObject => write!(f, "a call is an object with the fields {FIELDS}"),
             Self::UnknownField(name) => write!(f, "a call has no field {name:?}; it has {FIELDS}"),
+            Self::UnknownColumn(name) => write!(f, "rows of this call have no field {name:?}"),
             Self::Field(name, takes) => write!(f, "{name:?} {takes}"),
             Self::NoTypes(entry) => write!(
                 f,
@@ -141,9 +144,9 @@ fn inputs(
             let input = input.unwrap_or(&Value::Null);
             match (shape(), input) {
                 (Err(_), Value::Null) => Ok(vec![Vec::new()]),
-                (shape, input) => {
-                    shape::encode(shape?, input).map(|bytes| vec![bytes]).map_err(CallProblem::Input)
-                }
+                (shape, input) => shape::encode(shape?, input)
+                    .map(|bytes| vec![bytes])
+                    .map_err(CallProblem::Input),
             }
         }
         _ => Err(CallProblem::Field("input", "is there once: it, \"input_hex\" or \"csv\"")),
@@ -219,19 +222,19 @@ fn columns<'s>(
 ) -> Result<Vec<Column<'s>>, CallProblem> {
     const TAKES: &str = "has for each field {\"from\": HEADER, \"replace\": [TEXT, BY]}";
     let wrong = || CallProblem::Field("columns", TAKES);
-    let empty = Map::new();
     let given = match given {
-        None => &empty,
-        Some(Value::Object(given)) => given,
+        None => None,
+        Some(Value::Object(given)) => Some(given),
         Some(_) => return Err(wrong()),
     };
-    if let Some(name) = given.keys().find(|name| !fields.iter().any(|(field, _)| field == *name)) {
-        return Err(CallProblem::UnknownField(name.clone()));
+    let unknown = |name: &&String| !fields.iter().any(|(field, _)| field == *name);
+    if let Some(name) = given.into_iter().flat_map(Map::keys).find(unknown) {
+        return Err(CallProblem::UnknownColumn(name.clone()));
     }
     let mut columns = Vec::new();
     for (name, shape) in fields {
         let (mut header, mut replace) = (name.as_str(), None);
-        match given.get(name) {
+        match given.and_then(|given| given.get(name)) {
             None => {}
             Some(Value::Object(given)) => {
                 for (key, value) in given {

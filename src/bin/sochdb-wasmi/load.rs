@@ -7,7 +7,6 @@ use std::{
 };
 
 use csv::{ReaderBuilder, StringRecord};
-use indicatif::{ProgressBar, ProgressStyle};
 use sochdb_wasmi::{
     abi::{Name, Value},
     database::{ColumnType, Database, DatabaseError, SchemaError, TableSchema},
@@ -16,6 +15,7 @@ use sochdb_wasmi::{
 use crate::{
     bytes::from_hex,
     failure::Failure,
+    progress,
     schema::{Plan, Source},
 };
 
@@ -160,10 +160,7 @@ fn for_each_row(
 ) -> Result<(), Failure> {
     let mut reader = open(path)?;
     let bytes = reader.get_ref().metadata().map_or(0, |metadata| metadata.len());
-    let bar = ProgressBar::new(bytes).with_message(format!("{doing} {}", path.display()));
-    if let Ok(style) = ProgressStyle::with_template("{msg} {bar:40} {percent}%") {
-        bar.set_style(style);
-    }
+    let bar = progress::bar(bytes, format!("{doing} {}", path.display()));
     let mut record = StringRecord::new();
     while reader.read_record(&mut record).map_err(|error| syntax(path, error))? {
         let line = record.position().map_or(0, csv::Position::line);

@@ -4,7 +4,7 @@ use std::{fmt::Write, path::PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
-use sochdb_wasmi::host::MonotonicClock;
+use sochdb_wasmi::host::{CallError, MonotonicClock};
 
 use crate::{
     called::Called,
@@ -51,7 +51,8 @@ pub fn record(arguments: &Arguments) -> Result<Report, Failure> {
     for call in &calls {
         if !stage.host.entries(stage.plugin).any(|entry| entry == call.entry) {
             let entries = stage.host.entries(stage.plugin).map(str::to_owned).collect();
-            return Err(Failure::NoEntry { entry: call.entry.clone(), entries });
+            let error = CallError::NoSuchEntry { entry: call.entry.clone() };
+            return Err(Failure::Entry { error, entries });
         }
     }
     let recording = Recording::begin(&mut stage.host, &arguments.out, &arguments.recording)?;

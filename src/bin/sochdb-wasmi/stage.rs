@@ -67,9 +67,10 @@ impl StageArguments {
         let all = |text: &str| shape::types(text).map_err(Failure::Types);
         match &self.types {
             Some(types) => match types.strip_prefix('@') {
-                Some(file) => {
-                    Ok(Types::Listed { file: file.into(), all: all(&files::text_argument(types)?)? })
-                }
+                Some(file) => Ok(Types::Listed {
+                    file: file.into(),
+                    all: all(&files::text_argument(types)?)?,
+                }),
                 None => shape::signature(types).map(Types::One).map_err(Failure::Types),
             },
             None => {
