@@ -51,11 +51,7 @@ impl From<ReplayError> for StepError {
 
 impl From<TraceError> for StepError {
     fn from(error: TraceError) -> Self {
-        match error {
-            TraceError::Torn { event, .. } if event > 0 => Self::BreaksOff(error),
-            TraceError::Unfinished { .. } => Self::BreaksOff(error),
-            error => Self::Wrong(error.into()),
-        }
+        if error.breaks_off() { Self::BreaksOff(error) } else { Self::Wrong(error.into()) }
     }
 }
 

@@ -212,9 +212,7 @@ pub fn stats<R: Read>(trace: R) -> Result<Stats, TraceError> {
                 reader.finish()?;
                 break;
             }
-            Err(error @ (TraceError::Torn { .. } | TraceError::Unfinished { .. }))
-                if stats.events > 0 =>
-            {
+            Err(error) if error.breaks_off() => {
                 stats.broken_off = Some(error);
                 break;
             }

@@ -79,6 +79,10 @@ impl HostFunction<MemoryStorage> for Own {
     }
 }
 
+pub fn register(host: &mut Host) {
+    host.register("device", Own).unwrap();
+}
+
 /// A host that has rows with these values in `readings` and is being recorded.
 pub struct Watched {
     pub host: Host,
@@ -100,7 +104,7 @@ impl Watched {
             database.insert("readings", None, &[Value::Int(value)]).unwrap();
         }
         let mut host = Host::new(HostConfig::default(), database, NoClock);
-        host.register("device", Own).unwrap();
+        register(&mut host);
         let plugin = host.load("watch", wasm, &config).unwrap();
         host.record(recorder);
         Self { host, plugin }
