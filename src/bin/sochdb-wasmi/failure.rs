@@ -9,7 +9,7 @@ use sochdb_wasmi::{
     database::DatabaseError,
     host::CallError,
     manifest::{ManifestLoadError, UnpackError, document::DocumentError, section::SectionError},
-    replay::{Cause, ReplayError},
+    replay::{Cause, MinimiseError, ReplayError},
     trace::{RecordError, TraceError},
 };
 
@@ -59,6 +59,10 @@ pub enum Failure {
     Trace { path: PathBuf, error: TraceError },
     /// The trace cannot be replayed, with these plugins or at all.
     Replay { path: PathBuf, error: ReplayError },
+    /// The trace cannot be made small.
+    Minimise { path: PathBuf, error: MinimiseError },
+    /// No plugin has this name in the trace; or none was named, and there is not just one.
+    NoPlugin { name: Option<String>, plugins: Vec<String> },
     /// The trace is whole, and another one than was asked for.
     OtherTrace { path: PathBuf, link: [u8; 32] },
     /// There is no trace in the directory.
@@ -78,10 +82,7 @@ impl Failure {
             Self::Trace { error, .. } | Self::Replay { error: ReplayError::Trace(error), .. } => {
                 match error {
                     TraceError::Source(_) => 4,
-                    // What is before it is whole.
-                    TraceError::Torn { event: 1.., .. } | TraceError::Unfinished { .. } => {
-                        Cause::Truncated.exit_code()
-                    }
+                    error if error.breaks_off() => Cause::Truncated.exit_code(),
                     _ => 30,
                 }
             }
@@ -92,6 +93,8 @@ impl Failure {
                 ReplayError::Load { .. } => 3,
                 _ => 32,
             },
+            Self::Minimise { error: MinimiseError::NeedsRecorded(_), .. } => 31,
+            Self::Minimise { .. } => 1,
             Self::OtherTrace { .. } => 33,
             _ => 3,
         }
@@ -132,6 +135,13 @@ impl Failure {
                 ReplayError::UnknownPlugin { .. } => "unknown_plugin",
                 _ => "replay",
             },
+            Self::Minimise { error, .. } => match error {
+                MinimiseError::DoesNotFail => "does_not_fail",
+                MinimiseError::NeedsRecorded(_) => "needs_recorded",
+                MinimiseError::NotReproducible(_) => "not_reproducible",
+                _ => "minimise",
+            },
+            Self::NoPlugin { .. } => "no_plugin",
             Self::OtherTrace { .. } => "other_trace",
             Self::NoTraces { .. } => "no_traces",
             Self::Database(_) => "database",
@@ -159,6 +169,7 @@ impl Failure {
             | Self::NotText { path }
             | Self::Trace { path, .. }
             | Self::Replay { path, .. }
+            | Self::Minimise { path, .. }
             | Self::OtherTrace { path, .. }
             | Self::NoTraces { path }
             | Self::Exists { path } => (Some(path), None, None),
@@ -213,6 +224,23 @@ impl fmt::Display for Failure {
             Self::Database(error) => error.fmt(f),
             Self::Trace { path, error } => write!(f, "{}: {error}", path.display()),
             Self::Replay { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::Minimise { path, error } => match error {
+                MinimiseError::NeedsRecorded(_) => {
+                    write!(
+                        f,
+                        "{}: give the recorded plugin, as --recorded: {error}",
+                        path.display()
+                    )
+                }
+                _ => write!(f, "{}: {error}", path.display()),
+            },
+            Self::NoPlugin { name, plugins } => {
+                match name {
+                    Some(name) => write!(f, "no plugin is called {name:?} in the trace")?,
+                    None => write!(f, "name the plugin with --plugin")?,
+                }
+                write!(f, "; it has {}", plugins.join(", "))
+            }
             Self::OtherTrace { path, link } => write!(
                 f,
                 "{} is whole, but it is another trace: its last link is {}",

@@ -18,6 +18,8 @@ mod inspect;
 mod load;
 mod logger;
 mod manifest;
+mod manifest_text;
+mod minimise;
 mod module;
 mod new;
 mod output;
@@ -33,13 +35,15 @@ mod summary;
 mod trace;
 mod trace_file;
 mod watch;
+mod what_if;
 
 use clap::{Parser, Subcommand};
 
 const EXIT_CODES: &str = "\
 Exit codes:
    0  it was done; a replay or a difference found nothing
-   1  it was tried and failed: the plugin trapped, returned an error, or would not load (inspect)
+   1  it was tried and failed: the plugin trapped, returned an error, or would not load (inspect);
+      something would be denied (what-if); the trace does not fail (minimise)
    2  the command line is wrong
    3  what was given is refused: not a module, a bad manifest, an input of another type
    4  a file could not be read or written
@@ -82,6 +86,12 @@ enum Command {
     /// Runs a plugin on what a trace says it was answered, and tells where it does something else.
     #[command(after_help = EXIT_CODES)]
     Replay(replay::Arguments),
+    /// Says what of traces another manifest would have denied, or the narrowest that denies nothing.
+    #[command(after_help = EXIT_CODES)]
+    WhatIf(what_if::Arguments),
+    /// Makes a failing trace small: fewer calls, rows and bytes, as long as it fails the same way.
+    #[command(after_help = EXIT_CODES)]
+    Minimise(minimise::Arguments),
     /// Looks into traces.
     #[command(subcommand, after_help = EXIT_CODES)]
     Trace(trace::Command),
@@ -103,6 +113,8 @@ fn main() -> std::process::ExitCode {
             return watch::watch(|| arguments.files(), || replay::replay(arguments), json);
         }
         Command::Replay(arguments) => replay::replay(arguments),
+        Command::WhatIf(arguments) => what_if::run(arguments),
+        Command::Minimise(arguments) => minimise::minimise(arguments),
         Command::Trace(command) => trace::run(command, json),
         Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::New(arguments) => new::new(arguments),

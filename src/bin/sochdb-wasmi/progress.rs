@@ -10,3 +10,8 @@ pub fn bar(steps: u64, doing: impl Into<String>) -> ProgressBar {
         Err(_) => bar,
     }
 }
+
+/// Something that turns, on stderr, for what nobody knows the length of.
+pub fn spinner(doing: impl Into<String>) -> ProgressBar {
+    ProgressBar::new_spinner().with_message(doing.into())
+}

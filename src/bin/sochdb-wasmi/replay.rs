@@ -82,6 +82,11 @@ impl PluginArguments {
         }
         Ok(Plugins(read))
     }
+
+    /// The path of the first.
+    pub fn first(&self) -> &Path {
+        self.plugins.first().map_or(Path::new(""), |plugin| &plugin.path)
+    }
 }
 
 impl Plugins<'_> {

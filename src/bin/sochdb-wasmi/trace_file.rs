@@ -29,6 +29,11 @@ impl TraceFile<BufReader<File>> {
         }
         Ok(Self(BufReader::new(file)))
     }
+
+    /// Its length in bytes.
+    pub fn len(&self) -> u64 {
+        self.0.get_ref().metadata().map_or(0, |metadata| metadata.len())
+    }
 }
 
 impl<F> embedded_io::ErrorType for TraceFile<F> {
