@@ -103,6 +103,8 @@ pub enum Limit {
     StoreBytes,
     /// Bytes in a key of the store: an index entry whose columns are too long.
     KeyBytes,
+    /// Bytes of a row as it is stored, in a storage that cannot hold larger ones.
+    ValueBytes,
     /// Series of metrics that the host keeps.
     MetricSeries,
     /// Exports of a module.
@@ -127,6 +129,7 @@ impl Limit {
             Self::StoreRows => "rows in the store",
             Self::StoreBytes => "bytes in the store",
             Self::KeyBytes => "bytes of an index key",
+            Self::ValueBytes => "bytes of a stored row",
             Self::MetricSeries => "metric series",
             Self::Exports => "exports of a module",
             Self::Plugins => "plugins",
