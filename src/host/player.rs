@@ -184,12 +184,13 @@ impl Player {
         self.debt
     }
 
-    /// How the call ended when it was recorded, if the replay cannot know it: in a host call, or
-    /// after the plugin was done.
-    pub(super) fn recorded_end(&self) -> Option<&Recorded> {
-        let end = self.end.as_ref()?;
-        let commit = matches!(end.event(), Event::CallOut(CallOut { ending: Ending::Commit, .. }));
-        (self.stopped || commit).then_some(end)
+    /// How the call ended when it was recorded, if the replay, which ended so, cannot know it or its
+    /// text: in a host call, after the plugin was done, or with the text of `last_error`.
+    pub(super) fn recorded_end(&self, ending: Ending, code: i32) -> Option<&Recorded> {
+        let recorded = self.end.as_ref()?;
+        let Event::CallOut(end) = recorded.event() else { return None };
+        let failed = end.ending == Ending::Failed && (end.ending, end.code) == (ending, code);
+        (self.stopped || failed || end.ending == Ending::Commit).then_some(recorded)
     }
 
     pub(crate) fn remember(&mut self, event: Recorded) {
