@@ -29,7 +29,8 @@ fn filled(rows: u64) -> Database<FlashStorage<Memory>> {
     let schema = schema.column("s", ColumnType::Text).unwrap().index("by_n", &["n"]).unwrap();
     database.create_table(schema).unwrap();
     for n in 0..rows {
-        let values = [Value::UInt(n * 7919 % 100_000), Value::Text("a text of thirty characters...")];
+        let values =
+            [Value::UInt(n * 7919 % 100_000), Value::Text("a text of thirty characters...")];
         database.insert("t", None, &values).unwrap();
     }
     database

@@ -13,9 +13,7 @@ use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use nor_flash::{ERASE_STEPS, Fault, SimulatedFlash};
 use sochdb_wasmi::{
     abi::{Value, message::RowSelector},
-    database::{
-        ColumnType, Database, FlashStorage, MemoryStorage, StorageError, TableSchema,
-    },
+    database::{ColumnType, Database, FlashStorage, MemoryStorage, StorageError, TableSchema},
     meter::Meter,
 };
 
@@ -137,9 +135,7 @@ fn cut_everywhere<const WORD: usize>(mut flash: Flash<WORD>) -> u64 {
     let steps = job(12, 4);
     let recorded = recorded(flash.clone(), &steps);
     // A page of the file table was full and another one begun: the most delicate moment.
-    let begun = |change: &Change| {
-        matches!(change, Change::Write(at, bytes) if at % 4096 == 0 && bytes.len() == 20)
-    };
+    let begun = |change: &Change| matches!(change, Change::Write(at, bytes) if at % 4096 == 0 && bytes.len() == 20);
     assert!(recorded.iter().any(|done| done.changes.iter().any(begun)));
     let mut before = &Entries::new();
     let mut places = 0;

@@ -582,7 +582,8 @@ fn what_is_no_region_is_refused_and_nothing_is_written() {
     let counts = device.0.lock().unwrap().counts;
     assert_eq!((counts.written, counts.erased), (16, 0));
     // Beside it there is room.
-    let mut flash = Database::open(FlashStorage::open(device.clone(), 0..32 * 4096).unwrap()).unwrap();
+    let mut flash =
+        Database::open(FlashStorage::open(device.clone(), 0..32 * 4096).unwrap()).unwrap();
     flash.create_table(schema()).unwrap();
     // Made anew, on purpose.
     let made = FlashStorage::format(device.clone(), 32 * 4096..64 * 4096).unwrap();

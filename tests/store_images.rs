@@ -105,10 +105,8 @@ fn fill<S: Storage>(database: &mut Database<S>) {
     let meter = &mut Meter::unlimited();
     let columns = ["uint"];
     let values = [Value::UInt(1000)];
-    let changed = [9, 10].map(|id| sochdb_wasmi::abi::message::NewRow {
-        id: Some(id),
-        values: Seq::new(&values),
-    });
+    let changed = [9, 10]
+        .map(|id| sochdb_wasmi::abi::message::NewRow { id: Some(id), values: Seq::new(&values) });
     let (columns, changed) = (Seq::new(&columns), Seq::new(&changed));
     database.write(table, WriteMode::Update, &columns, &changed, meter, &mut |_| ()).unwrap();
     database.delete(table, &RowSelector::Range { from: 30, until: None }, meter).unwrap();

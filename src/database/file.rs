@@ -169,10 +169,8 @@ impl Storage for RedbStorage {
         if range.upper.is_some_and(|upper| range.lower >= upper) {
             return Ok(());
         }
-        let mut entries = self
-            .entries
-            .range::<&[u8]>((Bound::Included(range.lower), upper))
-            .map_err(failed)?;
+        let mut entries =
+            self.entries.range::<&[u8]>((Bound::Included(range.lower), upper)).map_err(failed)?;
         while let Some(entry) = if reverse { entries.next_back() } else { entries.next() } {
             let (key, value) = entry.map_err(failed)?;
             if visit(key.value(), value.value()).is_break() {

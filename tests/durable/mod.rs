@@ -93,8 +93,7 @@ pub struct Station<S: Storage + 'static> {
 
 impl<S: Storage> Station<S> {
     pub fn open(storage: S) -> Self {
-        let mut host =
-            Host::new(HostConfig::default(), Database::open(storage).unwrap(), NoClock);
+        let mut host = Host::new(HostConfig::default(), Database::open(storage).unwrap(), NoClock);
         let limits = Limits { fuel_per_call: 3_000_000, deadline_ms: None, ..Limits::default() };
         let config = PluginConfig::new(station::capabilities().unwrap()).with_limits(limits);
         let plugin = host.load("weather", station::PLUGIN, &config).unwrap();

@@ -6,7 +6,7 @@ use std::{fmt, io, path::PathBuf};
 
 use serde_json::{Value, json};
 use sochdb_wasmi::{
-    database::DatabaseError,
+    database::{DatabaseError, StorageError},
     host::CallError,
     manifest::{ManifestLoadError, UnpackError, document::DocumentError, section::SectionError},
     replay::{Cause, MinimiseError, ReplayError},
@@ -55,6 +55,10 @@ pub enum Failure {
     Calls { path: PathBuf, line: u64, problem: CallProblem },
     /// The database did not take a table.
     Database(DatabaseError),
+    /// The file that the database is kept in could not be opened.
+    Store { path: PathBuf, error: DatabaseError },
+    /// A table is there, and otherwise than the schema has it.
+    OtherTable { table: String },
     /// The file is no trace, or a damaged one.
     Trace { path: PathBuf, error: TraceError },
     /// The trace cannot be replayed, with these plugins or at all.
@@ -79,6 +83,10 @@ impl Failure {
         match self {
             Self::Usage { .. } => 2,
             Self::Io { .. } | Self::Record { .. } | Self::Exists { .. } => 4,
+            Self::Store {
+                error: DatabaseError::Storage(StorageError::InUse | StorageError::Device { .. }),
+                ..
+            } => 4,
             Self::Trace { error, .. } | Self::Replay { error: ReplayError::Trace(error), .. } => {
                 match error {
                     TraceError::Source(_) => 4,
@@ -118,6 +126,13 @@ impl Failure {
             Self::InputSyntax { .. } => "input_syntax",
             Self::Csv { .. } => "csv",
             Self::Calls { .. } => "calls",
+            Self::Store { error: DatabaseError::Storage(error), .. } => match error {
+                StorageError::InUse => "in_use",
+                StorageError::Device { .. } => "io",
+                _ => "database",
+            },
+            Self::Store { .. } => "database",
+            Self::OtherTable { .. } => "other_table",
             Self::Trace { error, .. } | Self::Replay { error: ReplayError::Trace(error), .. } => {
                 damage(error)
             }
@@ -167,6 +182,7 @@ impl Failure {
             | Self::Section { path, .. }
             | Self::Packed { path, .. }
             | Self::NotText { path }
+            | Self::Store { path, .. }
             | Self::Trace { path, .. }
             | Self::Replay { path, .. }
             | Self::Minimise { path, .. }
@@ -222,6 +238,11 @@ impl fmt::Display for Failure {
                 write!(f, "{}: line {line}: {problem}", path.display())
             }
             Self::Database(error) => error.fmt(f),
+            Self::Store { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::OtherTable { table } => write!(
+                f,
+                "the table {table:?} is there, with other columns or indexes than it should have"
+            ),
             Self::Trace { path, error } => write!(f, "{}: {error}", path.display()),
             Self::Replay { path, error } => write!(f, "{}: {error}", path.display()),
             Self::Minimise { path, error } => match error {

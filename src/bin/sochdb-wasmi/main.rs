@@ -31,6 +31,7 @@ mod run;
 mod schema;
 mod shape;
 mod stage;
+mod store;
 mod summary;
 mod trace;
 mod trace_file;

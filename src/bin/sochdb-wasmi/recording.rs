@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
-use sochdb_wasmi::{host::Host, trace::Recorder};
+use sochdb_wasmi::trace::Recorder;
 
-use crate::{bytes::hex, failure::Failure, trace_file::TraceFile};
+use crate::{bytes::hex, failure::Failure, stage::Host, trace_file::TraceFile};
 
 /// The buffer of the recorder, in bytes: the largest request and the largest response that it can
 /// record, together.

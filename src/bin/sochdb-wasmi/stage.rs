@@ -5,21 +5,25 @@ use std::{collections::BTreeMap, fmt::Write, path::PathBuf};
 use clap::Args;
 use sochdb_wasmi::{
     audit::PluginId,
-    database::{Database, MemoryLimits},
-    host::{Clock, Host, HostConfig},
+    database::Database,
+    host::{Clock, HostConfig},
     manifest::{Manifest, section},
 };
 
 use crate::{
     failure::Failure,
     files,
-    load::{LoadArgument, load},
+    load::{LoadArgument, Loading},
     logger,
     manifest::{self, ManifestArguments},
-    schema,
+    schema::{self, Plan},
     shape::{self, Signature, TYPES_SECTION},
+    store::Store,
     summary::Counter,
 };
+
+/// The host of a run.
+pub type Host = sochdb_wasmi::host::Host<Store>;
 
 /// The options of a command that calls a plugin.
 #[derive(Args)]
@@ -32,14 +36,21 @@ pub struct StageArguments {
     types: Option<String>,
     #[command(flatten)]
     manifest: ManifestArguments,
+    /// Keeps the database in this file, which is made if it is not there. Otherwise it is in RAM,
+    /// and gone afterwards.
+    #[arg(long, value_name = "FILE")]
+    db: Option<PathBuf>,
     /// Tables with their columns and indexes, in TOML.
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
-    /// Fills a table from a CSV file. A table that the schema does not have gets columns that all
-    /// rows of the file fit.
+    /// Adds the rows of a CSV file to a table. A table that is not there, and not in the schema,
+    /// gets columns that all rows of the file fit.
     #[arg(long, value_name = "TABLE=FILE")]
     load: Vec<LoadArgument>,
 }
+
+/// Tables, and how many rows were added to each.
+pub type Loaded = Vec<(String, u64)>;
 
 /// A plugin that is loaded and was not called.
 pub struct Stage {
@@ -50,8 +61,7 @@ pub struct Stage {
     pub granted_nothing: bool,
     /// The host calls.
     pub counter: Counter,
-    /// Rows by table.
-    pub loaded: Vec<(String, u64)>,
+    pub loaded: Loaded,
     /// What is to be said of it.
     pub talk: String,
 }
@@ -102,27 +112,58 @@ impl StageArguments {
         Ok(Stage { host, plugin, manifest, granted_nothing, counter, loaded, talk })
     }
 
-    /// A database with the tables of the schema and the rows of the files: table, rows.
-    fn tables(&self, talk: &mut String) -> Result<(Database, Vec<(String, u64)>), Failure> {
-        let mut database = Database::in_memory(MemoryLimits::default());
+    /// A database with the tables of the schema and the rows of the files: table, rows. If a file
+    /// is refused, none has added a row.
+    fn tables(&self, talk: &mut String) -> Result<(Database<Store>, Loaded), Failure> {
+        let mut database = Store::open(self.db.as_deref()).map_err(|error| match &self.db {
+            Some(path) => Failure::Store { path: path.clone(), error },
+            None => Failure::Database(error),
+        })?;
         let mut plans = match &self.schema {
             Some(path) => schema::read(path)?,
             None => Vec::new(),
         };
-        let mut loaded = Vec::new();
+        let mut loadings: Vec<Loading<'_>> = Vec::new();
         for argument in &self.load {
-            let planned = plans.iter().position(|plan| **plan.schema.name() == *argument.table);
-            let plan = planned.map(|at| plans.remove(at));
-            let (rows, unused) = load(&mut database, argument, plan)?;
-            for header in unused {
+            let is = |plan: &&Plan| **plan.schema.name() == *argument.table;
+            let there = database.table_id(&argument.table).and_then(|id| database.schema(id));
+            let plan = plans.iter().chain(loadings.iter().map(|l| &l.plan)).find(is).cloned();
+            let loading = Loading::new(argument, plan.or_else(|| there.map(Plan::of)))?;
+            for header in loading.unused()? {
                 let path = argument.path.display();
                 let _ = writeln!(talk, "{path}: nothing is made of the column {header:?}");
             }
-            loaded.push((argument.table.clone(), rows));
+            if !plans.iter().any(|plan| is(&plan)) {
+                plans.push(loading.plan.clone());
+            }
+            loadings.push(loading);
         }
-        for plan in plans {
-            database.create_table(plan.schema).map_err(Failure::Database)?;
+        let mut missing = Vec::new();
+        for Plan { schema, .. } in plans {
+            match database.table_id(schema.name()).and_then(|id| database.schema(id)) {
+                Some(there) if *there == schema => {}
+                Some(_) => return Err(Failure::OtherTable { table: schema.name().to_string() }),
+                None => missing.push(schema),
+            }
         }
+        for schema in missing {
+            database.create_table(schema).map_err(Failure::Database)?;
+        }
+        let mut loaded = Loaded::new();
+        for (loading, LoadArgument { table, .. }) in loadings.iter().zip(&self.load) {
+            let id = match database.table_id(table) {
+                Some(id) => id,
+                None => {
+                    database.create_table(loading.plan.schema.clone()).map_err(Failure::Database)?
+                }
+            };
+            let rows = loading.insert(&mut database, id)?;
+            match loaded.iter_mut().find(|(known, _)| known == table) {
+                Some((_, sum)) => *sum += rows,
+                None => loaded.push((table.clone(), rows)),
+            }
+        }
+        database.commit().map_err(Failure::Database)?;
         Ok((database, loaded))
     }
 }

@@ -229,7 +229,8 @@ impl<F: NorFlash> Storage for FlashStorage<F> {
     fn admit(&self, batch: &Batch<'_>) -> Result<(), StorageError> {
         let totals = batch.totals();
         let batch_len = totals.written.saturating_add(totals.changes.saturating_mul(RECORD));
-        let added = totals.entries.saturating_mul(RECORD.cast_signed()).saturating_add(totals.bytes);
+        let added =
+            totals.entries.saturating_mul(RECORD.cast_signed()).saturating_add(totals.bytes);
         // Until old versions are merged away, a batch takes room beside what it replaces.
         let (held, allowed) = if added > 0 {
             (self.bytes().saturating_add_signed(added), self.capacity())
@@ -365,7 +366,8 @@ fn walk<F: NorFlash>(
     visit: &mut Visit<'_>,
 ) -> Result<(), StorageError> {
     let transaction: ReadTransaction<'_, _, _> = at_once(database.read_transaction())?;
-    let bounds = (Bound::Included(range.lower), range.upper.map_or(Bound::Unbounded, Bound::Excluded));
+    let bounds =
+        (Bound::Included(range.lower), range.upper.map_or(Bound::Unbounded, Bound::Excluded));
     let mut cursor = at_once(transaction.read_range(bounds))??;
     let mut key = [0; MAX_KEY_LEN];
     while let Some((key_len, value_len)) = at_once(cursor.next(&mut key, value))?? {

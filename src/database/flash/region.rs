@@ -113,7 +113,12 @@ impl<F: NorFlash> Region<F> {
     ///
     /// # Errors
     /// [`StorageError::Device`].
-    pub fn read_raw(&mut self, page: u32, offset: u32, into: &mut [u8]) -> Result<(), StorageError> {
+    pub fn read_raw(
+        &mut self,
+        page: u32,
+        offset: u32,
+        into: &mut [u8],
+    ) -> Result<(), StorageError> {
         let address = self.address(page, offset);
         let flash = self.flash.as_mut().ok_or(StorageError::InUse)?;
         flash.read(address, into).map_err(|error| device(&error))
@@ -152,7 +157,12 @@ impl<F: NorFlash> Flash for Region<F> {
         Ok(())
     }
 
-    async fn read(&mut self, page: PageID, offset: usize, data: &mut [u8]) -> Result<(), StorageError> {
+    async fn read(
+        &mut self,
+        page: PageID,
+        offset: usize,
+        data: &mut [u8],
+    ) -> Result<(), StorageError> {
         let (page, offset) = (page.index() as u32, offset as u32);
         if (offset == 0 && self.is_hidden(page)) || self.torn == Some((page, offset)) {
             data.fill(ERASED);
@@ -165,7 +175,12 @@ impl<F: NorFlash> Flash for Region<F> {
         self.read_raw(page, offset, data)
     }
 
-    async fn write(&mut self, page: PageID, offset: usize, data: &[u8]) -> Result<(), StorageError> {
+    async fn write(
+        &mut self,
+        page: PageID,
+        offset: usize,
+        data: &[u8],
+    ) -> Result<(), StorageError> {
         let address = self.address(page.index() as u32, offset as u32);
         let flash = self.flash.as_mut().ok_or(StorageError::InUse)?;
         flash.write(address, data).map_err(|error| device(&error))
