@@ -24,8 +24,8 @@ fn blocks(section: &str) -> Vec<(String, String)> {
 /// The commands of a block, each as its words.
 fn commands(block: &str) -> Vec<Vec<String>> {
     let lines = block.replace("\\\n", " ");
-    let words = |line: &str| line.split_whitespace().map(|word| word.trim_matches('\'').into());
-    lines.lines().map(|line| words(line).collect()).collect()
+    let word = |word: &str| word.trim_matches('\'').to_string();
+    lines.lines().map(|line| line.split_whitespace().map(word).collect()).collect()
 }
 
 #[test]
