@@ -16,6 +16,8 @@ pub mod audit;
 pub mod capability;
 #[cfg(feature = "database")]
 pub mod database;
+#[cfg(feature = "database")]
+mod escaped;
 #[cfg(feature = "guest")]
 pub mod guest;
 #[cfg(feature = "host")]

@@ -31,7 +31,6 @@ use crate::{
 };
 
 /// Why a host call ends the plugin's call instead of returning a status.
-#[derive(Clone, Debug)]
 pub(super) enum Stop {
     /// The fuel does not pay for the host's work.
     OutOfFuel(LimitExceeded),
@@ -50,6 +49,14 @@ impl fmt::Display for Stop {
             #[cfg(feature = "replay")]
             Self::Diverged => f.write_str("the replay diverged"),
         }
+    }
+}
+
+/// What the interpreter asks of an error. As it is displayed: a form of its own would be flash that
+/// nobody looks at.
+impl fmt::Debug for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

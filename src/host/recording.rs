@@ -292,7 +292,7 @@ fn load<S: Storage>(plugin: &Plugin<S>) -> Load<'_> {
         limits: plugin.limits,
         trap_on_denied: plugin.store.data().on_denied == OnDenied::Trap,
         capabilities: capabilities_digest(&identity.capabilities),
-        config: settings_digest(identity.settings.iter().map(|(key, value)| (&**key, &**value))),
+        config: settings_digest(identity.settings.iter()),
     }
 }
 

@@ -17,6 +17,7 @@ mod fields;
 mod infer;
 mod json;
 mod line;
+mod load;
 mod minimise;
 mod names;
 mod run;

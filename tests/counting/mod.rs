@@ -10,6 +10,7 @@ use std::{
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
     static LIVE: Cell<i64> = const { Cell::new(0) };
+    static PEAK: Cell<i64> = const { Cell::new(0) };
 }
 
 /// The system's allocator, counted.
@@ -21,7 +22,13 @@ static COUNTING: Counting = Counting;
 fn count(allocations: u64, bytes: i64) {
     // A thread that ends frees what it had after its counters are gone.
     let _ = ALLOCATIONS.try_with(|counter| counter.set(counter.get() + allocations));
-    let _ = LIVE.try_with(|counter| counter.set(counter.get() + bytes));
+    let live = LIVE.try_with(|counter| {
+        counter.set(counter.get() + bytes);
+        counter.get()
+    });
+    if let Ok(live) = live {
+        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live)));
+    }
 }
 
 fn size(layout: Layout) -> i64 {
@@ -43,7 +50,9 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        count(1, new_size as i64 - size(layout));
+        // The old and the new block may be there at a time.
+        count(1, new_size as i64);
+        count(0, -size(layout));
         // SAFETY: as the caller promises.
         unsafe { System.realloc(ptr, layout, new_size) }
     }
@@ -65,4 +74,12 @@ pub fn allocations<R>(work: impl FnOnce() -> R) -> (u64, R) {
 /// Bytes that this thread has allocated and not freed. Only differences mean anything.
 pub fn live_bytes() -> i64 {
     LIVE.get()
+}
+
+/// The most bytes that were live at a time during `work`, beside those that were live before.
+pub fn peak_bytes<R>(work: impl FnOnce() -> R) -> (i64, R) {
+    let before = LIVE.get();
+    PEAK.set(before);
+    let result = work();
+    (PEAK.get() - before, result)
 }
