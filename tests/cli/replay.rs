@@ -90,6 +90,7 @@ fn a_torn_trace_is_replayed_up_to_there_and_says_so() {
 #[test]
 fn a_corpus_is_replayed_in_the_order_of_names_and_its_first_failure_is_the_exit_code() {
     let corpus = directory("corpus");
+    let _ = (path("corpus", "c.trace"), path("corpus", "d.trace"));
     let (plugin, trace) = (small_plugin("corpus"), path("corpus", "b.trace"));
     assert_eq!(sochdb(&["record", &plugin, "echo", "--out", &trace]).code, 0);
     let corpus = corpus.to_str().expect("the path is UTF-8");
