@@ -138,7 +138,7 @@ fn a_watched_replay_comes_again_when_the_plugin_changes() {
         }
     });
     // Far longer than it takes: only a replay that never comes waits so long.
-    let mut next = |text: &str| loop {
+    let next = |text: &str| loop {
         let line = lines.recv_timeout(Duration::from_secs(120)).expect("it goes on");
         if line.contains(text) {
             break;
