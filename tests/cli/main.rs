@@ -21,6 +21,7 @@ use std::{
 };
 
 use serde_json::Value;
+use sochdb_wasmi::replay::Cause;
 
 const WEATHER: &str = "examples/plugins/weather.wasm";
 
@@ -145,15 +146,21 @@ fn small_plugin(test: &str) -> String {
 fn the_help_has_every_exit_code_and_every_command() {
     let help = sochdb(&["--help"]);
     assert_eq!((help.code, &*help.stderr), (0, ""));
-    for word in ["--json", "  0  ", "  1  ", "  2  ", "  3  ", "  4  "] {
-        assert!(help.stdout.contains(word), "{word}");
+    assert!(help.stdout.contains("--json"));
+    let docs = fs::read_to_string("docs/cli.md").expect("it is there");
+    for cause in Cause::ALL {
+        let (code, word) = (cause.exit_code(), cause.as_str());
+        assert!(help.stdout.contains(&format!("  {code}  {word}")), "{code} {word}");
+        assert!(docs.contains(&format!("| {code} | `{word}`: ")), "{code} {word}");
     }
-    for code in (10..=20).chain(30..=34) {
+    for code in (0..=4).chain(30..=34) {
         assert!(help.stdout.contains(&format!("  {code}  ")), "{code}");
+        assert!(docs.contains(&format!("| {code} | ")), "{code}");
     }
     let commands = ["run", "record", "replay", "what-if", "minimise", "trace", "inspect", "new"];
     for command in commands {
         assert!(help.stdout.contains(&format!("\n  {command} ")), "{command}");
+        assert!(docs.contains(&format!("\n## `{command}`\n")), "{command}");
         assert!(sochdb(&[command, "--help"]).stdout.contains("Exit codes"), "{command}");
     }
 }
