@@ -130,6 +130,15 @@ fn a_line_that_is_no_call_is_named_and_nothing_is_recorded() {
     let (ran, out) = record("lines", &format!("{good}{{\"entry\": \"nothing\"}}\n"), &["--json"]);
     assert_eq!((ran.code, ran.error().0.as_str()), (3, "entry"));
     assert!(!std::path::Path::new(&out).exists());
+    // An input that does not fit, after one that does: the file that was there stays.
+    let long = format!("{good}{{\"entry\": \"echo\", \"input_hex\": \"{}\"}}\n", "00".repeat(65));
+    let (plugin, calls) = (small_plugin("lines"), file("lines", "calls.jsonl", long));
+    let out = file("lines", "out.trace", "this stays");
+    let arguments = ["record", &*plugin, "--calls", &*calls, "--out", &*out, "--json"];
+    assert_eq!(sochdb(&arguments).error().0, "entry");
+    let arguments = ["run", &*plugin, "nothing", "--record", &*out, "--json"];
+    assert_eq!(sochdb(&arguments).error().0, "entry");
+    assert_eq!(std::fs::read(&out).expect("it is there"), b"this stays");
     let ran = sochdb(&["record", WEATHER, "--calls", "nothing.jsonl", "--out", &out, "--json"]);
     assert_eq!((ran.code, ran.error().0.as_str()), (4, "io"));
 }

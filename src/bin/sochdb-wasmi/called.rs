@@ -29,21 +29,13 @@ pub struct Called<'e> {
 }
 
 impl<'e> Called<'e> {
-    /// Calls an entry point. A call that could not begin is a failure.
+    /// Calls an entry point. A call that cannot begin is a failure.
     pub fn new(stage: &mut Stage, entry: &'e str, input: &[u8]) -> Result<Self, Failure> {
+        stage.check(entry, input)?;
         let Stage { host, plugin, .. } = stage;
         let started = Instant::now();
         let outcome = host.call(*plugin, entry, input).map(|outcome| outcome.output.to_vec());
         let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        if let Err(
-            error @ (CallError::NoSuchEntry { .. }
-            | CallError::EntryType { .. }
-            | CallError::InputTooLarge { .. }),
-        ) = outcome
-        {
-            let entries = host.entries(*plugin).map(str::to_owned).collect();
-            return Err(Failure::Entry { error, entries });
-        }
         let summary = stage.counter.take();
         Ok(Self {
             entry,

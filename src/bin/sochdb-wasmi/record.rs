@@ -4,14 +4,14 @@ use std::{fmt::Write, path::PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
-use sochdb_wasmi::host::{CallError, MonotonicClock};
+use sochdb_wasmi::host::MonotonicClock;
 
 use crate::{
     called::Called,
     calls::{self, Call},
     failure::Failure,
     input::InputArguments,
-    output::Report,
+    output::{Report, plain},
     recording::{Recording, RecordingArguments},
     stage::{Stage, StageArguments, Types},
 };
@@ -48,19 +48,13 @@ pub fn record(arguments: &Arguments) -> Result<Report, Failure> {
         true => arguments.stage.set(&wasm, || 0)?,
         false => arguments.stage.set(&wasm, MonotonicClock::new())?,
     };
-    for call in &calls {
-        if !stage.host.entries(stage.plugin).any(|entry| entry == call.entry) {
-            let entries = stage.host.entries(stage.plugin).map(str::to_owned).collect();
-            let error = CallError::NoSuchEntry { entry: call.entry.clone() };
-            return Err(Failure::Entry { error, entries });
-        }
+    for Call { entry, input } in &calls {
+        stage.check(entry, input)?;
     }
     let recording = Recording::begin(&mut stage.host, &arguments.out, &arguments.recording)?;
-    let (mut data, mut made) = (String::new(), Vec::new());
-    let outcome = make(&mut stage, &calls, &types, &mut data, &mut made);
-    // What was recorded until a failure is a whole trace.
+    let mut data = String::new();
+    let made = make(&mut stage, &calls, &types, &mut data)?;
     let recorded = recording.end(&mut stage.host)?;
-    outcome?;
     let json = json!({
         "plugin": stage.manifest.name.as_str(),
         "recorded": recorded.json(),
@@ -90,13 +84,13 @@ fn make(
     calls: &[Call],
     types: &Types,
     data: &mut String,
-    made: &mut Vec<Value>,
-) -> Result<(), Failure> {
+) -> Result<Vec<Value>, Failure> {
+    let mut made = Vec::new();
     for Call { entry, input } in calls {
         let called = Called::new(stage, entry, input)?;
         let signature = types.of(entry)?;
-        let _ = writeln!(data, "{}", called.line(signature));
+        let _ = writeln!(data, "{}", plain(&called.line(signature)));
         made.push(called.report(stage, signature).json);
     }
-    Ok(())
+    Ok(made)
 }

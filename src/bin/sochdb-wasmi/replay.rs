@@ -13,7 +13,13 @@ use sochdb_wasmi::{
     replay::{Replay, Replayer},
 };
 
-use crate::{failure::Failure, files, output::Report, progress, trace_file::TraceFile};
+use crate::{
+    failure::Failure,
+    files,
+    output::{Report, plain},
+    progress,
+    trace_file::TraceFile,
+};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -121,7 +127,7 @@ pub fn replay(arguments: &Arguments) -> Result<Report, Failure> {
         (Some(directory), _) => corpus(directory, &replayer),
         (None, Some(trace)) => {
             let replay = one(trace, &replayer)?;
-            let (data, code) = (replay.to_string(), replay.exit_code());
+            let (data, code) = (plain(&replay.to_string()), replay.exit_code());
             Ok(Report { data, talk: String::new(), json: object(trace, &replay), code })
         }
         (None, None) => Err(Failure::Usage { reason: "a trace or --corpus".into() }),
@@ -173,7 +179,7 @@ fn corpus(directory: &Path, replayer: &Replayer<'_>) -> Result<Report, Failure> 
     bar.finish_and_clear();
     let talk = format!("{exact} of {} traces as recorded\n", paths.len());
     let json = json!({ "exact": code == 0, "exit_code": code, "traces": objects });
-    Ok(Report { data, talk, json, code })
+    Ok(Report { data: plain(&data), talk, json, code })
 }
 
 /// The traces of a directory, in the order of their names.

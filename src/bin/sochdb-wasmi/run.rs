@@ -40,6 +40,7 @@ pub fn run(arguments: &Arguments) -> Result<Report, Failure> {
     let signature = types.of(entry)?;
     let input = arguments.input.bytes(entry, signature)?;
     let mut stage = stage.set(&wasm, MonotonicClock::new())?;
+    stage.check(entry, &input)?;
     let recording = match &arguments.record {
         Some(path) => Some(Recording::begin(&mut stage.host, path, &arguments.recording)?),
         None => None,

@@ -6,7 +6,7 @@ use clap::Args;
 use sochdb_wasmi::{
     audit::PluginId,
     database::Database,
-    host::{Clock, HostConfig},
+    host::{CallError, Clock, HostConfig},
     manifest::{Manifest, section},
 };
 
@@ -169,6 +169,24 @@ impl StageArguments {
 }
 
 impl Stage {
+    /// Whether a call can begin, before anything is recorded of it.
+    pub fn check(&mut self, entry: &str, input: &[u8]) -> Result<(), Failure> {
+        let Self { host, plugin, .. } = self;
+        let capacity = host.descriptor(*plugin).map_or(0, |descriptor| descriptor.input_capacity);
+        let there = host.entries(*plugin).any(|name| name == entry);
+        let error = match there {
+            true if input.len() <= capacity as usize => return Ok(()),
+            true => CallError::InputTooLarge { len: input.len(), capacity },
+            // The host knows whether it is missing or of another type, and calls nothing.
+            false => match host.call(*plugin, entry, &[]) {
+                Err(error) => error,
+                Ok(_) => return Ok(()),
+            },
+        };
+        let entries = host.entries(*plugin).map(str::to_owned).collect();
+        Err(Failure::Entry { error, entries })
+    }
+
     /// The rows that were loaded, for programs.
     pub fn loaded_json(&self) -> serde_json::Value {
         let loaded = self.loaded.iter().map(|(table, rows)| (table.clone(), (*rows).into()));
