@@ -5,7 +5,10 @@
 # - every step of the job went as it must and nothing was left on the heap (the firmware's exit),
 # - every machine reports the same, and what report.txt says,
 #   but for the run with all four years, which has other answers,
-# - flash, heap and stack are within budgets.txt.
+# - flash, heap and stack are within budgets.txt,
+# - both machines compute the lines of tests/golden/, in several profiles and with both dispatches
+#   of the interpreter,
+# - a panic and a fault of the processor end a run with an error.
 #
 # With BLESS=1 it writes report.txt instead of comparing it.
 set -euo pipefail
@@ -41,20 +44,38 @@ used() { # what
   sed -n "s/^used: $1 //p" "$scratch/output"
 }
 
-machine() { # name, target, features, qemu and its arguments
-  local name=$1 target=$2 features=$3
-  shift 3
+# Builds for a target, if it is installed: target, features, more arguments of cargo.
+build() {
+  local target=$1 features=$2
+  shift 2
   rustup target list --installed | grep -qx "$target" || {
     echo "the target is missing: rustup target add $target" >&2
     exit 1
   }
-  cargo build --quiet --locked --release --target "$target" --no-default-features --features "$features"
-  local image=$target_dir/$target/release/firmware
+  cargo build --quiet --locked --target "$target" --no-default-features --features "$features" "$@"
+}
+
+arm=thumbv7em-none-eabihf
+riscv=riscv32imac-unknown-none-elf
+
+# Runs an image in QEMU: target, image, arguments of the program.
+start() {
+  local target=$1 image=$2 semihosting=enable=on,target=native,arg=program
+  shift 2
+  local machine=(qemu-system-arm -machine mps2-an386 -cpu cortex-m4)
+  [ "$target" = $arm ] || machine=(qemu-system-riscv32 -M virt -bios none)
+  for argument in "$@"; do semihosting+=,arg=$argument; done
+  # -icount: time is counted in instructions, so a run is the same on every computer.
+  timeout 300 "${machine[@]}" -icount shift=5,align=off,sleep=off -nographic \
+    -semihosting-config "$semihosting" -kernel "$image" </dev/null
+}
+
+machine() { # name, target, features
+  local name=$1 target=$2 features=$3 image=$target_dir/$2/release/firmware
+  build "$target" "$features" --release
   echo
   echo "== $name"
-  # -icount: time is counted in instructions, so a run is the same on every computer.
-  timeout 300 "$@" -icount shift=5,align=off,sleep=off -nographic \
-    -semihosting-config enable=on,target=native -kernel "$image" </dev/null >"$scratch/output" || {
+  start "$target" "$image" >"$scratch/output" || {
     cat "$scratch/output"
     fail "$name: the run ended with $?"
     return
@@ -68,17 +89,60 @@ machine() { # name, target, features, qemu and its arguments
     | while read -r what amount; do printf '  %-26s %8d\n' "$what" "$amount"; done
   within "$name" flash "$(size -A "$image" \
     | awk '$1 ~ /^\.(vector_table|text|rodata|data)$/ { sum += $2 } END { print sum }')"
-  within "$name" small_ram $(($(used small_heap_reach) + $(used small_stack_peak)))
-  within "$name" job_ram $(($(used job_heap_reach) + $(used job_stack_peak)))
+  within "$name" small_ram \
+    $(($(used small_heap_reach) + $(used small_stack_peak) + $(used small_memory)))
+  within "$name" job_ram $(($(used job_heap_reach) + $(used job_stack_peak) + $(used job_memory)))
 }
 
-arm=(qemu-system-arm -machine mps2-an386 -cpu cortex-m4)
-machine cortex-m4 thumbv7em-none-eabihf deterministic,validate,compact "${arm[@]}"
+# Computes the golden lines on a machine: target, profile's directory, what it is.
+golden() {
+  echo
+  echo "== golden lines: $3"
+  start "$1" "$target_dir/$1/$2/golden" >"$scratch/golden" || fail "$3: the run ended with $?"
+  sed 1d "$scratch/golden" | diff - <(cat ../tests/golden/weather.txt ../tests/golden/operators.txt) \
+    && echo "  as committed" || fail "$3: other lines than tests/golden/"
+}
+
+# Ends a run on purpose, and looks at how it ends: target, how to go wrong, the exit.
+goes_wrong() {
+  local ended=0
+  start "$1" "$target_dir/$1/release/faults" "$2" >/dev/null || ended=$?
+  printf '  %-30s %-12s ends with %3d\n' "$1" "$2" $ended
+  [ $ended = "$3" ] || fail "$1: $2 ended with $ended and not with $3"
+}
+
+machine cortex-m4 $arm deterministic,validate,compact
+golden $arm release "Cortex-M4, opt-level z, compact"
+echo
+echo "== freezer"
+if start $arm "$target_dir/$arm/release/freezer" >"$scratch/output"; then
+  grep -v '^used: ' "$scratch/output"
+  within freezer ram $(($(used freezer_heap_reach) + $(used freezer_stack_peak) + $(used freezer_memory)))
+else
+  fail "freezer: the run ended with an error"
+fi
+machine rv32imac $riscv deterministic,validate
+golden $riscv release "RV32IMAC, opt-level z"
+
+echo
+echo "== what goes wrong ends the run"
+for target in $arm $riscv; do
+  goes_wrong $target nothing 0
+  for how in panic index heap; do goes_wrong $target $how 101; done
+  for how in instruction address; do goes_wrong $target $how 102; done
+done
+
 # After the one with the validator, which is what it relies on.
-machine trusted thumbv7em-none-eabihf deterministic,compact "${arm[@]}"
+machine trusted $arm deterministic,compact
 # All four years.
-machine roomy thumbv7em-none-eabihf deterministic,validate,compact,roomy "${arm[@]}"
-machine rv32imac riscv32imac-unknown-none-elf deterministic,validate qemu-system-riscv32 -M virt -bios none
+machine roomy $arm deterministic,validate,compact,roomy
+
+# The other size profile with the other dispatch, and a build with overflow checks and debug
+# assertions: at opt-level 0 it would be a matter of hours in the emulator.
+CARGO_PROFILE_RELEASE_OPT_LEVEL=s build $arm deterministic,validate --release --bin golden
+golden $arm release "Cortex-M4, opt-level s"
+CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=1 build $riscv deterministic,validate,compact --bin golden
+golden $riscv debug "RV32IMAC, debug, compact"
 
 if [ "${BLESS:-}" = 1 ]; then
   cp "$scratch/cortex-m4" report.txt

@@ -16,13 +16,19 @@ pub mod audit;
 pub mod capability;
 #[cfg(feature = "database")]
 pub mod database;
+#[cfg(feature = "database")]
+mod escaped;
 #[cfg(feature = "guest")]
 pub mod guest;
 #[cfg(feature = "host")]
 pub mod host;
 pub mod limits;
+#[cfg(feature = "host")]
+pub mod manifest;
 pub mod meter;
 #[cfg(feature = "replay")]
 pub mod replay;
+#[cfg(all(feature = "replay", feature = "std"))]
+pub mod testing;
 #[cfg(feature = "record")]
 pub mod trace;

@@ -5,6 +5,8 @@
 
 use core::fmt;
 
+use crate::abi::wire::{Reader, Wire, WireError, Writer};
+
 /// Limits of one plugin. All are per plugin; those that say so are per call of an entry point.
 ///
 /// The defaults of memory, fuel and deadline are SochDB's.
@@ -23,6 +25,11 @@ pub struct Limits {
     /// The largest module, in bytes. Default 1 MiB. It bounds the time and the memory that loading
     /// takes, as fuel does not.
     pub module_bytes: u32,
+    /// The most values that a function or a block may return. Default 32, and never more: each branch
+    /// to such a block is code for all of them, which is RAM.
+    pub results: u32,
+    /// The most locals of a function, without its parameters. Default 10,000.
+    pub locals: u32,
     /// Host calls per call. Default 100,000.
     pub host_calls: u32,
     /// Rows that host functions may visit, per call. Default 100,000.
@@ -37,23 +44,28 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            memory_bytes: 16 << 20,
-            table_elements: 1 << 10,
-            fuel_per_call: 1_000_000,
-            stack_bytes: 64 << 10,
-            recursion: 256,
-            module_bytes: 1 << 20,
-            host_calls: 100_000,
-            rows: 100_000,
-            bytes: 16 << 20,
-            deadline_ms: Some(100),
-            slice_fuel: 100_000,
-        }
+        Self::DEFAULT
     }
 }
 
 impl Limits {
+    /// The defaults.
+    pub const DEFAULT: Self = Self {
+        memory_bytes: 16 << 20,
+        table_elements: 1 << 10,
+        fuel_per_call: 1_000_000,
+        stack_bytes: 64 << 10,
+        recursion: 256,
+        module_bytes: 1 << 20,
+        results: 32,
+        locals: 10_000,
+        host_calls: 100_000,
+        rows: 100_000,
+        bytes: 16 << 20,
+        deadline_ms: Some(100),
+        slice_fuel: 100_000,
+    };
+
     /// SochDB's limits for a plugin that only observes: 4 MiB, 100,000 fuel, 10 ms.
     pub fn observability_only() -> Self {
         Self {
@@ -75,6 +87,58 @@ impl Limits {
     }
 }
 
+/// In the order of the fields.
+impl<'a> Wire<'a> for Limits {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        let Self {
+            memory_bytes,
+            table_elements,
+            fuel_per_call,
+            stack_bytes,
+            recursion,
+            module_bytes,
+            results,
+            locals,
+            host_calls,
+            rows,
+            bytes,
+            deadline_ms,
+            slice_fuel,
+        } = *self;
+        writer.u32(memory_bytes);
+        writer.u32(table_elements);
+        writer.u64(fuel_per_call);
+        writer.u32(stack_bytes);
+        writer.u32(recursion);
+        writer.u32(module_bytes);
+        writer.u32(results);
+        writer.u32(locals);
+        writer.u32(host_calls);
+        writer.u32(rows);
+        writer.u64(bytes);
+        deadline_ms.encode(writer);
+        writer.u64(slice_fuel);
+    }
+
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        Ok(Self {
+            memory_bytes: reader.u32()?,
+            table_elements: reader.u32()?,
+            fuel_per_call: reader.u64()?,
+            stack_bytes: reader.u32()?,
+            recursion: reader.u32()?,
+            module_bytes: reader.u32()?,
+            results: reader.u32()?,
+            locals: reader.u32()?,
+            host_calls: reader.u32()?,
+            rows: reader.u32()?,
+            bytes: reader.u64()?,
+            deadline_ms: Wire::decode(reader)?,
+            slice_fuel: reader.u64()?,
+        })
+    }
+}
+
 /// Which limit was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -89,6 +153,10 @@ pub enum Limit {
     StackOrRecursion,
     /// [`Limits::module_bytes`].
     ModuleSize,
+    /// [`Limits::results`].
+    Results,
+    /// [`Limits::locals`].
+    Locals,
     /// [`Limits::host_calls`].
     HostCalls,
     /// [`Limits::rows`].
@@ -103,6 +171,8 @@ pub enum Limit {
     StoreBytes,
     /// Bytes in a key of the store: an index entry whose columns are too long.
     KeyBytes,
+    /// Bytes of a row as it is stored, in a storage that cannot hold larger ones.
+    ValueBytes,
     /// Series of metrics that the host keeps.
     MetricSeries,
     /// Exports of a module.
@@ -120,6 +190,8 @@ impl Limit {
             Self::Fuel => "fuel per call",
             Self::StackOrRecursion => "stack height or recursion depth",
             Self::ModuleSize => "bytes of module",
+            Self::Results => "results of a function or block",
+            Self::Locals => "locals of a function",
             Self::HostCalls => "host calls per call",
             Self::Rows => "rows visited per call",
             Self::Bytes => "bytes moved per call",
@@ -127,6 +199,7 @@ impl Limit {
             Self::StoreRows => "rows in the store",
             Self::StoreBytes => "bytes in the store",
             Self::KeyBytes => "bytes of an index key",
+            Self::ValueBytes => "bytes of a stored row",
             Self::MetricSeries => "metric series",
             Self::Exports => "exports of a module",
             Self::Plugins => "plugins",

@@ -120,6 +120,13 @@ impl Meter {
         self.fuel_limit
     }
 
+    /// Counts rows that were visited and bytes that were moved when a trace was recorded.
+    #[cfg(feature = "replay")]
+    pub(crate) const fn use_up(&mut self, rows: u32, bytes: u64) {
+        self.rows_left = self.rows_left.saturating_sub(rows);
+        self.bytes_left = self.bytes_left.saturating_sub(bytes);
+    }
+
     /// Takes all fuel that is left.
     #[cfg(feature = "replay")]
     pub(crate) const fn drain(&mut self) {

@@ -2,6 +2,7 @@
 //! finds every call as it was.
 
 #[path = "golden/lines.rs"]
+#[allow(dead_code, reason = "only the watched job is wanted")]
 mod lines;
 
 extern crate alloc;
@@ -47,6 +48,8 @@ fn the_main_job_replays_from_its_trace_alone() {
     }
     assert!(replay.is_exact(), "{replay:?}");
     println!("{} bytes, {} events, {} calls", trace.len(), replay.events, replay.calls);
+    let blessed = replayer.bless(trace.as_slice()).unwrap();
+    assert!(blessed.trace == trace, "an unchanged plugin is recorded as it was");
     let entries = audit_entries(trace.as_slice()).unwrap();
     assert_eq!(entries[entries.len() - audit.len()..], audit);
 }

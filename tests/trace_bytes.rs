@@ -5,11 +5,11 @@ mod counting;
 mod support;
 mod tracing;
 
-use counting::live_peak;
+use counting::peak_bytes;
 use proptest::prelude::*;
 use sochdb_wasmi::{
     abi::{
-        Seq,
+        Capability, Seq,
         wire::{self, Reader, Wire},
     },
     audit::{FunctionId, PluginId},
@@ -20,7 +20,7 @@ use tracing::*;
 
 /// Reads and replays, and returns whether the trace was taken as whole.
 fn taken_as_whole(trace: &[u8]) -> bool {
-    let (peak, result) = live_peak(|| read_all(trace));
+    let (peak, result) = peak_bytes(|| read_all(trace));
     // The reader holds one frame, in a buffer that doubles, and takes 16 KiB at a time.
     assert!(peak <= 3 * trace.len() as i64 + (64 << 10), "{peak} bytes for {}", trace.len());
     let replay = replayed(trace);
@@ -132,7 +132,7 @@ fn a_frame_that_says_it_is_long_costs_what_is_there() {
     let offset = lying.len() as u64;
     lying.extend(MAX_FRAME_LEN.to_le_bytes());
     lying.extend([7; 100]);
-    let (peak, result) = live_peak(|| read_all(&lying));
+    let (peak, result) = peak_bytes(|| read_all(&lying));
     assert_eq!(result, Err(TraceError::Torn { event: 3, offset }));
     assert!(peak < 64 << 10, "{peak} bytes");
 }
@@ -181,7 +181,7 @@ proptest! {
         let limits = Limits {
             memory_bytes: x, table_elements: y, fuel_per_call: a, stack_bytes: x, recursion: y,
             module_bytes: x, host_calls: y, rows: x, bytes: b,
-            deadline_ms: flag.then_some(y), slice_fuel: c,
+            deadline_ms: flag.then_some(y), slice_fuel: c, ..Limits::default()
         };
         let endings = [
             Ending::Output, Ending::Failed, Ending::Trap, Ending::StackOverflow, Ending::Limit,
@@ -194,7 +194,10 @@ proptest! {
                 redaction: flag.then_some(digest),
             }),
             Event::Checkpoint(Checkpoint { previous: &bytes, audited: a }),
-            Event::Function(Function { id: FunctionId(small), module: &name, name: &text }),
+            Event::Function(Function {
+                id: FunctionId(small), module: &name, name: &text,
+                capability: [Capability::Always, Capability::Named(&name), Capability::ReadTable][tag % 3],
+            }),
             Event::Table(Table { name: &name, columns: Seq::new(&columns) }),
             Event::Load(Load {
                 plugin, name: &name, module: &bytes, limits, trap_on_denied: flag,
@@ -208,7 +211,7 @@ proptest! {
                 function: FunctionId(small), time_us: a, fuel_left: b, fuel_host: c,
                 request: first, capacity: x, status,
                 stop: [Stop::No, Stop::OutOfFuel, Stop::Denied][tag % 3],
-                table: flag.then_some(&name), rows: y, response: second,
+                table: flag.then_some(&name), rows: y, visited: x, moved: c, response: second,
             }),
             Event::Growth(Growth {
                 asked: a,

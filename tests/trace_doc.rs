@@ -5,7 +5,7 @@
 use std::{env, fs};
 
 use sochdb_wasmi::{
-    abi::{Seq, wire},
+    abi::{Capability, Seq, wire},
     audit::{FunctionId, PluginId},
     limits::Limits,
     trace::{chain, *},
@@ -24,6 +24,8 @@ fn examples() -> Vec<(&'static str, Event<'static>)> {
         fuel_host: 120,
         capacity: 256,
         rows: 1,
+        visited: 1,
+        moved: 13,
         table: Some("days"),
         status: 3,
         stop: Stop::No,
@@ -47,12 +49,14 @@ fn examples() -> Vec<(&'static str, Event<'static>)> {
         ("checkpoint", Event::Checkpoint(Checkpoint { previous: &[0x5a; 32], audited: 300 })),
         (
             "function",
-            Event::Function(Function { id: FunctionId(9), module: "device", name: "read_sensor" }),
+            Event::Function(Function {
+                id: FunctionId(9),
+                module: "device",
+                name: "read_sensor",
+                capability: Capability::Named("device.sensor"),
+            }),
         ),
-        (
-            "table",
-            Event::Table(Table { name: "days", columns: Seq::new(&["date", "temp_max"]) }),
-        ),
+        ("table", Event::Table(Table { name: "days", columns: Seq::new(&["date", "temp_max"]) })),
         (
             "load",
             Event::Load(Load {
@@ -82,10 +86,7 @@ fn examples() -> Vec<(&'static str, Event<'static>)> {
             "host call that failed",
             Event::HostCall(HostCallEvent { status: -2, rows: 0, response: Data::EMPTY, ..call }),
         ),
-        (
-            "refused growth",
-            Event::Growth(Growth { asked: 131_072, refusal: GrowthRefusal::Limit }),
-        ),
+        ("refused growth", Event::Growth(Growth { asked: 131_072, refusal: GrowthRefusal::Limit })),
         (
             "slice",
             Event::Slice(Slice { time_us: 2000, fuel_left: 900_000, end: SliceEnd::Continue }),
@@ -168,7 +169,8 @@ fn frames_are_chained_as_the_page_says() {
 fn enumerations_have_the_numbers_of_the_page() {
     let doc = fs::read_to_string(PATH).unwrap();
     let named = |texts: &[&str]| {
-        let list: Vec<_> = texts.iter().enumerate().map(|(n, text)| format!("{n} {text}")).collect();
+        let list: Vec<_> =
+            texts.iter().enumerate().map(|(n, text)| format!("{n} {text}")).collect();
         assert!(doc.contains(&list.join(", ")), "{list:?}");
     };
     use Ending::*;

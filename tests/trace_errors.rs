@@ -6,7 +6,10 @@ mod tracing;
 
 use embedded_io::{ErrorKind, ErrorType, Read};
 use sochdb_wasmi::{
-    abi::wire::{WireError, WireErrorKind},
+    abi::{
+        Capability,
+        wire::{WireError, WireErrorKind},
+    },
     host::LoadError,
     replay::{ReplayError, Replayer, audit_entries},
     trace::{
@@ -142,7 +145,15 @@ fn rearranged(trace: &[u8], order: impl IntoIterator<Item = usize>) -> Vec<u8> {
 fn events_that_change_places_are_found() {
     let trace = small_trace();
     let count = frames(&trace).len();
-    let swapped = (0..count).map(|at| if at == 4 { 5 } else if at == 5 { 4 } else { at });
+    let swapped = (0..count).map(|at| {
+        if at == 4 {
+            5
+        } else if at == 5 {
+            4
+        } else {
+            at
+        }
+    });
     let expected = TraceError::Reordered { expected: 4, found: 5 };
     assert_error(&rearranged(&trace, swapped), expected);
 }
@@ -476,7 +487,12 @@ fn a_function_that_cannot_be_registered_is_named() {
     for (module, name) in [("sochdb", "soch_fly"), ("device", "no such name!")] {
         let mut forge = Forge::after(&trace, 2);
         let id = sochdb_wasmi::audit::FunctionId(9);
-        forge.event(&Event::Function(Function { id, module, name }));
+        forge.event(&Event::Function(Function {
+            id,
+            module,
+            name,
+            capability: Capability::Always,
+        }));
         forge.rest(&trace, 2);
         let error = replayed(&forge.trace).unwrap_err();
         assert!(matches!(error, ReplayError::Function(_)), "{error}");
@@ -576,8 +592,20 @@ fn the_small_trace_is_what_the_tests_think() {
     assert_eq!(
         kinds(&trace),
         [
-            "header", "checkpoint", "table", "load", "call in", "host call", "call out",
-            "call in", "host call", "call out", "call in", "host call", "call out", "end"
+            "header",
+            "checkpoint",
+            "table",
+            "load",
+            "call in",
+            "host call",
+            "call out",
+            "call in",
+            "host call",
+            "call out",
+            "call in",
+            "host call",
+            "call out",
+            "end"
         ]
     );
     assert!(trace.len() > MAGIC.len() + 14 * FRAME_HEADER_LEN);

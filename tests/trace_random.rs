@@ -175,8 +175,20 @@ fn edge() -> impl Strategy<Value = u32> {
 
 fn op() -> impl Strategy<Value = Op> {
     let entry = select(vec![
-        "call", "call", "call", "call", "explain", "repeat", "call_then_fail", "call_then_trap",
-        "call_then_overrun", "call_then_spin", "grow", "count", "peek", "recurse",
+        "call",
+        "call",
+        "call",
+        "call",
+        "explain",
+        "repeat",
+        "call_then_fail",
+        "call_then_trap",
+        "call_then_overrun",
+        "call_then_spin",
+        "grow",
+        "count",
+        "peek",
+        "recurse",
     ]);
     let request =
         prop_oneof![4 => read(), 3 => write(), 3 => lookups(), 2 => searches(), 3 => others()];
@@ -189,7 +201,16 @@ fn op() -> impl Strategy<Value = Op> {
     let odd = || prop_oneof![6 => Just(None), 1 => edge().prop_map(Some)];
     let damage = option::weighted(0.1, (any::<prop::sample::Index>(), any::<u8>()));
     (entry, request, odd(), odd(), odd(), capacity, 1_u32..6, damage).prop_map(
-        |(entry, (function, mut request), request_ptr, request_len, response_ptr, capacity, times, damage)| {
+        |(
+            entry,
+            (function, mut request),
+            request_ptr,
+            request_len,
+            response_ptr,
+            capacity,
+            times,
+            damage,
+        )| {
             if let Some((at, byte)) = damage
                 && !request.is_empty()
             {
@@ -218,19 +239,21 @@ fn setting() -> impl Strategy<Value = Setting> {
         any::<bool>(),
         0_u32..7,
     )
-        .prop_map(|(fuel, (calls, rows, bytes), (slice_fuel, deadline_ms, stop_at), trap, pages)| {
-            let limits = Limits {
-                fuel_per_call: fuel,
-                host_calls: calls as u32,
-                rows: rows as u32,
-                bytes,
-                slice_fuel,
-                deadline_ms,
-                memory_bytes: (4 + pages) * 65_536,
-                ..Limits::default()
-            };
-            Setting { limits, trap, stop_at }
-        })
+        .prop_map(
+            |(fuel, (calls, rows, bytes), (slice_fuel, deadline_ms, stop_at), trap, pages)| {
+                let limits = Limits {
+                    fuel_per_call: fuel,
+                    host_calls: calls as u32,
+                    rows: rows as u32,
+                    bytes,
+                    slice_fuel,
+                    deadline_ms,
+                    memory_bytes: (4 + pages) * 65_536,
+                    ..Limits::default()
+                };
+                Setting { limits, trap, stop_at }
+            },
+        )
 }
 
 /// The probe that all ops of a case are made with.
@@ -313,7 +336,7 @@ fn check(setting: &Setting, ops: &[Op]) {
 }
 
 proptest! {
-    
+
 
     #[test]
     fn any_calls_replay_exactly_and_are_not_changed_by_recording(

@@ -202,10 +202,9 @@ fn an_event_larger_than_the_buffer_is_named_with_what_it_needs() {
     assert_eq!(replayed(&trace).unwrap().calls, 1);
     // Not even the header.
     let torn = TraceError::Torn { event: 0, offset: MAGIC.len() as u64 };
-    for (recorder, expected) in [
-        (Recorder::to(sink.clone(), 20), TraceError::Empty),
-        (Recorder::ring(1 << 12, 20), torn),
-    ] {
+    for (recorder, expected) in
+        [(Recorder::to(sink.clone(), 20), TraceError::Empty), (Recorder::ring(1 << 12, 20), torn)]
+    {
         let mut probe = ticking_probe(config());
         probe.host.record(recorder);
         probe.read(1);
@@ -224,12 +223,9 @@ fn an_event_that_no_reader_takes_is_not_recorded() {
     let wasm = wat_plugin_with(large);
     let limits = Limits { memory_bytes: u32::MAX, bytes: u64::MAX, ..roomy() };
     let mut host = host();
-    let plugin = host
-        .load("large", &wasm, &PluginConfig::new(everything()).with_limits(limits))
-        .unwrap();
-    host.record(
-        Recorder::buffer(MAX_FRAME_LEN as usize + (1 << 20)).without_memory_digest(),
-    );
+    let plugin =
+        host.load("large", &wasm, &PluginConfig::new(everything()).with_limits(limits)).unwrap();
+    host.record(Recorder::buffer(MAX_FRAME_LEN as usize + (1 << 20)).without_memory_digest());
     host.call(plugin, "run", &[]).unwrap();
     let error = host.stop_recording().unwrap().error();
     assert!(matches!(error, Some(RecordError::EventTooLarge { .. })), "{error:?}");

@@ -262,7 +262,8 @@ fn host_calls<R>(trace: &[u8], mut with: impl FnMut(&HostCallEvent<'_>) -> R) ->
 
 /// A plugin that reads a name, looks it up, writes it into another row, logs it and answers a length.
 fn passing_on() -> Vec<u8> {
-    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("\\{byte:02x}")).collect() };
+    let hex =
+        |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("\\{byte:02x}")).collect() };
     let name = ["name"];
     let read = encoded(&ReadRequest {
         table: "patients",
@@ -383,27 +384,28 @@ fn a_plugin_that_only_passes_values_on_replays_exactly() {
     let replay = assert_exact(&trace, &[&passing_on()]);
     assert!(replay.redacted);
     // Equal values have equal pseudonyms, and are still texts.
-    let quoted = host_calls(&trace, |call| match (call.function.name(), call.request, call.response) {
-        (Some("soch_read"), _, Data::Full(bytes)) => {
-            let rows: RowsResponse<'_> = wire::decode(bytes).unwrap();
-            let row = rows.rows.iter().next().unwrap();
-            let Some(Value::Text(text)) = row.values.iter().next() else { panic!() };
-            Some(text.to_string())
-        }
-        (Some("soch_write"), Data::Full(bytes), _) => {
-            let write: WriteRequest<'_> = wire::decode(bytes).unwrap();
-            let row = write.rows.iter().next().unwrap();
-            let Some(Value::Text(text)) = row.values.iter().next() else { panic!() };
-            Some(text.to_string())
-        }
-        (Some("index_lookup"), Data::Full(bytes), _) => {
-            let lookup: LookupRequest<'_> = wire::decode(bytes).unwrap();
-            let IndexQuery::Point(values) = lookup.query else { panic!() };
-            let Some(Value::Text(text)) = values.iter().next() else { panic!() };
-            Some(text.to_string())
-        }
-        _ => None,
-    });
+    let quoted =
+        host_calls(&trace, |call| match (call.function.name(), call.request, call.response) {
+            (Some("soch_read"), _, Data::Full(bytes)) => {
+                let rows: RowsResponse<'_> = wire::decode(bytes).unwrap();
+                let row = rows.rows.iter().next().unwrap();
+                let Some(Value::Text(text)) = row.values.iter().next() else { panic!() };
+                Some(text.to_string())
+            }
+            (Some("soch_write"), Data::Full(bytes), _) => {
+                let write: WriteRequest<'_> = wire::decode(bytes).unwrap();
+                let row = write.rows.iter().next().unwrap();
+                let Some(Value::Text(text)) = row.values.iter().next() else { panic!() };
+                Some(text.to_string())
+            }
+            (Some("index_lookup"), Data::Full(bytes), _) => {
+                let lookup: LookupRequest<'_> = wire::decode(bytes).unwrap();
+                let IndexQuery::Point(values) = lookup.query else { panic!() };
+                let Some(Value::Text(text)) = values.iter().next() else { panic!() };
+                Some(text.to_string())
+            }
+            _ => None,
+        });
     let quoted: Vec<_> = quoted.into_iter().flatten().collect();
     assert_eq!(quoted.len(), 3);
     assert!(quoted.iter().all(|text| *text == quoted[0] && text.len() == NAME.len()));
@@ -471,7 +473,8 @@ fn a_pseudonym_is_a_value_of_the_same_kind_and_length() {
         assert_eq!(answer.response.len(), redacted.len());
         let before: RowsResponse<'_> = answer.decode();
         let after: RowsResponse<'_> = wire::decode(redacted).unwrap();
-        let (before, after) = (before.rows.iter().next().unwrap(), after.rows.iter().next().unwrap());
+        let (before, after) =
+            (before.rows.iter().next().unwrap(), after.rows.iter().next().unwrap());
         assert_eq!(before.id, after.id);
         for (before, after) in before.values.iter().zip(after.values.iter()) {
             assert_eq!(before.kind(), after.kind());

@@ -70,9 +70,8 @@ fn every_way_for_a_call_to_end_is_recorded_and_replayed() {
 #[test]
 fn what_a_trap_leaves_is_left_in_the_replay_too() {
     recorded(config(), |probe| {
-        let count = |probe: &mut Probe| {
-            probe.host.call(probe.plugin, "count", &[]).unwrap().output[0]
-        };
+        let count =
+            |probe: &mut Probe| probe.host.call(probe.plugin, "count", &[]).unwrap().output[0];
         assert_eq!([count(probe), count(probe)], [1, 2]);
         probe.call_and("call_then_trap", "soch_read", &read_request(one(1)));
         assert_eq!([count(probe), count(probe)], [1, 2]);
@@ -130,9 +129,8 @@ fn a_deadline_is_passed_at_the_same_slice() {
         probe.call_and("call_then_spin", "soch_read", &read_request(one(1)));
     });
     assert_eq!(endings(&trace), [Ending::Limit; 2]);
-    let late = |event: &Event<'_>| {
-        matches!(event, Event::Slice(slice) if slice.end == SliceEnd::Deadline)
-    };
+    let late =
+        |event: &Event<'_>| matches!(event, Event::Slice(slice) if slice.end == SliceEnd::Deadline);
     assert_eq!(events(&trace).iter().filter(|event| late(event)).count(), 2);
 }
 
@@ -193,12 +191,14 @@ fn a_clock_that_panics_ends_the_recording_by_name() {
     let mut database = Database::in_memory(Default::default());
     database.create_table(items()).unwrap();
     let host = Host::new(HostConfig::default(), database, clock);
-    let mut probe = Probe::with(host, with_limits(Limits { slice_fuel: 2_000, deadline_ms: Some(9), ..roomy() }));
+    let mut probe = Probe::with(
+        host,
+        with_limits(Limits { slice_fuel: 2_000, deadline_ms: Some(9), ..roomy() }),
+    );
     probe.host.record(Recorder::buffer(1 << 20));
     probe.read(1);
-    let unwound = catch_unwind(AssertUnwindSafe(|| {
-        probe.host.call(probe.plugin, "spin", &[]).map(|_| ())
-    }));
+    let unwound =
+        catch_unwind(AssertUnwindSafe(|| probe.host.call(probe.plugin, "spin", &[]).map(|_| ())));
     assert!(unwound.is_err());
     let mut recorder = probe.host.stop_recording().unwrap();
     assert_eq!(recorder.error(), Some(RecordError::Unwound));
@@ -237,9 +237,10 @@ fn growth_of_linear_memory_is_replayed_with_its_refusals() {
             let output = host.call(plugin, "grow", &pages.to_le_bytes()).unwrap().output.to_vec();
             [decoded_i32(&output[..4]), decoded_i32(&output[4..])]
         };
-        assert_eq!([grow(2), grow(9), grow(0), grow(3), grow(1), grow(70_000)], [
-            [1, 3], [-1, 3], [3, 3], [3, 6], [-1, 6], [-1, 6],
-        ]);
+        assert_eq!(
+            [grow(2), grow(9), grow(0), grow(3), grow(1), grow(70_000)],
+            [[1, 3], [-1, 3], [3, 3], [3, 6], [-1, 6], [-1, 6],]
+        );
         let (trace, audit) = taken(&mut host);
         let refused: Vec<_> = events(&trace)
             .into_iter()

@@ -13,6 +13,8 @@ use sochdb_wasmi::{
 mod tables;
 #[allow(dead_code, reason = "the plugin uses more of it")]
 pub mod types;
+#[allow(unused_imports, reason = "for databases in other storages")]
+pub use tables::schemas;
 use types::Day;
 
 /// The plugin as it was compiled: `examples/plugins/weather.wasm`.

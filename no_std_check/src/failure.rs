@@ -14,8 +14,6 @@ pub enum Failure {
     Load(LoadError),
     /// An entry point, and why its call failed.
     Call(&'static str, CallError),
-    /// A line of the file that is not a day.
-    Line(usize),
     /// What is not as it must be.
     Wrong(&'static str),
 }
@@ -26,7 +24,6 @@ impl fmt::Display for Failure {
             Self::Database(error) => error.fmt(f),
             Self::Load(error) => error.fmt(f),
             Self::Call(entry, error) => write!(f, "{entry}: {error}"),
-            Self::Line(number) => write!(f, "line {number} of the data is not a day"),
             Self::Wrong(what) => f.write_str(what),
         }
     }

@@ -9,11 +9,7 @@ use core::{
 
 use embedded_alloc::LlffHeap;
 
-/// Bytes of the arena.
-#[cfg(not(feature = "roomy"))]
-pub const ARENA_BYTES: usize = 512 << 10;
-#[cfg(feature = "roomy")]
-pub const ARENA_BYTES: usize = 2 << 20;
+use crate::HEAP_BYTES;
 
 #[global_allocator]
 static HEAP: Heap = Heap {
@@ -27,7 +23,7 @@ static ARENA: Arena = Arena(UnsafeCell::new(MaybeUninit::uninit()));
 
 /// Aligned as the allocator aligns its own start, so that no byte of it is lost.
 #[repr(align(8))]
-struct Arena(UnsafeCell<MaybeUninit<[u8; ARENA_BYTES]>>);
+struct Arena(UnsafeCell<MaybeUninit<[u8; HEAP_BYTES]>>);
 
 // SAFETY: nothing but `init` takes the address, and the allocator that gets it does its own
 // locking.
@@ -69,7 +65,7 @@ unsafe impl GlobalAlloc for Heap {
 pub fn init() {
     // SAFETY: the arena is a static of this size, and nothing else uses it. A second call panics
     // in the allocator before it changes anything.
-    unsafe { HEAP.inner.init(ARENA.0.get().addr(), ARENA_BYTES) }
+    unsafe { HEAP.inner.init(ARENA.0.get().addr(), HEAP_BYTES) }
 }
 
 /// Bytes that are allocated now, as they were asked for.

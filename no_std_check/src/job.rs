@@ -9,19 +9,23 @@ use sochdb_wasmi::{
     abi::Value,
     audit::PluginId,
     capability::{Capabilities, Globs},
-    database::{ColumnType, Database, MemoryLimits, Metric, SchemaError, TableSchema},
+    database::{Database, MemoryLimits},
     host::{CallError, Host, HostConfig, PluginConfig, Slice, SliceDecision},
     limits::{Limit, LimitExceeded, Limits},
 };
 
 use crate::{
+    decimal::Decimal,
     failure::{Failure, check},
     feed,
+    memory::LinearMemory,
     own_function::ReadSensor,
     plugins::{SENSOR, WEATHER},
     tally,
 };
 
+#[path = "../../examples/station/tables.rs"]
+mod tables;
 #[path = "../../examples/station/types.rs"]
 #[allow(dead_code, reason = "the plugin uses more of it")]
 pub mod types;
@@ -33,6 +37,9 @@ const READ_DAY_20: &[u8] = b"\x07weather\x00\x14\x02\x04date\x04kind\x00\x00";
 
 /// How many days are fed in one call.
 const BATCH: usize = 16;
+
+/// The linear memory of the weather plugin.
+static MEMORY: LinearMemory<{ 64 << 10 }> = LinearMemory::new();
 
 /// When the slice hook stops a call, in microseconds since its beginning.
 static STOP_AFTER_US: AtomicU32 = AtomicU32::new(u32::MAX);
@@ -76,6 +83,7 @@ impl Station {
         create_tables(&mut database)?;
         let sizes = HostConfig { audit_entries: 16, metric_series: 8, plugins: 2, log_bytes: 96 };
         let mut host = Host::new(sizes, database, clock);
+        host.add_static_memory(MEMORY.take());
         host.register("board", ReadSensor)?;
         host.set_audit_sink(tally::Tally);
         host.set_slice_hook(hook);
@@ -116,7 +124,6 @@ impl Station {
     fn ingest(&mut self) -> Result<(), Failure> {
         let mut summary = Summary { accepted: 0, rejected: 0 };
         for batch in feed::batches(BATCH) {
-            let batch = batch?;
             let days: Vec<Day<'_>> = batch.iter().map(feed::Line::day).collect();
             let done: Summary = self.call("ingest", &days)?;
             summary.accepted += done.accepted;
@@ -148,7 +155,8 @@ impl Station {
         self.line("rainy spells of 5 days or more", format_args!("{} found", spells.len()));
         for spell in spells.iter().take(3) {
             let Spell { start, days, total } = spell;
-            println!("{:56}  {} for {days} days, {total:.1} mm", "", start.as_str());
+            let total = Decimal::<1>(*total);
+            println!("{:56}  {} for {days} days, {total} mm", "", start.as_str());
         }
 
         let query = SimilarQuery { date: "2012-02-14", k: 4 };
@@ -156,24 +164,24 @@ impl Station {
         check(similar.len() == 4, "the vector search found too little")?;
         self.line("days most like 2012-02-14", format_args!("{} found", similar.len()));
         for day in &similar {
-            // As f64: the formatting of f32 would be one more copy of it.
-            let distance = f64::from(day.distance);
-            println!("{:56}  {} at distance {distance:.4}", "", day.date.as_str());
+            let distance = Decimal::<4>(day.distance.into());
+            println!("{:56}  {} at distance {distance}", "", day.date.as_str());
         }
 
         let wettest: Vec<(types::Date, f64)> = self.call("wettest", &("rain", 3_u32))?;
         check(wettest.len() == 3, "the index found too little")?;
         self.line("the wettest days of rain", format_args!("{} found", wettest.len()));
         for (date, rain) in &wettest {
-            println!("{:56}  {} with {rain:.1} mm", "", date.as_str());
+            println!("{:56}  {} with {} mm", "", date.as_str(), Decimal::<1>(*rain));
         }
 
         let MonthReport { days, rain_total, temp_max, temp_min } =
             self.call("month_report", "2012-02")?;
         check(days == 29, "the rollup counts other days than the calendar")?;
+        let [rain, low, high] = [rain_total, temp_min, temp_max].map(Decimal::<1>);
         self.line(
             "the rollup of 2012-02",
-            format_args!("{days} days, {rain_total:.1} mm, {temp_min:.1} to {temp_max:.1} °C"),
+            format_args!("{days} days, {rain} mm, {low} to {high} °C"),
         );
 
         let purged: u64 = self.call("purge", &Purge::Before::<Vec<u64>>("2012-01-15"))?;
@@ -239,7 +247,7 @@ impl Station {
             println!("  {module}.{name} {count}");
         }
         if let Some(entry) = self.host.audit().iter().rfind(|entry| entry.status == -1) {
-            println!("The denied call was of {:?}", entry.table.as_deref().unwrap_or_default());
+            println!("The denied call was of {}", entry.table.as_deref().unwrap_or_default());
         }
         check(all, "a host function was never called")
     }
@@ -256,6 +264,8 @@ impl Station {
         let _: MonthReport = self.call("month_report", "2012-03")?;
         self.host.unload(self.weather);
         println!("used: weather_bytes {held}");
+        let buffer = self.host.take_static_memory().map_or(0, |buffer| buffer.len());
+        println!("used: job_memory {buffer}");
         check(crate::heap::live() == before, "an unloaded plugin left something on the heap")
     }
 }
@@ -267,6 +277,8 @@ const LIMITS: Limits = Limits {
     stack_bytes: 8 << 10,
     recursion: 64,
     module_bytes: 64 << 10,
+    results: 1,
+    locals: 256,
     host_calls: 10_000,
     rows: 10_000,
     bytes: 1 << 20,
@@ -285,38 +297,15 @@ fn weather_config() -> Result<PluginConfig, Failure> {
     };
     Ok(PluginConfig::new(granted)
         .with_limits(LIMITS)
+        .with_static_memory()
         .set("max_wind", 60.0)?
         .set("max_precipitation", 500.0)?
         .set("max_warnings", 5_u64)?)
 }
 
-/// The tables that the plugin's documentation asks for, and one that it must not read.
+/// The plugin's tables, and a row that it must not read.
 fn create_tables(database: &mut Database) -> Result<(), Failure> {
-    let weather = || -> Result<TableSchema, SchemaError> {
-        TableSchema::new("weather")?
-            .column("date", ColumnType::Text)?
-            .column("month", ColumnType::Text)?
-            .column("precipitation", ColumnType::Float)?
-            .column("temp_max", ColumnType::Float)?
-            .column("temp_min", ColumnType::Float)?
-            .column("wind", ColumnType::Float)?
-            .column("kind", ColumnType::Text)?
-            .vector("features", 4, Metric::Euclidean)?
-            .unique_index("by_date", &["date"])?
-            .index("by_month", &["month"])?
-            .index("by_kind_precipitation", &["kind", "precipitation"])
-    };
-    let monthly = || -> Result<TableSchema, SchemaError> {
-        TableSchema::new("monthly")?
-            .column("month", ColumnType::Text)?
-            .column("days", ColumnType::UInt)?
-            .column("rain_total", ColumnType::Float)?
-            .column("temp_max", ColumnType::Float)?
-            .column("temp_min", ColumnType::Float)?
-            .unique_index("by_month", &["month"])
-    };
-    let payroll = TableSchema::new("payroll")?.column("salary", ColumnType::Int)?;
-    for schema in [weather()?, monthly()?, payroll] {
+    for schema in tables::schemas()? {
         database.create_table(schema)?;
     }
     database.insert("payroll", None, &[Value::Int(5000)])?;

@@ -27,6 +27,8 @@ macro_rules! plugin {
 pub static WEATHER: Plugin = plugin!("weather");
 /// `examples/plugins/counter.wat`, with 16 KiB of memory instead of a page of 64 KiB.
 pub static COUNTER: Plugin = plugin!("counter");
+/// `examples/plugins/freezer`, which has 16 KiB of memory.
+pub static FREEZER: Plugin = plugin!("freezer");
 /// `sensor.wat`.
 pub static SENSOR: Plugin = plugin!("sensor");
 

@@ -1,5 +1,5 @@
-//! The smallest useful station: a plugin with 16 KiB of memory keeps a row of a table for each of
-//! 100 counters. What this takes of heap and stack is what the budget is about.
+//! The smallest useful station: a plugin with 16 KiB of memory, in a static buffer, keeps a row of a
+//! table for each of 100 counters. What this takes of RAM is what the budget is about.
 
 use alloc::boxed::Box;
 
@@ -14,15 +14,22 @@ use sochdb_wasmi::{
 
 use crate::{
     failure::{Failure, check},
+    memory::LinearMemory,
     plugins::COUNTER,
 };
 
 /// How many rows.
 const ROWS: u8 = 100;
 
+/// Bytes of the plugin's linear memory.
+const MEMORY_BYTES: usize = 16 << 10;
+
+static MEMORY: LinearMemory<MEMORY_BYTES> = LinearMemory::new();
+
 /// Fills the table, counts one row up, and looks at what is there.
 pub fn run(clock: fn() -> u64) -> Result<(), Failure> {
     let mut host = host(clock)?;
+    host.add_static_memory(MEMORY.take());
     let config = config()?;
     let counter = COUNTER.load(&mut host, &config)?;
     drop(config);
@@ -34,13 +41,16 @@ pub fn run(clock: fn() -> u64) -> Result<(), Failure> {
         fuel += outcome.report.fuel;
     }
     let memory_bytes = host.report(counter).map_or(0, |report| report.memory_bytes);
-    check(memory_bytes == 16 << 10, "the plugin's memory is not 16 KiB")?;
+    check(memory_bytes as usize == MEMORY_BYTES, "the plugin's memory is not 16 KiB")?;
     let database = host.database();
     check(database.storage().rows() == u64::from(ROWS), "there are not 100 rows")?;
     let three = database.get("counters", 7, |row| row.value(0) == Some(Value::UInt(3)))?;
     check(three == Some(true), "counter 7 does not say 3")?;
     println!("{ROWS} counters in a plugin with {memory_bytes} bytes of memory: {fuel} fuel");
-    Ok(())
+    println!("used: small_memory {MEMORY_BYTES}");
+    host.unload(counter);
+    let buffer = host.take_static_memory().map(|buffer| buffer.len());
+    check(buffer == Some(MEMORY_BYTES), "the host did not give the memory back")
 }
 
 /// On the heap, and made in a function of its own: what building it leaves on the stack is gone
@@ -62,6 +72,7 @@ fn config() -> Result<Box<PluginConfig>, Failure> {
         can_write_table: tables,
         ..Capabilities::default()
     };
-    let limits = Limits { memory_bytes: 16 << 10, stack_bytes: 4 << 10, ..Limits::default() };
-    Ok(Box::new(PluginConfig::new(granted).with_limits(limits)))
+    let limits =
+        Limits { memory_bytes: MEMORY_BYTES as u32, stack_bytes: 4 << 10, ..Limits::default() };
+    Ok(Box::new(PluginConfig::new(granted).with_limits(limits).with_static_memory()))
 }

@@ -32,6 +32,9 @@ pub const DESCRIPTOR_EXPORT: &str = "sochdb_plugin";
 /// The exported linear memory.
 pub const MEMORY_EXPORT: &str = "memory";
 
+/// Module and name of the linear memory of a plugin that imports it: as linkers call it.
+pub const MEMORY_IMPORT: (&str, &str) = ("env", "memory");
+
 /// Where a plugin's buffers are: five little-endian `u32` in linear memory, at the address that
 /// the exported global `sochdb_plugin` holds. The host reads it once, when it loads the plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

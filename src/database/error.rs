@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     abi::{MAX_NAME_LEN, Name, Status, wire::WireErrorKind},
+    escaped::{Escaped, Quoted},
     limits::LimitExceeded,
     meter::Exhausted,
 };
@@ -42,7 +43,7 @@ impl fmt::Debug for GivenName {
 /// In quotes and with escapes, as it is somebody else's text.
 impl fmt::Display for GivenName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
+        Quoted(Escaped::new(self.as_str(), MAX_NAME_LEN)).fmt(f)
     }
 }
 
@@ -271,7 +272,9 @@ impl DatabaseError {
             Self::KeyTooLong { .. }
             | Self::IdsExhausted { .. }
             | Self::Exhausted(_)
-            | Self::Storage(StorageError::Full(_)) => Status::LimitExceeded,
+            | Self::Storage(StorageError::Full(_) | StorageError::TooLarge(_)) => {
+                Status::LimitExceeded
+            }
             Self::TransactionPending | Self::Storage(_) | Self::Corrupt(_) => Status::Error,
             _ => Status::InvalidArgs,
         }

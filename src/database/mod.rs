@@ -12,7 +12,11 @@ mod corruption;
 mod delete;
 mod distance;
 mod error;
+#[cfg(feature = "redb")]
+mod file;
 mod filter;
+#[cfg(feature = "flash")]
+mod flash;
 mod key;
 mod lookup;
 mod memory;
@@ -24,6 +28,8 @@ mod row;
 mod schema;
 mod search;
 mod storage;
+#[cfg(any(feature = "redb", feature = "flash"))]
+mod superblock;
 mod table;
 mod view;
 mod write;
@@ -33,7 +39,11 @@ use core::ops::ControlFlow;
 
 pub use corruption::Corruption;
 pub use error::{DatabaseError, GivenName};
+#[cfg(feature = "redb")]
+pub use file::{Durability, RedbConfig, RedbStorage};
 pub use filter::MAX_CONDITIONS;
+#[cfg(feature = "flash")]
+pub use flash::{FlashStorage, Polled};
 pub use lookup::{Entry, VisitEntry};
 pub use memory::{ENTRY_OVERHEAD, MemoryLimits, MemoryStorage};
 pub use pending::Savepoint;

@@ -27,6 +27,14 @@ struct Write {
     before: Option<u32>,
 }
 
+impl Write {
+    /// Bytes that a storage writes for it: none for a delete of what is not stored.
+    fn cost(&self) -> Option<u64> {
+        let len = self.value_len.or(self.stored_len.map(|_| 0))?;
+        Some(len.saturating_add(self.key_len.into()))
+    }
+}
+
 /// A place in a transaction that it can be rolled back to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Savepoint {
@@ -118,6 +126,14 @@ impl Pending {
         key: &[u8],
         value: Option<&[u8]>,
     ) -> Result<(), StorageError> {
+        let value_len = value.map(|value| value.len() as u64);
+        let allowed = storage.max_value_len();
+        if let Some(asked) = value_len
+            && asked > allowed
+        {
+            let limit = Limit::ValueBytes;
+            return Err(StorageError::TooLarge(LimitExceeded { limit, allowed, asked }));
+        }
         let position = self.lower_bound(key);
         let before = self.newest(position, key).map(|(number, write)| (number, *write));
         let stored_len = match before {
@@ -134,7 +150,7 @@ impl Pending {
         let write = Write {
             at: self.bytes.len(),
             key_len: key.len() as u8,
-            value_len: value.map(|value| value.len() as u64),
+            value_len,
             stored_len,
             before: before.map(|(number, _)| number),
         };
@@ -147,7 +163,20 @@ impl Pending {
         }
         let previous = before.map_or(stored_len, |(_, write)| write.value_len);
         self.count(key, previous, write.value_len);
+        self.weigh(before.map(|(_, write)| write), Some(write));
         Ok(())
+    }
+
+    /// Counts that a batch has another write of a key than before, or none.
+    fn weigh(&mut self, from: Option<Write>, to: Option<Write>) {
+        if let Some(cost) = from.and_then(|write| write.cost()) {
+            self.totals.changes -= 1;
+            self.totals.written -= cost;
+        }
+        if let Some(cost) = to.and_then(|write| write.cost()) {
+            self.totals.changes += 1;
+            self.totals.written += cost;
+        }
     }
 
     /// Counts that the value under a key has another length, or is there or not.
@@ -183,6 +212,7 @@ impl Pending {
             let mut key = key::Key::new();
             let _ = key.extend_from_slice(self.key(&write));
             self.count(&key, write.value_len, previous);
+            self.weigh(Some(write), before);
             self.bytes.truncate(write.at);
             self.log.pop();
         }

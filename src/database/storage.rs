@@ -27,13 +27,30 @@ pub type Visit<'v> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'v;
 
 /// Why a storage did not do what it was asked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StorageError {
     /// There is no room.
     Full(LimitExceeded),
+    /// An entry is larger than any that the storage can hold.
+    TooLarge(LimitExceeded),
     /// What was read is not what was written.
     Corrupt {
-        /// Where, in the terms of the storage: an address, a page or an offset.
-        at: u64,
+        /// Where, in the terms of the storage: an address or an offset; `None` if it does not say.
+        at: Option<u64>,
+    },
+    /// What is there is something else than a store, or a store of another program.
+    Foreign,
+    /// The store was written in a format of another version.
+    Version {
+        /// The version that was found.
+        found: u8,
+    },
+    /// The store is open elsewhere.
+    InUse,
+    /// The device cannot hold a store.
+    Unsuitable {
+        /// What about it does not suit.
+        what: &'static str,
     },
     /// The device failed.
     Device {
@@ -46,7 +63,13 @@ impl fmt::Display for StorageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Full(limit) => write!(f, "the store is full: {limit}"),
-            Self::Corrupt { at } => write!(f, "the store is corrupt at {at:#x}"),
+            Self::TooLarge(limit) => write!(f, "an entry is too large for the store: {limit}"),
+            Self::Corrupt { at: Some(at) } => write!(f, "the store is corrupt at {at:#x}"),
+            Self::Corrupt { at: None } => write!(f, "the store is corrupt"),
+            Self::Foreign => write!(f, "what is there is no store of sochdb-wasmi"),
+            Self::Version { found } => write!(f, "the store has format version {found}"),
+            Self::InUse => write!(f, "the store is open elsewhere"),
+            Self::Unsuitable { what } => write!(f, "the device cannot hold a store: {what}"),
             Self::Device { code } => write!(f, "the store's device failed with code {code}"),
         }
     }
@@ -63,6 +86,10 @@ pub struct BatchTotals {
     pub rows: i64,
     /// Bytes of keys and values.
     pub bytes: i64,
+    /// How many entries the batch writes or deletes, whatever was there before.
+    pub changes: u64,
+    /// Bytes of keys and values that it writes, and of keys that it deletes.
+    pub written: u64,
 }
 
 /// One entry of a [`Batch`].
@@ -99,6 +126,12 @@ impl<'a> Batch<'a> {
 /// Keys are at most [`MAX_KEY_LEN`] bytes long and ordered by their bytes. The engine holds `&mut`
 /// only to [`apply`](Self::apply).
 pub trait Storage {
+    /// The longest value that the storage can hold, in bytes. A statement that writes a longer one
+    /// fails with [`StorageError::TooLarge`].
+    fn max_value_len(&self) -> u64 {
+        u64::MAX
+    }
+
     /// Hands the value under `key` to `with`, or returns `None` if there is none.
     ///
     /// # Errors
@@ -124,7 +157,8 @@ pub trait Storage {
     /// [`StorageError::Full`] if it would not.
     fn admit(&self, batch: &Batch<'_>) -> Result<(), StorageError>;
 
-    /// Makes all changes of the batch, or none.
+    /// Makes all changes of the batch, or none. A storage that outlives the program has made them
+    /// for good when it returns, unless it was told that it need not.
     ///
     /// # Errors
     /// [`StorageError`]; the store is as it was then.

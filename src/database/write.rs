@@ -153,7 +153,9 @@ impl<S: Storage> Statement<'_, S> {
         let outcome = built.and_then(|(len, values)| {
             let new = new.get(..len).unwrap_or_default();
             self.meter.move_bytes(new.len().saturating_sub(table.values_at))?;
-            self.write_index_entries(id, exists.then_some(&old), &values)?;
+            if !table.schema.indexes().is_empty() {
+                self.write_index_entries(id, exists.then_some(&old), &values)?;
+            }
             self.put(&key::row(table.id.number(), id), Some(new))
         });
         self.scratch.old = old;
@@ -207,6 +209,9 @@ impl<S: Storage> Statement<'_, S> {
     }
 
     /// Brings the index entries of a row from its old values to the new ones.
+    ///
+    /// Not inlined: the keys take up to 4 KB of stack, which a table without indexes does not need.
+    #[inline(never)]
     fn write_index_entries(
         &mut self,
         id: u64,
@@ -214,9 +219,6 @@ impl<S: Storage> Statement<'_, S> {
         values: &[Value<'_>],
     ) -> Result<(), DatabaseError> {
         let table = self.table;
-        if table.schema.indexes().is_empty() {
-            return Ok(());
-        }
         let new_keys = table.index_keys(id, values)?;
         let old_keys = match old {
             Some(old) => table.stored_index_keys(id, old)?,

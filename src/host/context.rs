@@ -1,14 +1,12 @@
 //! What a host function may touch while it runs: the database, the meter, and the calling plugin's
 //! own grants, configuration and last error. It decides who may do what; it does no work itself.
 
-use alloc::{boxed::Box, collections::BTreeMap, format, string::String, vec::Vec};
-
-use core::fmt;
+use alloc::{format, string::String, vec::Vec};
 
 use super::{
     PluginConfig,
-    logs::Escaped,
     metrics::Metrics,
+    plugin::Settings,
     result::{HostCallResult, Message},
 };
 use crate::{
@@ -16,6 +14,7 @@ use crate::{
     audit::{AuditEntry, PluginId},
     capability::Capabilities,
     database::{Database, Storage, TableId},
+    escaped::{Escaped, Quoted},
     meter::Meter,
 };
 
@@ -28,7 +27,7 @@ pub(super) struct Identity {
     pub(super) log_target: String,
     pub(super) capabilities: Capabilities,
     /// Encoded values by key.
-    pub(super) settings: BTreeMap<Box<[u8]>, Box<[u8]>>,
+    pub(super) settings: Settings,
     /// Globs resolved once for each table that the plugin named so far.
     access: Vec<Access>,
     /// Where in `access` the table of the last call is.
@@ -94,13 +93,7 @@ impl Identity {
 }
 
 /// A text of a plugin's in quotes, cut and escaped.
-pub(super) fn quoted(text: &str) -> impl fmt::Display {
-    struct Quoted<'a>(Escaped<'a>);
-    impl fmt::Display for Quoted<'_> {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "\"{}\"", self.0)
-        }
-    }
+pub(super) fn quoted(text: &str) -> Quoted<'_> {
     Quoted(Escaped::new(text, MAX_NAME_LEN))
 }
 

@@ -33,7 +33,6 @@ use crate::{
 };
 
 /// Why a host call ends the plugin's call instead of returning a status.
-#[derive(Clone, Debug)]
 pub(super) enum Stop {
     /// The fuel does not pay for the host's work.
     OutOfFuel(LimitExceeded),
@@ -52,6 +51,14 @@ impl fmt::Display for Stop {
             #[cfg(feature = "replay")]
             Self::Diverged => f.write_str("the replay diverged"),
         }
+    }
+}
+
+/// What the interpreter asks of an error. As it is displayed: a form of its own would be flash that
+/// nobody looks at.
+impl fmt::Debug for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -147,8 +154,8 @@ impl<S: Storage> PluginState<S> {
             if let HostCallResult::Success(_) = result
                 && !self.identity.touched
             {
-                let fuel = [fuel_before, self.meter.fuel()];
-                record_usual(recorder, entry, fuel, linear_memory, &arguments);
+                let meter = &self.meter;
+                record_usual(recorder, entry, fuel_before, meter, linear_memory, &arguments);
                 return Ok(status);
             }
             return self.recorded(function, fuel_before, linear_memory, arguments, result);

@@ -3,6 +3,7 @@
 use alloc::{boxed::Box, string::String};
 use core::fmt;
 
+use super::context::quoted;
 use crate::{
     abi::{ABI_VERSION, Name, NameError, Status},
     audit::PluginId,
@@ -82,6 +83,11 @@ pub enum LoadError {
     },
     /// The Input Buffer, the Output Buffer and the descriptor overlap.
     BuffersOverlap,
+    /// No static buffer that is free holds the plugin's memory.
+    NoStaticMemory {
+        /// Bytes that the module asks for at first.
+        needed: u64,
+    },
     /// The interpreter could not make an instance.
     Instantiation {
         /// What the interpreter says.
@@ -125,6 +131,9 @@ impl fmt::Display for LoadError {
             ),
             Self::BuffersOverlap => {
                 write!(f, "the Input Buffer, the Output Buffer and the descriptor overlap")
+            }
+            Self::NoStaticMemory { needed } => {
+                write!(f, "no static buffer of {needed} bytes or more is free")
             }
             Self::Instantiation { reason } => write!(f, "no instance: {reason}"),
         }
@@ -219,9 +228,11 @@ impl fmt::Display for CallError {
             Self::TransactionPending => {
                 write!(f, "writes from outside are pending: commit or roll back first")
             }
-            Self::NoSuchEntry { entry } => write!(f, "the plugin exports no function {entry:?}"),
+            Self::NoSuchEntry { entry } => {
+                write!(f, "the plugin exports no function {}", quoted(entry))
+            }
             Self::EntryType { entry } => {
-                write!(f, "the export {entry:?} is not a function (i32) -> i32")
+                write!(f, "the export {} is not a function (i32) -> i32", quoted(entry))
             }
             Self::InputTooLarge { len, capacity } => {
                 write!(f, "the input has {len} bytes, the Input Buffer {capacity}")

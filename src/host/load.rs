@@ -3,7 +3,8 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use wasmi::{
-    Caller, Engine, Extern, ExternType, Func, Instance, Module, Store, TypedFunc, Val, ValType,
+    Caller, Engine, Extern, ExternType, Func, Instance, Memory, Module, Store, TypedFunc, Val,
+    ValType,
 };
 
 use super::{
@@ -12,12 +13,17 @@ use super::{
     dispatch::{Arguments, host_call},
     engine::engine,
     error::LoadError,
+    import_memory::import_memory,
+    memory::{self, Buffer, Buffers},
     metrics::HostCounters,
     plugin::{CallReport, Plugin, PluginState, reason},
     registry::HostFunctionRegistry,
 };
 use crate::{
-    abi::{ABI_VERSION, DESCRIPTOR_EXPORT, Descriptor, MEMORY_EXPORT, wire::Reader},
+    abi::{
+        ABI_VERSION, DESCRIPTOR_EXPORT, Descriptor, MEMORY_EXPORT, MEMORY_IMPORT,
+        wire::{Reader, WireError},
+    },
     audit::FunctionId,
     database::Storage,
     limits::{Limit, LimitExceeded, Limits},
@@ -26,46 +32,98 @@ use crate::{
 /// The most exports of a module: an entry point is found by looking through them.
 pub const MAX_EXPORTS: u32 = 1000;
 
+const MISSING_MEMORY: LoadError = LoadError::MissingExport { name: MEMORY_EXPORT };
+
+const TYPE_SECTION: u8 = 1;
 const EXPORT_SECTION: u8 = 7;
 const START_SECTION: u8 = 8;
+const CODE_SECTION: u8 = 10;
 
 /// Makes a module of bytes, validating them or not.
 pub(super) type Compile = fn(&Engine, &[u8]) -> Result<Module, wasmi::Error>;
 
+/// A module that can be instantiated.
+pub(super) struct Compiled {
+    engine: Engine,
+    module: Module,
+    /// SHA-256 of its bytes.
+    #[cfg(feature = "record")]
+    hash: [u8; 32],
+}
+
+/// Checks what can be checked of the bytes, and compiles them.
+///
+/// Not inlined: compiling takes the most of the native stack, and what is made of the module does not
+/// lie on it yet.
+#[inline(never)]
+pub(super) fn compile(
+    wasm: &[u8],
+    config: &PluginConfig,
+    compile: Compile,
+) -> Result<Compiled, LoadError> {
+    let limits = &config.limits;
+    if wasm.len() as u64 > u64::from(limits.module_bytes) {
+        return Err(LoadError::Limit(LimitExceeded {
+            limit: Limit::ModuleSize,
+            allowed: limits.module_bytes.into(),
+            asked: wasm.len() as u64,
+        }));
+    }
+    if !wasm.starts_with(b"\0asm") {
+        return Err(LoadError::NotWasm);
+    }
+    check_sections(wasm, limits)?;
+    let engine = engine(limits);
+    let rewritten = if config.static_memory { import_memory(wasm) } else { None };
+    let module = compile(&engine, rewritten.as_deref().unwrap_or(wasm))
+        .map_err(|error| LoadError::InvalidModule { reason: reason(&error) })?;
+    check_exports(&module)?;
+    Ok(Compiled {
+        engine,
+        module,
+        #[cfg(feature = "record")]
+        hash: crate::trace::chain::module_hash(wasm),
+    })
+}
+
 impl<S: Storage + 'static> Plugin<S> {
-    /// Checks and instantiates a module.
-    pub(super) fn load(
+    /// Instantiates a module.
+    pub(super) fn new(
         identity: Identity,
-        wasm: &[u8],
+        compiled: Compiled,
         config: &PluginConfig,
         registry: &HostFunctionRegistry<S>,
-        compile: Compile,
+        buffers: &mut Buffers,
     ) -> Result<Self, LoadError> {
         let limits = config.limits;
-        if wasm.len() as u64 > u64::from(limits.module_bytes) {
-            return Err(LoadError::Limit(LimitExceeded {
-                limit: Limit::ModuleSize,
-                allowed: limits.module_bytes.into(),
-                asked: wasm.len() as u64,
-            }));
-        }
-        if !wasm.starts_with(b"\0asm") {
-            return Err(LoadError::NotWasm);
-        }
-        check_sections(wasm)?;
-        let engine = engine(&limits);
-        let module = compile(&engine, wasm)
-            .map_err(|error| LoadError::InvalidModule { reason: reason(&error) })?;
-        check_exports(&module)?;
+        let Compiled { engine, module, .. } = compiled;
         let state = PluginState::new(identity, &limits, config.on_denied);
         let mut store = Store::new(&engine, state);
-        let live = instantiate(&mut store, &module, &limits, registry)?;
+        store.limiter(|state| state);
+        let buffer = match config.static_memory {
+            false => None,
+            true => {
+                let ty = memory::imported(&module).ok_or(MISSING_MEMORY)?;
+                Some(buffers.fitting(memory::initial_bytes(&mut store, ty)?)?)
+            }
+        };
+        // SAFETY: no store had the buffer since it was taken from the list.
+        let live =
+            match unsafe { instantiate(&mut store, &module, &limits, registry, buffer.as_ref()) } {
+                Ok(live) => live,
+                Err(error) => {
+                    drop(store);
+                    buffer.into_iter().for_each(|buffer| buffers.put(buffer));
+                    return Err(error);
+                }
+            };
         Ok(Self {
             engine,
             #[cfg(feature = "record")]
-            hash: crate::trace::chain::module_hash(wasm),
+            hash: compiled.hash,
             module,
             store,
+            buffer,
             descriptor: live.descriptor,
             entries: live.entries,
             limits,
@@ -78,12 +136,17 @@ impl<S: Storage + 'static> Plugin<S> {
     /// Makes the plugin anew after a trap: linear memory and globals as they were after loading.
     ///
     /// The old memory is freed before the new one is taken, for hosts that have room for one.
+    #[cold]
+    #[inline(never)]
     pub(super) fn restart(&mut self, registry: &HostFunctionRegistry<S>) -> Result<(), LoadError> {
         let old = self.store.data_mut();
         let identity = core::mem::take(&mut old.identity);
         let state = PluginState::new(identity, &self.limits, old.on_denied);
         self.store = Store::new(&self.engine, state);
-        let live = instantiate(&mut self.store, &self.module, &self.limits, registry)?;
+        self.store.limiter(|state| state);
+        let Self { store, module, limits, buffer, .. } = self;
+        // SAFETY: the store that had the buffer was dropped in the line above.
+        let live = unsafe { instantiate(store, module, limits, registry, buffer.as_ref())? };
         self.descriptor = live.descriptor;
         self.entries = live.entries;
         self.trapped = false;
@@ -97,21 +160,34 @@ struct Live {
     entries: Vec<(Box<str>, TypedFunc<i32, i32>)>,
 }
 
-fn instantiate<S: Storage + 'static>(
+/// Makes the instance, in a store whose limiter is set: the initial memory would escape it else.
+///
+/// # Safety
+/// As [`memory::make`].
+unsafe fn instantiate<S: Storage + 'static>(
     store: &mut Store<PluginState<S>>,
     module: &Module,
     limits: &Limits,
     registry: &HostFunctionRegistry<S>,
+    buffer: Option<&Buffer>,
 ) -> Result<Live, LoadError> {
-    // Before instantiating, or the initial memory escapes it.
-    store.limiter(|state| state);
     // Copying data segments into memory costs fuel.
     store
         .set_fuel(limits.fuel_per_call)
         .map_err(|error| LoadError::Instantiation { reason: reason(&error) })?;
     let mut imports = Vec::new();
+    let mut imported_memory = None;
     for import in module.imports() {
         let (name, field) = (import.module(), import.name());
+        if (name, field) == MEMORY_IMPORT
+            && let Some(&ty) = import.ty().memory()
+        {
+            // SAFETY: the caller's promise; a module has one memory at most.
+            let memory = unsafe { memory::make(store, ty, buffer)? };
+            imported_memory = Some(memory);
+            imports.push(Extern::Memory(memory));
+            continue;
+        }
         let Some(id) = registry.find(name, field) else {
             return Err(LoadError::UnknownImport { module: name.into(), name: field.into() });
         };
@@ -130,9 +206,9 @@ fn instantiate<S: Storage + 'static>(
             None => LoadError::Instantiation { reason: reason(&error) },
         }
     })?;
-    let memory = instance
-        .get_memory(&*store, MEMORY_EXPORT)
-        .ok_or(LoadError::MissingExport { name: MEMORY_EXPORT })?;
+    let memory: Memory = imported_memory
+        .or_else(|| instance.get_memory(&*store, MEMORY_EXPORT))
+        .ok_or(MISSING_MEMORY)?;
     store.data_mut().memory = Some(memory);
     let descriptor = read_descriptor(store, &instance)?;
     let mut entries = Vec::new();
@@ -166,32 +242,64 @@ fn import_function<S: Storage + 'static>(
 }
 
 /// Looks at the sections of a module before it is compiled: for a start section, which the
-/// interpreter refuses without a name for it, and for how many exports there are.
-fn check_sections(wasm: &[u8]) -> Result<(), LoadError> {
+/// interpreter refuses without a name for it, and for what would make much of few bytes. What does not
+/// decode is left to the interpreter, which says more about it.
+fn check_sections(wasm: &[u8], limits: &Limits) -> Result<(), LoadError> {
     let mut sections = Reader::new(wasm.get(8..).unwrap_or_default());
     while let (Ok(id), Ok(section)) = (sections.u8(), sections.bytes()) {
-        match id {
+        let section = Reader::new(section);
+        let (limit, allowed, asked) = match id {
             START_SECTION => return Err(LoadError::StartFunction),
-            EXPORT_SECTION => {
-                let asked = Reader::new(section).u32().unwrap_or(0);
-                if asked > MAX_EXPORTS {
-                    return Err(LoadError::Limit(LimitExceeded {
-                        limit: Limit::Exports,
-                        allowed: MAX_EXPORTS.into(),
-                        asked: asked.into(),
-                    }));
-                }
-            }
-            _ => {}
+            EXPORT_SECTION => (Limit::Exports, MAX_EXPORTS, { section }.u32().unwrap_or(0)),
+            TYPE_SECTION => (Limit::Results, limits.results, most_results(section)),
+            CODE_SECTION => (Limit::Locals, limits.locals, most_locals(section)),
+            _ => continue,
+        };
+        if asked > allowed {
+            let (allowed, asked) = (allowed.into(), asked.into());
+            return Err(LoadError::Limit(LimitExceeded { limit, allowed, asked }));
         }
     }
     Ok(())
 }
 
+/// The most results of a type.
+fn most_results(mut types: Reader<'_>) -> u32 {
+    let mut most = 0;
+    let _ = types.u32();
+    let mut next = || -> Result<u32, WireError> {
+        types.u8()?;
+        types.bytes()?;
+        Ok(types.bytes()?.len() as u32)
+    };
+    while let Ok(results) = next() {
+        most = most.max(results);
+    }
+    most
+}
+
+/// The most locals of a function.
+fn most_locals(mut functions: Reader<'_>) -> u32 {
+    let mut most = 0;
+    let _ = functions.u32();
+    while let Ok(function) = functions.bytes() {
+        let mut groups = Reader::new(function);
+        let mut locals = 0_u32;
+        for _ in 0..groups.u32().unwrap_or(0) {
+            let (Ok(count), Ok(_)) = (groups.u32(), groups.u8()) else { break };
+            locals = locals.saturating_add(count);
+        }
+        most = most.max(locals);
+    }
+    most
+}
+
 fn check_exports(module: &Module) -> Result<(), LoadError> {
     match module.get_export(MEMORY_EXPORT) {
-        None => return Err(LoadError::MissingExport { name: MEMORY_EXPORT }),
         Some(ExternType::Memory(_)) => {}
+        // An imported memory need not be exported too: the host has it.
+        None if memory::imported(module).is_some() => {}
+        None => return Err(MISSING_MEMORY),
         Some(_) => {
             let expected = "a linear memory";
             return Err(LoadError::ExportType { name: MEMORY_EXPORT, expected });

@@ -20,16 +20,21 @@ mod dispatch;
 mod engine;
 mod error;
 pub mod functions;
+mod import_memory;
 mod load;
 pub mod logs;
+mod memory;
 pub mod metrics;
 #[cfg(feature = "replay")]
 pub(crate) mod player;
 mod plugin;
 mod prometheus;
+mod ram;
 #[cfg(feature = "record")]
 pub(crate) mod recording;
 mod registry;
+#[cfg(feature = "replay")]
+mod replaying;
 mod result;
 pub mod toon;
 
@@ -44,12 +49,13 @@ pub use context::HostFunctionContext;
 pub use error::{CallError, LoadError};
 pub use load::MAX_EXPORTS;
 pub use plugin::{CallReport, KeyError, MAX_KEY_LEN, OnDenied, PluginConfig};
+pub use ram::RamBound;
 pub use registry::{HostFunction, HostFunctionRegistry, RegistryError};
 pub use result::{HostCallResult, MAX_MESSAGE_LEN, Message};
 
-use self::{context::Identity, metrics::Metrics, plugin::Plugin};
+use self::{context::Identity, memory::Buffers, metrics::Metrics, plugin::Plugin};
 use crate::{
-    abi::Name,
+    abi::{Descriptor, Name},
     audit::{AuditEntry, AuditLog, AuditSink, FunctionId, PluginId},
     database::{Database, MemoryStorage, Storage},
     limits::{Limit, LimitExceeded},
@@ -141,6 +147,8 @@ pub struct Host<S: Storage = MemoryStorage> {
     /// `None` only while a plugin runs; [`call::Loan`] brings it back.
     shared: Option<Box<Shared<S>>>,
     plugins: Vec<Plugin<S>>,
+    /// For plugins with static memory.
+    buffers: Buffers,
     slice_hook: Option<Box<dyn SliceHook>>,
     config: HostConfig,
     next_plugin: u16,
@@ -171,6 +179,7 @@ impl<S: Storage + 'static> Host<S> {
         Self {
             shared: Some(Box::new(shared)),
             plugins: Vec::new(),
+            buffers: Buffers::default(),
             slice_hook: None,
             config,
             next_plugin: 0,
@@ -200,6 +209,24 @@ impl<S: Storage + 'static> Host<S> {
     /// Calls `hook` between fuel slices.
     pub fn set_slice_hook(&mut self, hook: impl SliceHook + 'static) {
         self.slice_hook = Some(Box::new(hook));
+    }
+
+    /// Gives the host a buffer for the linear memory of a plugin that is loaded with
+    /// [`PluginConfig::with_static_memory`]. Each such plugin has one for itself: the smallest that
+    /// is free and holds the memory that its module asks for at first. The memory grows up to the
+    /// buffer's length. After a trap the plugin begins anew in the same buffer, and unloading it
+    /// makes the buffer free.
+    ///
+    /// What is in the buffer is overwritten. Dropping the host does not give it back:
+    /// [`take_static_memory`](Self::take_static_memory) does.
+    pub fn add_static_memory(&mut self, buffer: &'static mut [u8]) {
+        self.buffers.add(buffer);
+    }
+
+    /// Takes back the largest buffer of [`add_static_memory`](Self::add_static_memory) that no
+    /// plugin has, with whatever a plugin left in it.
+    pub fn take_static_memory(&mut self) -> Option<&'static mut [u8]> {
+        self.buffers.take()
     }
 
     /// Loads a plugin: validates it, checks its name, size, imports, exports and buffers, and
@@ -243,7 +270,8 @@ impl<S: Storage + 'static> Host<S> {
             return Err(LoadError::OtherModule);
         }
         // SAFETY: these are the bytes of that hash, and the caller promises that they are a valid
-        // module under the configuration that this crate gives every engine.
+        // module under the configuration that this crate gives every engine. So is what
+        // `import_memory` makes of them.
         self.add(name, wasm, config, |engine, wasm| unsafe {
             wasmi::Module::new_unchecked(engine, wasm)
         })
@@ -269,9 +297,29 @@ impl<S: Storage + 'static> Host<S> {
                 asked: self.plugins.len() as u64 + 1,
             }));
         }
+        let compiled = load::compile(wasm, config, compile)?;
+        self.instantiate(name, compiled, config)
+    }
+
+    /// Not inlined: a plugin on its way into the list is large, and shall not lie on the stack while
+    /// its module is compiled.
+    #[cfg(any(feature = "validate", feature = "trusted"))]
+    #[inline(never)]
+    fn instantiate(
+        &mut self,
+        name: Name,
+        compiled: load::Compiled,
+        config: &PluginConfig,
+    ) -> Result<PluginId, LoadError> {
         let id = PluginId(self.next_plugin);
         let identity = Identity::new(id, name, config);
-        let plugin = Plugin::load(identity, wasm, config, &self.shared_mut().registry, compile)?;
+        let registry = match &self.shared {
+            Some(shared) => &shared.registry,
+            None => unreachable!("a plugin has the shared state only while `call` has the host"),
+        };
+        let plugin = Plugin::new(identity, compiled, config, registry, &mut self.buffers)?;
+        // Plugins are few and large: no room for those that never come.
+        self.plugins.reserve_exact(1);
         self.plugins.push(plugin);
         self.next_plugin += 1;
         #[cfg(feature = "record")]
@@ -283,9 +331,10 @@ impl<S: Storage + 'static> Host<S> {
     /// again. Says whether there was such a plugin.
     pub fn unload(&mut self, plugin: PluginId) -> bool {
         let Some(at) = self.position(plugin) else { return false };
-        self.plugins.remove(at);
         #[cfg(feature = "record")]
         self.record_unload(plugin);
+        let buffer = self.plugins.remove(at).into_buffer();
+        buffer.into_iter().for_each(|buffer| self.buffers.put(buffer));
         self.shared_mut().metrics.forget(plugin);
         true
     }
@@ -310,6 +359,11 @@ impl<S: Storage + 'static> Host<S> {
     pub fn entries(&self, plugin: PluginId) -> impl Iterator<Item = &str> {
         let plugin = self.position(plugin).and_then(|at| self.plugins.get(at));
         plugin.into_iter().flat_map(|plugin| plugin.entries.iter().map(|(name, _)| &**name))
+    }
+
+    /// The version and the buffers that a plugin was loaded with.
+    pub fn descriptor(&self, plugin: PluginId) -> Option<Descriptor> {
+        Some(self.plugins.get(self.position(plugin)?)?.descriptor)
     }
 
     fn position(&self, plugin: PluginId) -> Option<usize> {

@@ -1,31 +1,16 @@
-//! A host that answers from a trace: the other end of [`recording`](super::recording).
+//! What was recorded of a call, and how a replay of it goes: the script of a
+//! [`replaying`](super::replaying) host.
 //!
 //! The player holds the recorded events of one call and hands them out as the plugin asks. What the
 //! plugin does otherwise than was recorded is noted, once, and ends the call. What that means and how
 //! it is told is the business of [`replay`](crate::replay).
 
-use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+use alloc::{collections::VecDeque, vec::Vec};
 
-use super::{
-    Host, Shared,
-    context::quoted,
-    dispatch::{Arguments, Stop as Stopped, regions},
-    error::CallError,
-    plugin::PluginState,
-    recording::slice_end,
-    registry::RegistryError,
-    result::{HostCallResult, Message},
-};
 use crate::{
-    abi::{
-        Capability, Name, Status,
-        wire::{Reader, Wire},
-    },
-    audit::{FunctionId, PluginId},
-    database::Storage,
-    host::{HostFunction, HostFunctionContext},
-    limits::{Limit, LimitExceeded},
-    trace::{Data, Digest, Event, GrowthRefusal, HostCallEvent, Slice, SliceEnd, Stop},
+    abi::wire::{Reader, Wire},
+    audit::FunctionId,
+    trace::{Data, Ending, Event, GrowthRefusal, HostCallEvent, Slice, SliceEnd},
 };
 
 /// Fuel that wasmi 2.0 charges for growing linear memory: one for so many bytes.
@@ -36,6 +21,8 @@ const GROWTH_BYTES_PER_FUEL: u64 = 64;
 pub(crate) struct Recorded {
     pub(crate) number: u64,
     bytes: Vec<u8>,
+    /// Rows visited and bytes moved by this host call alone.
+    pub(super) used: (u32, u64),
 }
 
 impl Recorded {
@@ -44,7 +31,7 @@ impl Recorded {
         event.encode(&mut counter);
         let mut bytes = alloc::vec![0; counter.position()];
         event.encode(&mut crate::abi::wire::Writer::new(&mut bytes));
-        Self { number, bytes }
+        Self { number, bytes, used: (0, 0) }
     }
 
     pub(crate) fn event(&self) -> Event<'_> {
@@ -74,6 +61,23 @@ pub(crate) enum Got {
     Slice,
 }
 
+impl Got {
+    /// Whether this was recorded in `event`.
+    pub(crate) fn is(&self, event: &Event<'_>) -> bool {
+        match (self, event) {
+            (
+                Self::HostCall { function, request, absent: None, capacity },
+                Event::HostCall(call),
+            ) => {
+                call.function == *function
+                    && call.request == Data::Full(request)
+                    && call.capacity == *capacity
+            }
+            _ => false,
+        }
+    }
+}
+
 /// The first thing that was otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mismatch {
@@ -94,17 +98,21 @@ pub(crate) struct Player {
     pub(crate) fuel: bool,
     pub(crate) sliced: bool,
     pub(crate) time_us: u64,
-    /// The clock was not looked at in the running call.
-    starting: bool,
-    /// Values of the trace are redacted.
-    pub(crate) redacted: bool,
     pub(crate) mismatch: Option<Mismatch>,
     /// The call ended in a host call, as it was recorded.
     pub(crate) stopped: bool,
     /// The last things that happened.
     pub(crate) happened: VecDeque<Recorded>,
+    /// How the call ended when it was recorded.
+    end: Option<Recorded>,
+    /// The host calls that were answered in this call.
+    pub(crate) answered: Vec<Recorded>,
+    /// The clock was looked at since the call began.
+    started: bool,
+    /// Values of the trace are redacted.
+    pub(crate) redacted: bool,
     /// Fuel for a growth that failed only after it was paid for.
-    debt: u64,
+    pub(super) debt: u64,
 }
 
 /// How many events the player remembers to tell of.
@@ -118,21 +126,39 @@ impl Player {
             fuel,
             sliced: false,
             time_us: 0,
-            starting: false,
-            redacted: false,
             mismatch: None,
             stopped: false,
             happened: VecDeque::new(),
+            end: None,
+            answered: Vec::new(),
+            started: false,
+            redacted: false,
             debt: 0,
         }
     }
 
-    /// Makes ready for a call whose recorded events are `script`.
-    pub(crate) fn begin(&mut self, script: VecDeque<Recorded>, sliced: bool, time_us: u64) {
+    /// Makes ready for a call whose recorded events are `script`, and `end`.
+    pub(crate) fn begin(
+        &mut self,
+        mut script: VecDeque<Recorded>,
+        end: Recorded,
+        sliced: bool,
+        time_us: u64,
+    ) {
+        let mut before = (0, 0);
+        for recorded in &mut script {
+            let Event::HostCall(HostCallEvent { visited, moved, .. }) = recorded.event() else {
+                continue;
+            };
+            recorded.used = (visited.saturating_sub(before.0), moved.saturating_sub(before.1));
+            before = (visited, moved);
+        }
         self.script = script;
+        self.end = Some(end);
+        self.answered.clear();
+        self.started = false;
         self.sliced = sliced;
         self.time_us = time_us;
-        self.starting = true;
         self.mismatch = None;
         self.stopped = false;
         self.debt = 0;
@@ -143,6 +169,15 @@ impl Player {
         self.debt
     }
 
+    /// How the call ended when it was recorded, if the replay, which ended so, cannot know it or its
+    /// text: in a host call, after the plugin was done, or with the text of `last_error`.
+    pub(super) fn recorded_end(&self, ending: Ending, code: i32) -> Option<&Recorded> {
+        let recorded = self.end.as_ref()?;
+        let Event::CallOut(end) = recorded.event() else { return None };
+        let failed = end.ending == Ending::Failed && (end.ending, end.code) == (ending, code);
+        (self.stopped || failed || end.ending == Ending::Commit).then_some(recorded)
+    }
+
     pub(crate) fn remember(&mut self, event: Recorded) {
         if self.happened.len() >= REMEMBERED {
             self.happened.pop_front();
@@ -150,14 +185,20 @@ impl Player {
         self.happened.push_back(event);
     }
 
-    fn differs(&mut self, expected: Option<Recorded>, got: Got, fuel_left: u64, only_fuel: bool) {
+    pub(super) fn differs(
+        &mut self,
+        expected: Option<Recorded>,
+        got: Got,
+        fuel_left: u64,
+        only_fuel: bool,
+    ) {
         if self.mismatch.is_none() {
             self.mismatch = Some(Mismatch { expected, got, fuel_left, only_fuel });
         }
     }
 
     /// The recorded answer to a host call; `None` if there is none and the call has to end.
-    fn answer(&mut self, asked: &Asked<'_>) -> Option<Recorded> {
+    pub(super) fn answer(&mut self, asked: &Asked<'_>) -> Option<Recorded> {
         if !self.fuel {
             // Slices end elsewhere, and a changed plugin grows otherwise.
             let passed = |event: Event<'_>| matches!(event, Event::Slice(_) | Event::Growth(_));
@@ -175,7 +216,7 @@ impl Player {
             })?,
         };
         let recorded = self.script.remove(at);
-        let fuel_left = asked.fuel_left.saturating_sub(self.debt);
+        let fuel_left = asked.fuel_left;
         let only_fuel = match recorded.as_ref().map(Recorded::event) {
             Some(Event::HostCall(call)) if self.answering != Answering::Exactly => {
                 self.time_us = call.time_us.max(self.time_us);
@@ -194,13 +235,13 @@ impl Player {
         None
     }
 
-    /// Whether the growth that the plugin asks for was refused when it was recorded.
-    fn refuses_growth(&mut self, asked: u64, current: u64) -> bool {
+    /// Why the growth that the plugin asks for was refused when it was recorded, if it was.
+    pub(super) fn refuses_growth(&mut self, asked: u64, current: u64) -> Option<GrowthRefusal> {
         let Some(Event::Growth(growth)) = self.script.front().map(Recorded::event) else {
-            return false;
+            return None;
         };
         if growth.asked != asked {
-            return false;
+            return None;
         }
         if growth.refusal == GrowthRefusal::OutOfMemory {
             self.debt += asked.saturating_sub(current) / GROWTH_BYTES_PER_FUEL;
@@ -208,12 +249,22 @@ impl Player {
         if let Some(event) = self.script.pop_front() {
             self.remember(event);
         }
-        true
+        Some(growth.refusal)
     }
 
     /// How the slice that just ended was followed.
-    fn slice(&mut self, fuel_left: u64, decided: SliceEnd) -> Option<SliceEnd> {
-        if !self.fuel || self.answering != Answering::Exactly {
+    pub(super) fn slice(&mut self, fuel_left: u64, decided: SliceEnd) -> Option<SliceEnd> {
+        if self.answering != Answering::Exactly {
+            // Its time is known by now; that the hook stopped the call here is all else it says.
+            return match self.script.front().map(Recorded::event) {
+                Some(Event::Slice(slice)) => {
+                    self.script.pop_front();
+                    Some(if slice.end == SliceEnd::Stopped { slice.end } else { decided })
+                }
+                _ => Some(decided),
+            };
+        }
+        if !self.fuel {
             return Some(SliceEnd::Continue);
         }
         let recorded = self.script.pop_front();
@@ -229,26 +280,26 @@ impl Player {
         None
     }
 
-    /// The clock: first that of the call's begin, then that of the slice to come.
-    fn now_us(&mut self) -> u64 {
-        if core::mem::take(&mut self.starting) {
+    /// The clock: that of the event to come.
+    pub(super) fn now_us(&mut self) -> u64 {
+        if !core::mem::replace(&mut self.started, true) {
             return self.time_us;
         }
         let next = self.script.front().map(Recorded::event);
         if let Some(Event::Slice(Slice { time_us, .. })) = next {
-            self.time_us = time_us;
+            self.time_us = time_us.max(self.time_us);
         }
         self.time_us
     }
 }
 
 /// What a plugin asks of a host function.
-struct Asked<'a> {
-    function: FunctionId,
-    request: Data<'a>,
-    capacity: u32,
-    fuel_left: u64,
-    redacted: bool,
+pub(super) struct Asked<'a> {
+    pub(super) function: FunctionId,
+    pub(super) request: Data<'a>,
+    pub(super) capacity: u32,
+    pub(super) fuel_left: u64,
+    pub(super) redacted: bool,
 }
 
 impl Asked<'_> {
@@ -261,232 +312,16 @@ impl Asked<'_> {
 
     /// Whether nothing but the length of the request is left in the trace.
     fn is_redacted_whole(&self, call: &HostCallEvent<'_>) -> bool {
-        let whole = self.function.name().is_none() || answers_nothing(self.function);
+        // Texts of logs, labels of metrics, and what only the embedder knows the meaning of.
+        let whole = matches!(self.function.name(), None | Some("emit_metric" | "log_message"));
         self.redacted && whole && call.request.len() == self.request.len()
     }
 
-    fn got(&self) -> Got {
+    pub(super) fn got(&self) -> Got {
         let (request, absent) = match self.request {
             Data::Full(bytes) => (bytes.into(), None),
             other => (Vec::new(), Some(other.len())),
         };
         Got::HostCall { function: self.function, request, absent, capacity: self.capacity }
     }
-}
-
-impl<S: Storage + 'static> Host<S> {
-    /// Answers from a trace from now on.
-    pub(crate) fn play(&mut self, player: Player) {
-        self.shared_mut().player = Some(Box::new(player));
-    }
-
-    pub(crate) fn player_mut(&mut self) -> Option<&mut Player> {
-        self.shared_mut().player.as_deref_mut()
-    }
-
-    pub(crate) fn player(&self) -> Option<&Player> {
-        self.shared().player.as_deref()
-    }
-
-    /// Lets a plugin begin its next call with its memory as it was after loading.
-    pub(crate) fn forget_memory(&mut self, plugin: PluginId) {
-        if let Some(plugin) = self.position(plugin).and_then(|at| self.plugins.get_mut(at)) {
-            plugin.trapped = true;
-        }
-    }
-
-    /// Digest of a plugin's linear memory.
-    pub(crate) fn memory_digest(&self, plugin: PluginId) -> Option<Digest> {
-        let plugin = self.plugins.get(self.position(plugin)?)?;
-        Some(Digest::of(plugin.bytes(0, plugin.report.memory_bytes)))
-    }
-
-    /// A place in the registry for a function that a trace names and only the trace answers.
-    pub(crate) fn register_recorded(
-        &mut self,
-        module: &str,
-        name: &str,
-    ) -> Result<FunctionId, RegistryError> {
-        let name = Name::new(name).map_err(RegistryError::Name)?;
-        self.register(module, OnlyRecorded(name))
-    }
-}
-
-/// A function that is not here, but whose answers are in the trace.
-struct OnlyRecorded(Name);
-
-impl<S: Storage> HostFunction<S> for OnlyRecorded {
-    fn name(&self) -> &str {
-        &self.0
-    }
-
-    fn capability(&self) -> Capability<'_> {
-        Capability::Always
-    }
-
-    fn execute(
-        &mut self,
-        _context: &mut HostFunctionContext<'_, S>,
-        _request: &[u8],
-        _response: &mut [u8],
-    ) -> HostCallResult {
-        HostCallResult::not_found(format_args!("{} answers in a replay only", quoted(&self.0)))
-    }
-}
-
-impl<S: Storage> Shared<S> {
-    /// The clock, or what it was when the trace was recorded.
-    pub(super) fn now_us(&mut self) -> u64 {
-        match &mut self.player {
-            Some(player) => player.now_us(),
-            None => self.clock.now_us(),
-        }
-    }
-}
-
-impl<S: Storage> PluginState<S> {
-    fn player(&mut self) -> Option<&mut Player> {
-        self.shared.as_deref_mut()?.player.as_deref_mut()
-    }
-
-    /// Whether the recorded call ran in slices; `None` if this is no replay.
-    pub(super) fn replayed_slicing(&self) -> Option<bool> {
-        Some(self.shared.as_deref()?.player.as_deref()?.sliced)
-    }
-
-    /// Whether linear memory may grow; `None` if this is no replay.
-    pub(super) fn replayed_growth(&mut self, current: usize, desired: usize) -> Option<bool> {
-        let (asked, current) = (desired as u64, current as u64);
-        let allowed = self.growth.permits_memory(desired);
-        let player = self.player()?;
-        let refused = player.refuses_growth(asked, current);
-        if !allowed && !refused && player.answering == Answering::Exactly {
-            let expected = player.script.front().cloned();
-            player.differs(expected, Got::Growth { asked }, 0, false);
-        }
-        Some(allowed && !refused)
-    }
-
-    /// What followed the slice: what the trace says, if this is a replay.
-    pub(super) fn replayed_slice(
-        &mut self,
-        fuel_left: u64,
-        decided: Result<(), CallError>,
-    ) -> Result<(), CallError> {
-        let Some(player) = self.player() else { return decided };
-        let end = slice_end(&decided);
-        match player.slice(fuel_left, end) {
-            Some(SliceEnd::Continue) => Ok(()),
-            Some(_) if decided.is_err() => decided,
-            _ => Err(CallError::Stopped),
-        }
-    }
-
-    /// Answers a host call from the trace.
-    #[cold]
-    pub(super) fn replay(
-        &mut self,
-        fuel_before: u64,
-        function: FunctionId,
-        linear_memory: &mut [u8],
-        arguments: Arguments,
-    ) -> Result<i32, Box<Stopped>> {
-        let Self { shared, meter, host_calls, host_calls_limit, denied, .. } = self;
-        let Some(Shared { audit, player: Some(player), .. }) = shared.as_deref_mut() else {
-            return Ok(Status::Error.code());
-        };
-        if *host_calls < *host_calls_limit {
-            *host_calls += 1;
-        }
-        let capacity = arguments.response_capacity;
-        let (request, response) = match regions(linear_memory, arguments) {
-            Ok((request, response)) => (Data::Full(request), response),
-            Err(_) => (Data::Absent { len: arguments.request_len }, Default::default()),
-        };
-        let redacted = player.redacted;
-        let asked = Asked { function, request, capacity, fuel_left: fuel_before, redacted };
-        let recorded = match player.answer(&asked) {
-            Some(recorded) => recorded,
-            None if player.mismatch.is_none() && answers_nothing(function) => {
-                silent_answer(&asked, player.time_us)
-            }
-            None => {
-                player.differs(None, asked.got(), fuel_before, false);
-                return Err(Box::new(Stopped::Diverged));
-            }
-        };
-        let Event::HostCall(answer) = recorded.event() else {
-            return Err(Box::new(Stopped::Diverged));
-        };
-        let entry = audit.open();
-        entry.time_us = answer.time_us;
-        entry.plugin = self.identity.id;
-        entry.function = function;
-        entry.table = answer.table.and_then(|name| Name::new(name).ok());
-        entry.status = answer.status;
-        entry.rows = answer.rows;
-        entry.bytes_in = arguments.request_len;
-        entry.bytes_out = u32::try_from(answer.status).unwrap_or(0);
-        audit.close();
-        let written = answer.response.bytes().unwrap_or_default();
-        let room = response.len().min(written.len());
-        if let (Some(target), Some(written)) = (response.get_mut(..room), written.get(..room)) {
-            target.copy_from_slice(written);
-        }
-        let owed = answer.fuel_host.saturating_add(core::mem::take(&mut player.debt));
-        if meter.charge(owed).is_err() {
-            meter.drain();
-        }
-        *denied += u32::from(answer.status == Status::PermissionDenied.code());
-        let result = match answer.stop {
-            Stop::No => Ok(answer.status),
-            Stop::OutOfFuel => {
-                player.stopped = true;
-                let allowed = meter.fuel_limit();
-                let asked = allowed.saturating_add(1);
-                Err(Stopped::OutOfFuel(LimitExceeded { limit: Limit::Fuel, allowed, asked }))
-            }
-            Stop::Denied => {
-                player.stopped = true;
-                Err(Stopped::Denied(Message::new("as it was recorded")))
-            }
-        };
-        self.identity.touched = written.len() > entry_len(answer.status);
-        player.remember(recorded);
-        let result = result.map_err(Box::new);
-        self.record(function, fuel_before, linear_memory, arguments, &result);
-        result
-    }
-}
-
-/// Bytes of a response that a status speaks of.
-fn entry_len(status: i32) -> usize {
-    if status == Status::BufferTooSmall.code() { 4 } else { usize::try_from(status).unwrap_or(0) }
-}
-
-/// Whether a function of SochDB's answers no bytes, so that any request gets the same answer.
-fn answers_nothing(function: FunctionId) -> bool {
-    matches!(function.name(), Some("emit_metric" | "log_message"))
-}
-
-/// The answer of a function that answers nothing.
-fn silent_answer(asked: &Asked<'_>, time_us: u64) -> Recorded {
-    let price = crate::meter::PRICES.call
-        + u64::from(asked.request.len()).div_ceil(16) * crate::meter::PRICES.bytes16;
-    Recorded::new(
-        0,
-        &Event::HostCall(HostCallEvent {
-            function: asked.function,
-            time_us,
-            fuel_left: asked.fuel_left,
-            fuel_host: price,
-            request: asked.request,
-            capacity: asked.capacity,
-            rows: 0,
-            table: None,
-            status: 0,
-            stop: Stop::No,
-            response: Data::EMPTY,
-        }),
-    )
 }

@@ -1,11 +1,11 @@
 //! A loaded plugin: what it was granted, its interpreter, and the state of its running call.
 
-use alloc::{boxed::Box, collections::BTreeMap, string::String, vec, vec::Vec};
+use alloc::{boxed::Box, string::String, vec, vec::Vec};
 use core::fmt;
 
 use wasmi::{Engine, Memory, Module, ResourceLimiter, Store, TypedFunc};
 
-use super::{Shared, context::Identity};
+use super::{Shared, context::Identity, memory::Buffer};
 use crate::{
     abi::{
         Descriptor, Value,
@@ -46,7 +46,7 @@ impl fmt::Display for KeyError {
 impl core::error::Error for KeyError {}
 
 /// What a plugin is granted and configured with. The default grants nothing.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PluginConfig {
     /// What it may do.
     pub capabilities: Capabilities,
@@ -54,7 +54,47 @@ pub struct PluginConfig {
     pub limits: Limits,
     /// What happens when it asks for more.
     pub on_denied: OnDenied,
-    settings: BTreeMap<Box<[u8]>, Box<[u8]>>,
+    /// Its linear memory is in a buffer of
+    /// [`Host::add_static_memory`](super::Host::add_static_memory). Default `false`: on the heap.
+    pub static_memory: bool,
+    settings: Settings,
+}
+
+/// A plugin's own configuration: encoded values by key. Few, so a list by rising key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Settings(Vec<(Bytes, Bytes)>);
+
+type Bytes = Box<[u8]>;
+
+impl Settings {
+    fn find(&self, key: &[u8]) -> Result<usize, usize> {
+        self.0.binary_search_by(|(other, _)| (**other).cmp(key))
+    }
+
+    pub(super) fn get(&self, key: &[u8]) -> Option<&[u8]> {
+        let (_, value) = self.0.get(self.find(key).ok()?)?;
+        Some(value)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Keys, rising, and their values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.0.iter().map(|(key, value)| (&**key, &**value))
+    }
+
+    fn set(&mut self, key: &[u8], value: Bytes) {
+        match self.find(key) {
+            Ok(at) => {
+                if let Some((_, old)) = self.0.get_mut(at) {
+                    *old = value;
+                }
+            }
+            Err(at) => self.0.insert(at, (key.into(), value)),
+        }
+    }
 }
 
 impl PluginConfig {
@@ -77,6 +117,15 @@ impl PluginConfig {
         self
     }
 
+    /// Has its linear memory in a buffer that was given to
+    /// [`Host::add_static_memory`](super::Host::add_static_memory), and not on the heap. A module that
+    /// declares its memory is copied while it is loaded; one that imports it is not.
+    #[must_use]
+    pub fn with_static_memory(mut self) -> Self {
+        self.static_memory = true;
+        self
+    }
+
     /// Sets what `get_config` answers under `key`.
     ///
     /// # Errors
@@ -90,11 +139,18 @@ impl PluginConfig {
         value.encode(&mut counter);
         let mut bytes = vec![0; counter.position()];
         value.encode(&mut Writer::new(&mut bytes));
-        self.settings.insert(key.as_bytes().into(), bytes.into());
+        self.settings.set(key.as_bytes(), bytes.into());
         Ok(self)
     }
 
-    pub(super) fn settings(&self) -> &BTreeMap<Box<[u8]>, Box<[u8]>> {
+    /// Sets what `get_config` answers under `key`, which is a key, to an encoded value.
+    #[cfg(feature = "manifest")]
+    pub(crate) fn insert_encoded(&mut self, key: &str, value: Vec<u8>) {
+        self.settings.set(key.as_bytes(), value.into());
+    }
+
+    /// Encoded values by key.
+    pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
 }
@@ -164,7 +220,7 @@ impl<S: Storage> PluginState<S> {
 
 /// Limits what grows inside the interpreter.
 pub(super) struct Growth {
-    memory_bytes: u32,
+    pub(super) memory_bytes: u32,
     table_elements: u32,
     /// The plugin is loaded, and its tables keep their sizes.
     pub(super) running: bool,
@@ -245,8 +301,10 @@ impl<S: Storage> ResourceLimiter for PluginState<S> {
         8
     }
 
+    // A module has one at most. The interpreter counts it again if it is imported, and the empty one
+    // that `memory::initial_bytes` may leave.
     fn memories(&self) -> usize {
-        1
+        3
     }
 }
 
@@ -258,6 +316,8 @@ pub(super) struct Plugin<S: Storage> {
     pub(super) hash: [u8; 32],
     pub(super) module: Module,
     pub(super) store: Store<PluginState<S>>,
+    /// The embedder's buffer that is its linear memory, if one is.
+    pub(super) buffer: Option<Buffer>,
     pub(super) descriptor: Descriptor,
     pub(super) entries: Vec<(Box<str>, TypedFunc<i32, i32>)>,
     pub(super) limits: Limits,
@@ -275,6 +335,13 @@ impl<S: Storage> Plugin<S> {
 
     pub(super) fn entry(&self, name: &str) -> Option<TypedFunc<i32, i32>> {
         self.entries.iter().find(|(entry, _)| &**entry == name).map(|(_, function)| *function)
+    }
+
+    /// Drops it, and says which buffer was its memory.
+    pub(super) fn into_buffer(self) -> Option<Buffer> {
+        let Self { store, buffer, .. } = self;
+        drop(store);
+        buffer
     }
 
     /// Part of linear memory; empty where there is none.

@@ -17,6 +17,7 @@ use crate::{
     capability::{Capabilities, Globs},
     database::Storage,
     limits::{Limit, LimitExceeded},
+    meter::Meter,
     trace::{
         CallIn, CallOut, Checkpoint, Data, Digest, Ending, Event, Function, Growth, GrowthRefusal,
         HostCallEvent, Load, Recorder, Slice, SliceEnd, Stop, Table, Unload, Usual, chain,
@@ -58,9 +59,9 @@ impl<S: Storage + 'static> Host<S> {
         let Some(recorder) = &mut shared.recorder else { return };
         let previous = recorder.checkpoint();
         recorder.append(&Event::Checkpoint(Checkpoint { previous: &previous, audited }));
-        for (id, module, name, _) in shared.registry.iter() {
+        for (id, module, name, capability) in shared.registry.iter() {
             if id.name().is_none() {
-                recorder.append(&Event::Function(Function { id, module, name }));
+                recorder.append(&Event::Function(Function { id, module, name, capability }));
             }
         }
         shared.record_tables();
@@ -71,13 +72,24 @@ impl<S: Storage + 'static> Host<S> {
 
     /// Records a function of the embedder's, for the plugins to come that import it.
     pub(super) fn record_function(&mut self, id: FunctionId) {
+        #[cfg(feature = "replay")]
+        if self.player().is_some() {
+            // The trace that is replayed says which functions there are.
+            return;
+        }
         let Shared { registry, recorder: Some(recorder), .. } = self.shared_mut() else { return };
-        if let Some((module, name)) = registry.name(id) {
-            recorder.append(&Event::Function(Function { id, module, name }));
+        let function = registry.iter().find(|(known, ..)| *known == id);
+        if let Some((id, module, name, capability)) = function {
+            recorder.append(&Event::Function(Function { id, module, name, capability }));
         }
     }
 
     pub(super) fn record_load(&mut self, at: usize) {
+        #[cfg(feature = "replay")]
+        if self.player().is_some() {
+            // The trace that is replayed says what is loaded.
+            return;
+        }
         let Some(recorder) = self.shared.as_deref_mut().and_then(|s| s.recorder.as_mut()) else {
             return;
         };
@@ -89,6 +101,10 @@ impl<S: Storage + 'static> Host<S> {
     }
 
     pub(super) fn record_unload(&mut self, plugin: PluginId) {
+        #[cfg(feature = "replay")]
+        if self.player().is_some() {
+            return;
+        }
         if let Some(recorder) = &mut self.shared_mut().recorder {
             recorder.append(&Event::Unload(Unload { plugin }));
         }
@@ -97,10 +113,12 @@ impl<S: Storage + 'static> Host<S> {
     /// Records how a call ended: what is kept of it, and the memory it leaves if its entry point
     /// returned.
     pub(super) fn record_end(&mut self, at: usize, completed: bool, kept: &Result<u32, CallError>) {
-        let Some(recorder) = self.shared.as_deref_mut().and_then(|s| s.recorder.as_mut()) else {
-            return;
-        };
+        let Some(shared) = self.shared.as_deref_mut() else { return };
+        let Some(recorder) = &mut shared.recorder else { return };
         let Some(plugin) = self.plugins.get(at) else { return };
+        let fuel = plugin.report.fuel;
+        #[cfg(feature = "replay")]
+        let fuel = fuel.saturating_add(shared.player.as_ref().map_or(0, |player| player.debt()));
         let memory_bytes = plugin.report.memory_bytes;
         let memory = (completed && recorder.hashes_memory())
             .then(|| Digest::of(plugin.bytes(0, memory_bytes)));
@@ -113,11 +131,20 @@ impl<S: Storage + 'static> Host<S> {
             }
         };
         let (ending, code) = ending(kept);
+        #[cfg(feature = "replay")]
+        let recorded = shared.player.as_ref().and_then(|player| player.recorded_end(ending, code));
+        #[cfg(feature = "replay")]
+        let (ending, code, output) = match recorded.map(|recorded| recorded.event()) {
+            Some(Event::CallOut(CallOut { ending, code, output: Data::Full(text), .. })) => {
+                (ending, code, text)
+            }
+            _ => (ending, code, output),
+        };
         recorder.call_out(CallOut {
             ending,
             code,
             output: Data::Full(output),
-            fuel_left: plugin.limits.fuel_per_call.saturating_sub(plugin.report.fuel),
+            fuel_left: plugin.limits.fuel_per_call.saturating_sub(fuel),
             memory_bytes,
             memory,
         });
@@ -153,7 +180,7 @@ impl<S: Storage> Shared<S> {
 }
 
 impl<S: Storage> PluginState<S> {
-    fn recorder(&mut self) -> Option<&mut Recorder> {
+    pub(super) fn recorder(&mut self) -> Option<&mut Recorder> {
         self.shared.as_deref_mut()?.recorder.as_deref_mut()
     }
 
@@ -228,7 +255,7 @@ impl<S: Storage> PluginState<S> {
         answer: &Result<i32, Box<Stopped>>,
     ) {
         let touched = core::mem::take(&mut self.identity.touched);
-        let fuel_now = self.meter.fuel();
+        let (fuel_now, visited, moved) = (self.meter.fuel(), self.meter.rows(), self.meter.bytes());
         let Some(Shared { audit, recorder: Some(recorder), .. }) = self.shared.as_deref_mut()
         else {
             return;
@@ -265,6 +292,8 @@ impl<S: Storage> PluginState<S> {
             fuel_host: fuel_left.saturating_sub(fuel_now),
             capacity,
             rows: entry.rows,
+            visited,
+            moved,
             table: entry.table.as_deref(),
             status: entry.status,
             stop,
@@ -279,11 +308,11 @@ impl<S: Storage> PluginState<S> {
 pub(super) fn record_usual(
     recorder: &mut Recorder,
     entry: &AuditEntry,
-    fuel: [u64; 2],
+    fuel_left: u64,
+    meter: &Meter,
     linear_memory: &[u8],
     arguments: &Arguments,
 ) {
-    let [fuel_left, fuel_now] = fuel;
     // Both lie in linear memory, or the call would have failed.
     let part = |ptr: u32, len: u32| {
         linear_memory.get(ptr as usize..).and_then(|m| m.get(..len as usize)).unwrap_or_default()
@@ -292,9 +321,11 @@ pub(super) fn record_usual(
         function: entry.function,
         time_us: entry.time_us,
         fuel_left,
-        fuel_host: fuel_left.saturating_sub(fuel_now),
+        fuel_host: fuel_left.saturating_sub(meter.fuel()),
         capacity: arguments.response_capacity,
         rows: entry.rows,
+        visited: meter.rows(),
+        moved: meter.bytes(),
         table: entry.table.as_ref(),
         request: part(arguments.request_ptr, arguments.request_len),
         response: part(arguments.response_ptr, entry.bytes_out),
@@ -335,7 +366,7 @@ fn load<S: Storage>(plugin: &Plugin<S>) -> Load<'_> {
         limits: plugin.limits,
         trap_on_denied: plugin.store.data().on_denied == OnDenied::Trap,
         capabilities: capabilities_digest(&identity.capabilities),
-        config: settings_digest(identity.settings.iter().map(|(key, value)| (&**key, &**value))),
+        config: settings_digest(identity.settings.iter()),
     }
 }
 

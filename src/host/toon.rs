@@ -207,7 +207,35 @@ fn float(writer: &mut Writer<'_>, value: f64) {
     } else if signed as f64 == value && signed != i64::MAX {
         display(writer, signed);
     } else {
-        display(writer, value);
+        decimal(writer, value);
+    }
+}
+
+/// A finite double that is no 64-bit integer. Not by `core`'s formatting, which brings twice the
+/// code: it can round to any number of digits too, which nothing else of a host asks for.
+fn decimal(writer: &mut Writer<'_>, value: f64) {
+    let mut buffer = ryu::Buffer::new();
+    let text = buffer.format_finite(value);
+    let Some((digits, exponent)) = text.split_once('e') else {
+        return writer.raw(text.as_bytes());
+    };
+    let exponent: i16 = exponent.parse().unwrap_or_default();
+    let zeros = |writer: &mut Writer<'_>, count: usize| (0..count).for_each(|_| writer.u8(b'0'));
+    let unsigned = digits.trim_start_matches('-');
+    if unsigned.len() < digits.len() {
+        writer.u8(b'-');
+    }
+    // With an exponent there is one digit before the point.
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let places = usize::from(exponent.unsigned_abs());
+    if exponent < 0 {
+        writer.raw(b"0.");
+        zeros(writer, places.saturating_sub(1));
+    }
+    writer.raw(whole.as_bytes());
+    writer.raw(fraction.as_bytes());
+    if exponent > 0 {
+        zeros(writer, places.saturating_sub(fraction.len()));
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The events of one call.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Call {
     /// The call's begin.
     pub(super) begin: Recorded,
@@ -22,7 +22,7 @@ pub(super) struct Call {
 }
 
 /// A part of a trace.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Step {
     /// An event outside calls.
     Between(Recorded),
@@ -51,11 +51,7 @@ impl From<ReplayError> for StepError {
 
 impl From<TraceError> for StepError {
     fn from(error: TraceError) -> Self {
-        match error {
-            TraceError::Torn { event, .. } if event > 0 => Self::BreaksOff(error),
-            TraceError::Unfinished { .. } => Self::BreaksOff(error),
-            error => Self::Wrong(error.into()),
-        }
+        if error.breaks_off() { Self::BreaksOff(error) } else { Self::Wrong(error.into()) }
     }
 }
 
@@ -102,7 +98,7 @@ impl<R: Read> Steps<R> {
     }
 
     /// The last link of the chain, once there is no further step.
-    pub(super) fn finish(self) -> Result<[u8; 32], TraceError> {
+    pub(super) fn finish(&mut self) -> Result<[u8; 32], TraceError> {
         self.reader.finish()
     }
 }

@@ -1,8 +1,9 @@
 //! Why a trace was not replayed at all.
 
-use alloc::{boxed::Box, string::String};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
+use super::Divergence;
 use crate::{
     host::{LoadError, RegistryError},
     trace::TraceError,
@@ -42,6 +43,10 @@ pub enum ReplayError {
     },
     /// A function that the trace names cannot be registered.
     Function(RegistryError),
+    /// The plugin asks something that has no recorded answer.
+    NoAnswer(Box<NoAnswer>),
+    /// A trace that was made of another one does not replay exactly.
+    Unstable(Box<Divergence>),
     /// An event stands where none of its kind can.
     Misplaced {
         /// Its number.
@@ -56,6 +61,35 @@ pub enum ReplayError {
         /// Number of the plugin.
         plugin: u16,
     },
+}
+
+/// What a plugin asked that has no recorded answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoAnswer {
+    /// Number of the call, from 1.
+    pub call: u64,
+    /// Name of the plugin.
+    pub plugin: String,
+    /// Its entry point.
+    pub entry: String,
+    /// The host function.
+    pub function: String,
+    /// The request, field by field, or in hexadecimal.
+    pub request: String,
+    /// The last events before, oldest first, a line each.
+    pub before: Vec<String>,
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { call, plugin, entry, function, request, before } = self;
+        writeln!(f, "call {call} ({plugin}.{entry}) asks {function} what was not recorded in it:")?;
+        write!(f, "  {request}")?;
+        if !before.is_empty() {
+            write!(f, "\n  before it")?;
+        }
+        before.iter().try_for_each(|line| write!(f, "\n    {line}"))
+    }
 }
 
 impl fmt::Display for ReplayError {
@@ -78,6 +112,10 @@ impl fmt::Display for ReplayError {
             ),
             Self::Load { plugin, error } => write!(f, "{plugin} cannot be loaded: {error}"),
             Self::Function(error) => error.fmt(f),
+            Self::NoAnswer(asked) => asked.fmt(f),
+            Self::Unstable(divergence) => {
+                write!(f, "the new trace does not replay exactly: {divergence}")
+            }
             Self::Misplaced { event, what } => {
                 write!(f, "event {event} is a {what}, which cannot stand there")
             }

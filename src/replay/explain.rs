@@ -7,7 +7,10 @@ use alloc::{
 };
 use core::fmt::Write;
 
-use super::{divergence::Side, names::Names};
+use super::{
+    divergence::{Cause, Side},
+    names::Names,
+};
 use crate::{
     abi::{
         inspect::{Field, Fields},
@@ -31,12 +34,11 @@ pub(super) struct Difference {
 }
 
 impl Difference {
-    fn of_values(field: &str, expected: impl ToString, got: impl ToString) -> Self {
-        let side = |value: String| Side { value, ..Side::default() };
+    pub(super) fn of_values(field: &str, expected: impl ToString, got: impl ToString) -> Self {
         Self {
             field: Some(field.into()),
-            expected: side(expected.to_string()),
-            got: side(got.to_string()),
+            expected: Side::of(expected.to_string()),
+            got: Side::of(got.to_string()),
         }
     }
 }
@@ -124,6 +126,30 @@ fn columns(names: &Names, function: FunctionId, request: &[u8]) -> Option<Vec<St
     }
 }
 
+/// The function that a plugin asked, and its request: decoded if it can be, or in hexadecimal.
+pub(super) fn asked(names: &Names, got: &Got) -> (String, String) {
+    match got {
+        Got::HostCall { function, absent: Some(len), .. } => {
+            (names.function(*function), format!("{len} bytes that are not in memory"))
+        }
+        Got::HostCall { function, request, capacity, .. } => {
+            let fields = self::request(names, *function, request);
+            let mut text = match fields {
+                Some(fields) => fields
+                    .iter()
+                    .map(|field| format!("{} = {}", field.path, field.value))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+                None => hex(request),
+            };
+            let _ = write!(text, ", for {capacity} bytes of response");
+            (names.function(*function), text)
+        }
+        Got::Growth { asked } => ("memory.grow".into(), format!("{asked} bytes")),
+        Got::Slice => ("slice".into(), String::new()),
+    }
+}
+
 /// What differs between what was recorded and what the plugin did.
 pub(super) fn difference(names: &Names, expected: &Event<'_>, got: &Got) -> Difference {
     let (function, request, capacity) = match got {
@@ -203,13 +229,13 @@ pub(super) fn bytes_difference(
     }
 }
 
-/// The first difference between two ends of a call, fuel and memory last; `None` if they are
-/// equal in what is compared.
+/// The first difference between two ends of a call, fuel and memory last, with the cause that these
+/// are; `None` if they are equal in what is compared.
 pub(super) fn end_difference(
     expected: &CallOut<'_>,
     got: &CallOut<'_>,
     compared: Compared,
-) -> Option<(Difference, bool, bool)> {
+) -> Option<(Difference, Option<Cause>)> {
     if compared.ending && expected.ending != got.ending {
         let text = |call: &CallOut<'_>| match call.output {
             Data::Full(text) if call.ending != crate::trace::Ending::Output => {
@@ -217,31 +243,31 @@ pub(super) fn end_difference(
             }
             _ => call.ending.as_str().to_string(),
         };
-        return Some((Difference::of_values("ending", text(expected), text(got)), false, false));
+        return Some((Difference::of_values("ending", text(expected), text(got)), None));
     }
     if compared.ending && expected.code != got.code {
-        return Some((Difference::of_values("code", expected.code, got.code), false, false));
+        return Some((Difference::of_values("code", expected.code, got.code), None));
     }
     if compared.ending
         && expected.ending == crate::trace::Ending::Output
         && let (Data::Full(a), Data::Full(b)) = (expected.output, got.output)
         && a != b
     {
-        return Some((bytes_difference("output", a, b, (None, None)), false, false));
+        return Some((bytes_difference("output", a, b, (None, None)), None));
     }
     if compared.fuel && expected.fuel_left != got.fuel_left {
         let difference = Difference::of_values("fuel", expected.fuel_left, got.fuel_left);
-        return Some((difference, true, false));
+        return Some((difference, Some(Cause::Fuel)));
     }
     if compared.memory && expected.memory_bytes != got.memory_bytes {
         let (a, b) = (expected.memory_bytes, got.memory_bytes);
-        return Some((Difference::of_values("memory bytes", a, b), false, true));
+        return Some((Difference::of_values("memory bytes", a, b), Some(Cause::Memory)));
     }
     if compared.memory
         && let (Some(a), Some(b)) = (expected.memory, got.memory)
         && a != b
     {
-        return Some((Difference::of_values("digest of linear memory", a, b), false, true));
+        return Some((Difference::of_values("digest of linear memory", a, b), Some(Cause::Memory)));
     }
     None
 }

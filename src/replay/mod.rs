@@ -5,17 +5,34 @@
 //! reads no files and prints nothing: the command line does.
 
 mod audit;
+mod bless;
 mod calls;
+mod cause;
+mod compare;
+mod diff;
 mod divergence;
 mod error;
 mod explain;
+mod infer;
+mod json;
 mod line;
+mod load;
+mod minimise;
 mod names;
 mod run;
+mod session;
+mod stats;
+mod what_if;
 
 pub use audit::audit_entries;
+pub use bless::Blessed;
+pub use diff::{Diff, DiffError, DiffOptions, diff};
 pub use divergence::{Cause, Divergence, Side};
-pub use error::ReplayError;
+pub use error::{NoAnswer, ReplayError};
+pub use infer::{InferError, Inference, Inferred, infer};
 pub use line::Line;
+pub use minimise::{Failure, MinimiseError, Minimised, Minimiser};
 pub use names::Names;
 pub use run::{FuelDifference, Replay, Replayer};
+pub use stats::{EntryStats, FunctionStats, Stats, Verified, stats, verify};
+pub use what_if::{Denial, Refusal, WhatIf, what_if};

@@ -123,6 +123,17 @@ pub enum TraceError {
     },
 }
 
+impl TraceError {
+    /// Whether the trace only breaks off: what is before is whole and can be used.
+    pub const fn breaks_off(&self) -> bool {
+        match self {
+            Self::Torn { event, .. } => *event > 0,
+            Self::Unfinished { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for TraceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -4,7 +4,7 @@
 use super::host_call::HostCallEvent;
 use crate::{
     abi::{
-        Seq,
+        Capability, Seq,
         message::{messages, tags},
         wire::{Reader, Wire, WireError, WireErrorKind, Writer},
     },
@@ -112,6 +112,8 @@ messages! {
         pub module: &'a str,
         /// Its name.
         pub name: &'a str,
+        /// What plugins need to call it.
+        pub capability: Capability<'a>,
     }
 
     /// A table, so that answers can be read by name.
@@ -306,7 +308,7 @@ mod inspect {
 
     use alloc::format;
 
-    use super::{Data, Digest, FunctionId, Limits, PluginId};
+    use super::{Capability, Data, Digest, FunctionId, Limits, PluginId};
     use crate::abi::inspect::{Fields, Inspect, hex};
 
     impl Inspect for Data<'_> {
@@ -318,6 +320,12 @@ mod inspect {
                 }
                 Self::Absent { len } => fields.leaf(format!("{len} bytes that are not in memory")),
             }
+        }
+    }
+
+    impl Inspect for Capability<'_> {
+        fn inspect(&self, fields: &mut Fields) {
+            fields.leaf(self);
         }
     }
 
@@ -350,6 +358,8 @@ mod inspect {
             fields.field("stack_bytes", &self.stack_bytes);
             fields.field("recursion", &self.recursion);
             fields.field("module_bytes", &self.module_bytes);
+            fields.field("results", &self.results);
+            fields.field("locals", &self.locals);
             fields.field("host_calls", &self.host_calls);
             fields.field("rows", &self.rows);
             fields.field("bytes", &self.bytes);
@@ -417,35 +427,31 @@ events! {
     End(End) = 11 => "end",
 }
 
-/// In the order of the fields of [`Limits`].
-impl<'a> Wire<'a> for Limits {
+/// A number, and the name of a named one.
+impl<'a> Wire<'a> for Capability<'a> {
     fn encode(&self, writer: &mut Writer<'_>) {
-        writer.u32(self.memory_bytes);
-        writer.u32(self.table_elements);
-        writer.u64(self.fuel_per_call);
-        writer.u32(self.stack_bytes);
-        writer.u32(self.recursion);
-        writer.u32(self.module_bytes);
-        writer.u32(self.host_calls);
-        writer.u32(self.rows);
-        writer.u64(self.bytes);
-        self.deadline_ms.encode(writer);
-        writer.u64(self.slice_fuel);
+        match self {
+            Self::Always => writer.u8(0),
+            Self::ReadTable => writer.u8(1),
+            Self::WriteTable => writer.u8(2),
+            Self::VectorSearch => writer.u8(3),
+            Self::IndexSearch => writer.u8(4),
+            Self::Named(name) => {
+                writer.u8(5);
+                writer.text(name);
+            }
+        }
     }
 
     fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
-        Ok(Self {
-            memory_bytes: reader.u32()?,
-            table_elements: reader.u32()?,
-            fuel_per_call: reader.u64()?,
-            stack_bytes: reader.u32()?,
-            recursion: reader.u32()?,
-            module_bytes: reader.u32()?,
-            host_calls: reader.u32()?,
-            rows: reader.u32()?,
-            bytes: reader.u64()?,
-            deadline_ms: Wire::decode(reader)?,
-            slice_fuel: reader.u64()?,
+        Ok(match reader.u8()? {
+            0 => Self::Always,
+            1 => Self::ReadTable,
+            2 => Self::WriteTable,
+            3 => Self::VectorSearch,
+            4 => Self::IndexSearch,
+            5 => Self::Named(reader.text()?),
+            _ => return Err(reader.error(WireErrorKind::UnknownVariant)),
         })
     }
 }

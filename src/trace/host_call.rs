@@ -28,6 +28,10 @@ pub struct HostCallEvent<'a> {
     pub capacity: u32,
     /// Rows answered, written or deleted.
     pub rows: u32,
+    /// Rows and index entries that the whole call has visited so far.
+    pub visited: u32,
+    /// Bytes that the whole call has moved so far.
+    pub moved: u64,
     /// The table that the request named, if it is one.
     pub table: Option<&'a str>,
     /// What the plugin got: a length, or a negative status.
@@ -74,6 +78,8 @@ impl<'a> Wire<'a> for HostCallEvent<'a> {
         writer.u64(self.fuel_host);
         writer.u32(self.capacity);
         writer.u32(self.rows);
+        writer.u32(self.visited);
+        writer.u64(self.moved);
         self.table.encode(writer);
         if let Some((request, response)) = usual {
             writer.bytes(request);
@@ -95,6 +101,8 @@ impl<'a> Wire<'a> for HostCallEvent<'a> {
             fuel_host: reader.u64()?,
             capacity: reader.u32()?,
             rows: reader.u32()?,
+            visited: reader.u32()?,
+            moved: reader.u64()?,
             table: Wire::decode(reader)?,
             status: 0,
             stop: Stop::No,
@@ -130,6 +138,8 @@ impl crate::abi::inspect::Inspect for HostCallEvent<'_> {
         fields.field("fuel_host", &self.fuel_host);
         fields.field("capacity", &self.capacity);
         fields.field("rows", &self.rows);
+        fields.field("visited", &self.visited);
+        fields.field("moved", &self.moved);
         fields.field("table", &self.table);
         fields.field("status", &self.status);
         fields.field("stop", &self.stop);
@@ -146,6 +156,8 @@ pub(crate) struct Usual<'a> {
     pub(crate) fuel_host: u64,
     pub(crate) capacity: u32,
     pub(crate) rows: u32,
+    pub(crate) visited: u32,
+    pub(crate) moved: u64,
     pub(crate) table: Option<&'a Name>,
     pub(crate) request: &'a [u8],
     pub(crate) response: &'a [u8],
@@ -161,6 +173,8 @@ impl<'a> Usual<'a> {
             fuel_host: self.fuel_host,
             capacity: self.capacity,
             rows: self.rows,
+            visited: self.visited,
+            moved: self.moved,
             table: self.table.map(Name::as_str),
             // No linear memory is larger than an `i32` says.
             status: i32::try_from(self.response.len()).unwrap_or(i32::MAX),
@@ -186,6 +200,8 @@ impl<'a> Usual<'a> {
         head.varint(self.fuel_host);
         head.varint(self.capacity.into());
         head.varint(self.rows.into());
+        head.varint(self.visited.into());
+        head.varint(self.moved);
         match self.table {
             Some(table) => {
                 head.u8(1);
@@ -221,7 +237,7 @@ const U32: usize = 5;
 /// The frame's header, number, kind and form, the fields up to the rows, the table, and the length
 /// of the request.
 const LONGEST_HEAD: usize =
-    FRAME_HEADER_LEN + U64 + 2 + 3 + 3 * U64 + 2 * U32 + 2 + MAX_NAME_LEN + U64;
+    FRAME_HEADER_LEN + U64 + 2 + 3 + 4 * U64 + 3 * U32 + 2 + MAX_NAME_LEN + U64;
 
 const _: () = assert!(LONGEST_HEAD <= HEAD && U32 <= TAIL);
 

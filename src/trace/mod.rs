@@ -40,5 +40,8 @@ pub const FRAME_HEADER_LEN: usize = 4 + CHECK_LEN;
 /// Bytes of the chain that stand in a frame.
 pub const CHECK_LEN: usize = 8;
 
+/// The features of this build that results may depend on: bit 0 for `deterministic`.
+pub const FEATURES: u32 = cfg!(feature = "deterministic") as u32;
+
 /// The version of wasmi whose fuel and results this build has.
 pub const WASMI_VERSION: &str = "2.0.0";

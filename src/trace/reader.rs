@@ -25,6 +25,8 @@ pub struct Entry<'a> {
     pub number: u64,
     /// Offset of its frame in bytes.
     pub offset: u64,
+    /// Length of its frame in bytes.
+    pub frame_len: u64,
     /// What happened.
     pub event: Event<'a>,
 }
@@ -121,7 +123,8 @@ impl<R: Read> TraceReader<R> {
             self.time_us = time_us;
         }
         self.link = link;
-        self.offset = offset + self.frame.len() as u64;
+        let frame_len = self.frame.len() as u64;
+        self.offset = offset + frame_len;
         self.next = found.saturating_add(1);
         self.state = match (before, &event) {
             (State::Start, Event::Header(Header { ring, .. })) => {
@@ -136,14 +139,14 @@ impl<R: Read> TraceReader<R> {
             }
             _ => State::Running,
         };
-        Ok(Some(Entry { number: found, offset, event }))
+        Ok(Some(Entry { number: found, offset, frame_len, event }))
     }
 
     /// After the last event: succeeds if nothing is left.
     ///
     /// # Errors
     /// [`TraceError::AfterEnd`], [`TraceError::DuplicatedHeader`] or [`TraceError::Source`].
-    pub fn finish(mut self) -> Result<[u8; 32], TraceError> {
+    pub fn finish(&mut self) -> Result<[u8; 32], TraceError> {
         let mut rest = [0; MAGIC.len()];
         match self.fill(&mut rest)? {
             0 => Ok(self.link),

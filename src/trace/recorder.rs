@@ -10,7 +10,7 @@ use alloc::{boxed::Box, vec};
 use embedded_io::Write;
 
 use super::{
-    FRAME_HEADER_LEN, MAGIC, WASMI_VERSION,
+    FEATURES, FRAME_HEADER_LEN, MAGIC, WASMI_VERSION,
     chain::{self, Link},
     error::RecordError,
     event::{CallIn, CallOut, Data, Digest, Event, Header, Mode},
@@ -32,6 +32,9 @@ use crate::{
 enum Place {
     /// They stay in the buffer.
     Buffer,
+    /// They stay in the buffer, which grows.
+    #[cfg(feature = "replay")]
+    Growing,
     /// They go to the sink when a call has ended, and the buffer is empty again.
     Sink(Box<dyn Sink>),
     /// They go to the ring when a call has ended, and the buffer is empty again.
@@ -63,6 +66,21 @@ impl Recorder {
     /// A recorder of the whole trace into a buffer of `capacity` bytes, which is taken now.
     pub fn buffer(capacity: usize) -> Self {
         Self::new(capacity, Place::Buffer)
+    }
+
+    /// A recorder of the whole trace into a buffer that grows: for a desk.
+    #[cfg(feature = "replay")]
+    pub fn growing() -> Self {
+        Self::new(64 << 10, Place::Growing)
+    }
+
+    /// Whether the whole trace stays in the buffer.
+    const fn keeps_all(&self) -> bool {
+        #[cfg(feature = "replay")]
+        if let Place::Growing = self.place {
+            return true;
+        }
+        matches!(self.place, Place::Buffer)
     }
 
     /// A recorder into `sink`. Every call of an entry point is written when it has ended; until
@@ -168,8 +186,8 @@ impl Recorder {
         self.drain();
         match &self.place {
             Place::Sink(_) => Ok(()),
-            Place::Buffer => out.write_all(self.buffer.get(..self.at).unwrap_or_default()),
             Place::Ring(ring) => ring.pieces().into_iter().try_for_each(|part| out.write_all(part)),
+            _ => out.write_all(self.buffer.get(..self.at).unwrap_or_default()),
         }
     }
 
@@ -184,7 +202,7 @@ impl Recorder {
             abi_version: ABI_VERSION,
             wasmi: WASMI_VERSION,
             compilation: 0,
-            features: u32::from(cfg!(feature = "deterministic")),
+            features: FEATURES,
             prices: prices(),
             mode: self.mode,
             ring: matches!(self.place, Place::Ring(_)),
@@ -285,7 +303,7 @@ impl Recorder {
             call.output = self.digested(call.output);
         }
         self.append(&Event::CallOut(call));
-        if !matches!(self.place, Place::Buffer) {
+        if !self.keeps_all() {
             self.drain();
         }
     }
@@ -327,7 +345,8 @@ impl Recorder {
         event.encode(&mut writer);
         let needed = writer.position();
         let len = writer.finish().map_err(|_| needed)?;
-        let payload = u32::try_from(len - FRAME_HEADER_LEN).ok().filter(|len| *len <= MAX_FRAME_LEN);
+        let payload =
+            u32::try_from(len - FRAME_HEADER_LEN).ok().filter(|len| *len <= MAX_FRAME_LEN);
         let payload = payload.ok_or(needed)?;
         if let Some(start) = frame.first_chunk_mut::<4>() {
             *start = payload.to_le_bytes();
@@ -343,14 +362,20 @@ impl Recorder {
         if needed > most {
             return self.fail(RecordError::EventTooLarge { needed, capacity: most });
         }
-        if matches!(self.place, Place::Buffer) {
-            return self.fail(RecordError::Full { capacity });
+        match self.place {
+            Place::Buffer => return self.fail(RecordError::Full { capacity }),
+            #[cfg(feature = "replay")]
+            Place::Growing => {
+                let mut buffer = core::mem::take(&mut self.buffer).into_vec();
+                buffer.resize(capacity.saturating_mul(2).saturating_add(needed), 0);
+                self.buffer = buffer.into();
+            }
+            // The magic and the header stay together.
+            _ if self.event == 0 => {
+                return self.fail(RecordError::EventTooLarge { needed, capacity });
+            }
+            _ => self.drain(),
         }
-        // The magic and the header stay together.
-        if self.event == 0 {
-            return self.fail(RecordError::EventTooLarge { needed, capacity });
-        }
-        self.drain();
         match self.encode(event) {
             Ok(end) => {
                 self.at = end;
@@ -379,13 +404,13 @@ impl Recorder {
         self.seal();
         let frames = self.buffer.get(..self.at).unwrap_or_default();
         let written = match &mut self.place {
-            Place::Buffer => return,
             _ if self.error.is_some() => return,
             Place::Sink(sink) => sink.write_all(frames),
             Place::Ring(ring) => {
                 ring.write(frames);
                 Ok(())
             }
+            _ => return,
         };
         self.at = 0;
         self.unsealed = 0;

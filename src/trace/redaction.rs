@@ -197,7 +197,9 @@ impl Redaction {
                     "soch_write" => self.write(table, &mut walk),
                     "vector_search" => self.search(table, &mut walk),
                     "index_lookup" => self.lookup(table, &mut walk),
-                    "soch_delete" => walk.rows().and_then(|()| walk.finish()).map(|()| Message::Ids),
+                    "soch_delete" => {
+                        walk.rows().and_then(|()| walk.finish()).map(|()| Message::Ids)
+                    }
                     _ => None,
                 };
                 let Some(message) = message else { return Shape::Closed };
@@ -394,8 +396,24 @@ enum Message<'t> {
     Metric,
     /// Nothing but ids.
     Ids,
-    Read { columns: u64, toon: bool },
-    Write { columns: u64, values_at: usize },
-    Search { vector: bool, query_at: usize, filter_at: usize, columns: u64, table: &'t Table },
-    Lookup { index: u64, query_at: usize, columns: u64 },
+    Read {
+        columns: u64,
+        toon: bool,
+    },
+    Write {
+        columns: u64,
+        values_at: usize,
+    },
+    Search {
+        vector: bool,
+        query_at: usize,
+        filter_at: usize,
+        columns: u64,
+        table: &'t Table,
+    },
+    Lookup {
+        index: u64,
+        query_at: usize,
+        columns: u64,
+    },
 }

@@ -22,10 +22,13 @@ static COUNTING: Counting = Counting;
 fn count(allocations: u64, bytes: i64) {
     // A thread that ends frees what it had after its counters are gone.
     let _ = ALLOCATIONS.try_with(|counter| counter.set(counter.get() + allocations));
-    let _ = LIVE.try_with(|counter| {
+    let live = LIVE.try_with(|counter| {
         counter.set(counter.get() + bytes);
-        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(counter.get())));
+        counter.get()
     });
+    if let Ok(live) = live {
+        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live)));
+    }
 }
 
 fn size(layout: Layout) -> i64 {
@@ -47,7 +50,9 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        count(1, new_size as i64 - size(layout));
+        // The old and the new block may be there at a time.
+        count(1, new_size as i64);
+        count(0, -size(layout));
         // SAFETY: as the caller promises.
         unsafe { System.realloc(ptr, layout, new_size) }
     }
@@ -71,8 +76,8 @@ pub fn live_bytes() -> i64 {
     LIVE.get()
 }
 
-/// The most bytes that this thread had at once while `work` ran, over what it had before.
-pub fn live_peak<R>(work: impl FnOnce() -> R) -> (i64, R) {
+/// The most bytes that were live at a time during `work`, beside those that were live before.
+pub fn peak_bytes<R>(work: impl FnOnce() -> R) -> (i64, R) {
     let before = LIVE.get();
     PEAK.set(before);
     let result = work();

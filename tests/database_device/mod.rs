@@ -46,10 +46,13 @@ impl Storage for Device {
         }
         let mut last = Vec::new();
         let (mut entries, mut bytes) = (0, 0);
+        let (mut changes, mut written) = (0, 0);
         for entry in batch.entries() {
             assert!(last.as_slice() < entry.key, "keys do not rise");
             assert!(entry.key.len() <= MAX_KEY_LEN);
             last = entry.key.to_vec();
+            changes += 1;
+            written += (last.len() + entry.value.map_or(0, <[u8]>::len)) as u64;
             let old = match entry.value {
                 Some(value) => {
                     assert_eq!(value[0], 1, "a value does not begin with its version");
@@ -62,7 +65,9 @@ impl Storage for Device {
             entries -= i64::from(old.is_some());
             bytes -= old.map_or(0, |old| (last.len() + old.len()) as i64);
         }
-        assert_eq!((batch.totals().entries, batch.totals().bytes), (entries, bytes));
+        let totals = batch.totals();
+        assert_eq!((totals.entries, totals.bytes), (entries, bytes));
+        assert_eq!((totals.changes, totals.written), (changes, written));
         Ok(())
     }
 }

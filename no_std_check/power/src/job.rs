@@ -1,0 +1,194 @@
+//! The job: the days of the data file go in batch by batch, whatever happens, and are asked about
+//! in the end. How far it came is what the database says.
+
+use core::{fmt, ops::ControlFlow};
+
+use semihosting::println;
+use sochdb_wasmi::{
+    audit::PluginId,
+    capability::{Capabilities, GlobError, Globs},
+    database::{Database, DatabaseError, SchemaError, Storage},
+    host::{CallError, Host, HostConfig, LoadError, NoClock, PluginConfig},
+    limits::Limits,
+    meter::Meter,
+};
+
+use crate::{heap, stack};
+
+#[path = "../../../examples/station/tables.rs"]
+mod tables;
+#[path = "../../../examples/station/types.rs"]
+#[allow(dead_code, reason = "the plugin uses more of it")]
+mod types;
+use types::{MonthReport, Purge};
+
+/// Batches of five days each, as the plugin takes them.
+const BATCHES: &[&[u8]] = include!(concat!(env!("OUT_DIR"), "/batches.rs"));
+const BATCH: usize = 5;
+
+const WEATHER: &[u8] = include_bytes!("../../../examples/plugins/weather.wasm");
+
+const LIMITS: Limits = Limits {
+    memory_bytes: 64 << 10,
+    table_elements: 64,
+    fuel_per_call: 5_000_000,
+    stack_bytes: 8 << 10,
+    recursion: 64,
+    module_bytes: 64 << 10,
+    host_calls: 10_000,
+    rows: 10_000,
+    bytes: 1 << 20,
+    deadline_ms: None,
+    slice_fuel: 10_000,
+};
+
+/// Why the job did not go as it must.
+pub enum Failure {
+    Database(DatabaseError),
+    Load(LoadError),
+    Call(&'static str, CallError),
+    Wrong(&'static str),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Database(error) => error.fmt(f),
+            Self::Load(error) => error.fmt(f),
+            Self::Call(entry, error) => write!(f, "{entry}: {error}"),
+            Self::Wrong(what) => f.write_str(what),
+        }
+    }
+}
+
+impl From<DatabaseError> for Failure {
+    fn from(error: DatabaseError) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        Self::Load(error)
+    }
+}
+
+impl From<SchemaError> for Failure {
+    fn from(_: SchemaError) -> Self {
+        Self::Wrong("a schema is wrong")
+    }
+}
+
+impl From<GlobError> for Failure {
+    fn from(_: GlobError) -> Self {
+        Self::Wrong("a pattern of names is wrong")
+    }
+}
+
+impl From<postcard::Error> for Failure {
+    fn from(_: postcard::Error) -> Self {
+        Self::Wrong("a message does not encode or decode")
+    }
+}
+
+fn check(condition: bool, otherwise: &'static str) -> Result<(), Failure> {
+    if condition { Ok(()) } else { Err(Failure::Wrong(otherwise)) }
+}
+
+/// Opens the database and does what is left of the job.
+#[cfg(feature = "flash")]
+pub fn run() -> Result<(), Failure> {
+    use sochdb_wasmi::database::FlashStorage;
+
+    use crate::kept::{self, BoardFlash};
+
+    let (flash, starts) = kept::take();
+    if starts == 0 {
+        println!("Cortex-M4 (thumbv7em-none-eabihf), {} KiB of flash", kept::BYTES >> 10);
+    }
+    let before = heap::live();
+    let storage = FlashStorage::open(flash, 0..kept::BYTES as u32).map_err(DatabaseError::from)?;
+    let held = heap::live() - before;
+    let database = Database::open(storage)?;
+    database.check()?;
+    let days = rows(&database, "weather")?;
+    println!("start {starts}: {days} days are there");
+    check(days % BATCH == 0, "a part of a call is there")?;
+    let host = finish(database)?;
+    check(BoardFlash::is_safe(starts), "the power failed less often than it should")?;
+    host.database().storage().verify().map_err(DatabaseError::from)?;
+    println!("used: storage_heap {held}");
+    println!("used: storage_state {}", size_of::<FlashStorage<BoardFlash>>() - size_of::<BoardFlash>());
+    println!("used: stack_peak {}", stack::peak());
+    println!("used: heap_peak {}", heap::peak());
+    Ok(())
+}
+
+/// Does the job in RAM.
+#[cfg(not(feature = "flash"))]
+pub fn run() -> Result<(), Failure> {
+    use sochdb_wasmi::database::MemoryLimits;
+
+    println!("Cortex-M4 (thumbv7em-none-eabihf), no flash");
+    finish(Database::in_memory(MemoryLimits::default()))?;
+    println!("used: stack_peak {}", stack::peak());
+    println!("used: heap_peak {}", heap::peak());
+    Ok(())
+}
+
+fn rows<S: Storage>(database: &Database<S>, table: &str) -> Result<usize, Failure> {
+    let Some(table) = database.table_id(table) else { return Ok(0) };
+    let mut count = 0;
+    database.scan_rows(table, 0, None, &mut Meter::unlimited(), &mut |_, _| {
+        count += 1;
+        ControlFlow::Continue(())
+    })?;
+    Ok(count)
+}
+
+/// What is left of the job: tables, days, questions.
+fn finish<S: Storage + 'static>(mut database: Database<S>) -> Result<Host<S>, Failure> {
+    for schema in tables::schemas()? {
+        if database.table_id(schema.name()).is_none() {
+            database.create_table(schema)?;
+        }
+    }
+    let first = rows(&database, "weather")? / BATCH;
+    let sizes = HostConfig { audit_entries: 16, metric_series: 8, plugins: 1, log_bytes: 96 };
+    let mut host = Host::new(sizes, database, NoClock);
+    let tables = Globs::new(&["weather", "month*"])?;
+    let granted = Capabilities {
+        can_read_table: tables.clone(),
+        can_write_table: tables,
+        can_vector_search: true,
+        can_index_search: true,
+        ..Capabilities::default()
+    };
+    let config = PluginConfig::new(granted).with_limits(LIMITS);
+    let weather = host.load("weather", WEATHER, &config)?;
+    for batch in BATCHES.get(first..).unwrap_or_default() {
+        host.call(weather, "ingest", batch).map_err(|error| Failure::Call("ingest", error))?;
+    }
+    check(rows(host.database(), "weather")? == BATCHES.len() * BATCH, "not every day is there")?;
+    for month in ["2012-01", "2012-02", "2012-03", "2012-04"] {
+        let MonthReport { days, rain_total, temp_max, temp_min } =
+            postcard::from_bytes(call(&mut host, weather, "month_report", &month)?)?;
+        println!("{month}: {days} days, {rain_total:.1} mm, {temp_min:.1} to {temp_max:.1} °C");
+    }
+    let purge = Purge::Before::<alloc::vec::Vec<u64>>("2012-01-15");
+    let purged: u64 = postcard::from_bytes(call(&mut host, weather, "purge", &purge)?)?;
+    println!("purge two weeks: {purged} days deleted, {} left", rows(host.database(), "weather")?);
+    host.database().check()?;
+    Ok(host)
+}
+
+fn call<'h, S: Storage + 'static>(
+    host: &'h mut Host<S>,
+    plugin: PluginId,
+    entry: &'static str,
+    input: &(impl serde::Serialize + ?Sized),
+) -> Result<&'h [u8], Failure> {
+    let input = postcard::to_allocvec(input)?;
+    let outcome = host.call(plugin, entry, &input).map_err(|error| Failure::Call(entry, error))?;
+    Ok(outcome.output)
+}

@@ -1,0 +1,121 @@
+//! The golden lines, computed on a machine without an operating system: the main job over all four
+//! years, and the plugin of every class of operators, on a native stack that is measured. `run.sh`
+//! compares what it prints with `tests/golden/`, which every other target is compared with too.
+//!
+//! It takes what RAM it needs: its limits are those of the test on a desk.
+
+#![no_std]
+#![no_main]
+
+extern crate alloc;
+
+#[allow(dead_code, reason = "the heap is not measured here")]
+mod heap;
+#[path = "../../tests/golden/lines.rs"]
+mod lines;
+#[cfg_attr(target_arch = "arm", path = "cortex_m4.rs")]
+#[cfg_attr(target_arch = "riscv32", path = "rv32.rs")]
+mod machine;
+mod panic;
+mod stack;
+
+use alloc::string::String;
+use core::fmt::Write;
+
+use lines::Failure;
+use semihosting::{eprintln, println, process};
+use sochdb_wasmi::{
+    audit::PluginId,
+    database::{Database, MemoryLimits},
+    host::{Host, HostConfig, NoClock, PluginConfig},
+    limits::Limits,
+};
+
+/// Bytes of the heap.
+const HEAP_BYTES: usize = 2560 << 10;
+
+const WEATHER: &[u8] = include_bytes!("../../examples/plugins/weather.wasm");
+const COUNTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/counter-page.wasm"));
+const DAYS: &str = include_str!("../../examples/data/seattle-weather.csv");
+
+/// `NATIVE_STACK`, and `CLASSES`: the name of each class of operators, and of its entry point.
+mod operators {
+    pub const PLUGIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/operators.wasm"));
+    include!(concat!(env!("OUT_DIR"), "/operators.rs"));
+}
+
+type Clock = fn() -> u64;
+
+fn main(name: &str, _: Clock) -> ! {
+    heap::init();
+    println!("{name}");
+    match run() {
+        Ok(()) => process::exit(0),
+        Err(failure) => {
+            eprintln!("{failure}");
+            process::exit(1)
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    let mut text = String::new();
+    lines::write_lines(&mut text, WEATHER, COUNTER, DAYS)?;
+    print(&text);
+    let whole = operators(Limits { deadline_ms: None, ..LIMITS })?;
+    print(&whole);
+    let slices = operators(Limits { deadline_ms: Some(u32::MAX), slice_fuel: 500, ..LIMITS })?;
+    if slices == whole { Ok(()) } else { Err("slices change what operators compute".into()) }
+}
+
+/// A line at a time: what semihosting writes at once must not be long.
+fn print(text: &str) {
+    for line in text.lines() {
+        println!("{line}");
+    }
+}
+
+/// Those of `tests/dispatch.rs`.
+const LIMITS: Limits = Limits {
+    memory_bytes: 16 << 20,
+    table_elements: 1 << 10,
+    fuel_per_call: 1_000_000_000,
+    stack_bytes: 64 << 10,
+    recursion: 256,
+    module_bytes: 1 << 20,
+    results: 32,
+    locals: 10_000,
+    host_calls: 100_000,
+    rows: 100_000,
+    bytes: 16 << 20,
+    deadline_ms: None,
+    slice_fuel: 100_000,
+};
+
+/// Runs every class of operators, and says what each computed and used. Fails if one of them takes
+/// more native stack than it may.
+fn operators(limits: Limits) -> Result<String, Failure> {
+    let (mut host, plugin) = load(limits)?;
+    let mut text = String::new();
+    for (name, entry) in operators::CLASSES {
+        stack::paint();
+        let before = stack::peak();
+        let outcome = host.call(plugin, entry, &[])?;
+        let computed = outcome.output.first_chunk().copied().map_or(0, u64::from_le_bytes);
+        writeln!(text, "{name}: {computed:016x} fuel {}", outcome.report.fuel)?;
+        let used = stack::peak() - before;
+        if used > operators::NATIVE_STACK {
+            return Err(alloc::format!("{name}: {used} bytes of native stack").into());
+        }
+    }
+    Ok(text)
+}
+
+#[inline(never)]
+fn load(limits: Limits) -> Result<(Host, PluginId), Failure> {
+    let database = Database::in_memory(MemoryLimits::default());
+    let mut host = Host::new(HostConfig::default(), database, NoClock);
+    let config = PluginConfig::default().with_limits(limits).set("greeting", "hello")?;
+    let plugin = host.load("operators", operators::PLUGIN, &config)?;
+    Ok((host, plugin))
+}

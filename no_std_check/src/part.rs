@@ -1,0 +1,28 @@
+//! A part of a program, and what it takes of heap and stack.
+
+use semihosting::{eprintln, println, process};
+
+use crate::{failure::Failure, heap, stack};
+
+/// Microseconds since the start.
+pub type Clock = fn() -> u64;
+
+/// Runs a part of the firmware, on an empty heap and a freshly painted stack.
+pub fn run(name: &str, work: fn(Clock) -> Result<(), Failure>, clock: Clock) {
+    heap::reset();
+    stack::paint();
+    let (bytes, started) = (heap::live(), clock());
+    if let Err(failure) = work(clock) {
+        eprintln!("{name} failed: {failure}");
+        process::exit(1);
+    }
+    println!("used: {name}_us {}", clock() - started);
+    println!("used: {name}_heap_peak {}", heap::peak());
+    println!("used: {name}_heap_reach {}", heap::reach());
+    println!("used: {name}_stack_peak {}", stack::peak());
+    println!("used: {name}_heap_left {}", heap::live() - bytes);
+    if heap::live() != bytes {
+        eprintln!("{name} failed: something is left on the heap");
+        process::exit(1);
+    }
+}

@@ -1,0 +1,97 @@
+//! What the host calls of a run were, function by function, as the audit log has them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Map, Value, json};
+use sochdb_wasmi::{
+    abi::{Name, Status},
+    audit::{AuditEntry, AuditSink, FunctionId},
+};
+
+/// What the calls of one function were.
+#[derive(Clone, Default)]
+pub struct Calls {
+    pub calls: u64,
+    pub denied: u64,
+    pub failed: u64,
+    pub rows: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+}
+
+/// All host calls of a run.
+#[derive(Clone, Default)]
+pub struct Summary {
+    /// By the number of the function.
+    functions: Vec<Calls>,
+    /// What was denied: function, table, and how often; in the order of the first time.
+    pub denied: Vec<(FunctionId, Option<Name>, u64)>,
+}
+
+impl Summary {
+    fn add(&mut self, entry: &AuditEntry) {
+        let at = usize::from(entry.function.0);
+        if at >= self.functions.len() {
+            self.functions.resize(at + 1, Calls::default());
+        }
+        let Some(calls) = self.functions.get_mut(at) else { return };
+        calls.calls += 1;
+        calls.rows += u64::from(entry.rows);
+        calls.bytes_in += u64::from(entry.bytes_in);
+        calls.bytes_out += u64::from(entry.bytes_out);
+        if entry.status >= 0 {
+            return;
+        }
+        calls.failed += 1;
+        if Status::from_code(entry.status) != Status::PermissionDenied {
+            return;
+        }
+        calls.denied += 1;
+        let same = |(function, table, _): &&mut (FunctionId, Option<Name>, u64)| {
+            *function == entry.function && *table == entry.table
+        };
+        match self.denied.iter_mut().find(same) {
+            Some((_, _, times)) => *times += 1,
+            None => self.denied.push((entry.function, entry.table, 1)),
+        }
+    }
+
+    /// The functions that were called, by name.
+    pub fn functions(&self) -> impl Iterator<Item = (&'static str, &Calls)> {
+        self.functions
+            .iter()
+            .enumerate()
+            .filter(|(_, calls)| calls.calls > 0)
+            .filter_map(|(at, calls)| Some((FunctionId(u16::try_from(at).ok()?).name()?, calls)))
+    }
+
+    /// The functions that were called, for programs.
+    pub fn json(&self) -> Value {
+        let function = |(name, calls): (&str, &Calls)| {
+            let Calls { calls, denied, failed, rows, bytes_in, bytes_out } = calls;
+            let object = json!({
+                "calls": calls, "failed": failed, "denied": denied, "rows": rows,
+                "bytes_in": bytes_in, "bytes_out": bytes_out,
+            });
+            (name.to_string(), object)
+        };
+        Value::Object(self.functions().map(function).collect::<Map<_, _>>())
+    }
+}
+
+/// Counts every entry of a host's audit log.
+#[derive(Clone, Default)]
+pub struct Counter(Arc<Mutex<Summary>>);
+
+impl Counter {
+    /// What was counted so far.
+    pub fn summary(&self) -> Summary {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl AuditSink for Counter {
+    fn record(&mut self, entry: &AuditEntry) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(entry);
+    }
+}

@@ -1,0 +1,69 @@
+//! Texts of unknown origin, safe to print: in log lines and in the texts of errors. It cuts and
+//! escapes; it does not know who reads them.
+
+use core::fmt::{self, Write};
+
+/// A text of unknown origin, displayed so that it stays on its line and changes nothing around
+/// it: line feed, carriage return and tab are shown as `\n`, `\r` and `\t`, other control
+/// characters, line separators and marks that reorder text as `\u{..}`.
+///
+/// What is over the length is replaced by `…[+N bytes]`. The length and `N` count bytes of the
+/// text as it was given, so the display of a text full of control characters is longer.
+#[derive(Clone, Copy, Debug)]
+pub struct Escaped<'a> {
+    shown: &'a str,
+    hidden: usize,
+}
+
+impl<'a> Escaped<'a> {
+    /// At most the first `max_len` bytes of `text`; a character is kept whole or not at all.
+    pub fn new(text: &'a str, max_len: usize) -> Self {
+        let (shown, hidden) =
+            text.split_at_checked(text.floor_char_boundary(max_len)).unwrap_or((text, ""));
+        Self { shown, hidden: hidden.len() }
+    }
+}
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for piece in self.shown.split_inclusive(unsafe_to_print) {
+            let mut plain = piece.chars();
+            match plain.next_back() {
+                Some(last) if unsafe_to_print(last) => {
+                    f.write_str(plain.as_str())?;
+                    escape(f, last)?;
+                }
+                _ => f.write_str(piece)?,
+            }
+        }
+        match self.hidden {
+            0 => Ok(()),
+            hidden => write!(f, "…[+{hidden} bytes]"),
+        }
+    }
+}
+
+fn escape(f: &mut fmt::Formatter<'_>, char: char) -> fmt::Result {
+    match char {
+        '\n' => f.write_str("\\n"),
+        '\r' => f.write_str("\\r"),
+        '\t' => f.write_str("\\t"),
+        other => other.escape_unicode().try_for_each(|c| f.write_char(c)),
+    }
+}
+
+fn unsafe_to_print(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A text of unknown origin in quotes, cut and escaped.
+pub(crate) struct Quoted<'a>(pub(crate) Escaped<'a>);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        self.0.fmt(f)?;
+        f.write_char('"')
+    }
+}

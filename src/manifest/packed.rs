@@ -1,0 +1,223 @@
+//! Manifests as bytes, for devices: a version byte, then postcard. The same manifest is the same
+//! bytes, and other bytes are refused.
+//!
+//! It does not read TOML, and needs no heap beyond what the manifest itself holds.
+
+use alloc::{boxed::Box, collections::BTreeSet, vec, vec::Vec};
+use core::fmt;
+
+use super::{Manifest, Version, VersionError};
+use crate::{
+    abi::{
+        Name, NameError, Seq, Value,
+        wire::{Reader, Wire, WireError, WireErrorKind, Writer},
+    },
+    capability::{Capabilities, GlobError, Globs, MAX_GLOBS},
+    host::{KeyError, OnDenied, PluginConfig},
+    limits::Limits,
+};
+
+/// Version of the packed form: its first byte.
+pub const PACKED_VERSION: u8 = 1;
+
+/// Why bytes are not a packed manifest: what is wrong, and at which byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnpackError {
+    /// What is wrong.
+    pub problem: UnpackProblem,
+    /// Offset in bytes of the end of what is wrong.
+    pub offset: u32,
+}
+
+/// What is wrong with a packed manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnpackProblem {
+    /// It is of a version that this crate does not know.
+    PackedVersion(u8),
+    /// It does not decode.
+    Wire(WireErrorKind),
+    /// The plugin's name is none.
+    Name(NameError),
+    /// The plugin's version is none.
+    Version(VersionError),
+    /// A pattern of a capability is none.
+    Glob(GlobError),
+    /// A key of a setting is empty or too long.
+    Key(KeyError),
+    /// Entry points or keys do not rise.
+    Order,
+    /// It means something, and is not what packing that gives.
+    NotCanonical,
+}
+
+impl fmt::Display for UnpackError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.problem {
+            UnpackProblem::PackedVersion(found) => write!(
+                f,
+                "the packed manifest is of version {found}, this crate knows {PACKED_VERSION}"
+            )?,
+            UnpackProblem::Wire(kind) => f.write_str(kind.as_str())?,
+            UnpackProblem::Name(error) => write!(f, "the plugin's name: {error}")?,
+            UnpackProblem::Version(error) => error.fmt(f)?,
+            UnpackProblem::Glob(error) => error.fmt(f)?,
+            UnpackProblem::Key(error) => error.fmt(f)?,
+            UnpackProblem::Order => write!(f, "entry points or configuration keys do not rise")?,
+            UnpackProblem::NotCanonical => {
+                write!(f, "the manifest is packed otherwise than this crate would")?;
+            }
+        }
+        write!(f, " (before byte {} of the packed manifest)", self.offset)
+    }
+}
+
+impl core::error::Error for UnpackError {}
+
+impl From<WireError> for UnpackError {
+    fn from(error: WireError) -> Self {
+        Self { problem: UnpackProblem::Wire(error.kind), offset: error.offset }
+    }
+}
+
+impl Manifest {
+    /// The manifest as bytes.
+    pub fn pack(&self) -> Vec<u8> {
+        let mut counter = Writer::new(&mut []);
+        self.encode(&mut counter);
+        let mut bytes = vec![0; counter.position()];
+        self.encode(&mut Writer::new(&mut bytes));
+        bytes
+    }
+
+    /// The manifest that was packed.
+    ///
+    /// # Errors
+    /// [`UnpackError`], for anything but the exact bytes that [`pack`](Self::pack) makes.
+    pub fn unpack(bytes: &[u8]) -> Result<Self, UnpackError> {
+        let mut reader = Reader::new(bytes);
+        let found = reader.u8()?;
+        if found != PACKED_VERSION {
+            return Err(at(&reader, UnpackProblem::PackedVersion(found)));
+        }
+        let name = Name::new(reader.text()?);
+        let name = name.map_err(|error| at(&reader, UnpackProblem::Name(error)))?;
+        let version = Version::new(reader.text()?);
+        let version = version.map_err(|error| at(&reader, UnpackProblem::Version(error)))?;
+        let mut entries = BTreeSet::<Box<str>>::new();
+        for _ in 0..reader.u32()? {
+            let entry = reader.text()?;
+            if entries.last().is_some_and(|last| **last >= *entry) {
+                return Err(at(&reader, UnpackProblem::Order));
+            }
+            entries.insert(entry.into());
+        }
+        let config = PluginConfig::decode(&mut reader)?;
+        reader.finish()?;
+        let manifest = Self { name, version, entries, config };
+        // Numbers can be written in more bytes than they take, and a digest must not depend on it.
+        if manifest.pack() != bytes {
+            return Err(at(&reader, UnpackProblem::NotCanonical));
+        }
+        Ok(manifest)
+    }
+
+    fn encode(&self, writer: &mut Writer<'_>) {
+        writer.u8(PACKED_VERSION);
+        writer.text(&self.name);
+        writer.text(self.version.as_str());
+        writer.len(self.entries.len());
+        for entry in &self.entries {
+            writer.text(entry);
+        }
+        self.config.encode(writer);
+    }
+}
+
+impl PluginConfig {
+    /// Appends capabilities, limits, what a denial does, and settings, as a packed manifest has
+    /// them. The same configuration is the same bytes, so a digest of them identifies it.
+    pub fn encode(&self, writer: &mut Writer<'_>) {
+        let Capabilities {
+            can_read_table,
+            can_write_table,
+            can_vector_search,
+            can_index_search,
+            can_call_host,
+        } = &self.capabilities;
+        encode_globs(can_read_table, writer);
+        encode_globs(can_write_table, writer);
+        writer.bool(*can_vector_search);
+        writer.bool(*can_index_search);
+        encode_globs(can_call_host, writer);
+        self.limits.encode(writer);
+        writer.u8(match self.on_denied {
+            OnDenied::Status => 0,
+            OnDenied::Trap => 1,
+        });
+        writer.len(self.settings().len());
+        for (key, value) in self.settings().iter() {
+            writer.bytes(key);
+            writer.raw(value);
+        }
+    }
+
+    /// Takes a configuration from the front.
+    ///
+    /// # Errors
+    /// [`UnpackError`].
+    pub fn decode(reader: &mut Reader<'_>) -> Result<Self, UnpackError> {
+        let capabilities = Capabilities {
+            can_read_table: globs(reader, Globs::new)?,
+            can_write_table: globs(reader, Globs::new)?,
+            can_vector_search: reader.bool()?,
+            can_index_search: reader.bool()?,
+            can_call_host: globs(reader, Globs::named)?,
+        };
+        let limits = Limits::decode(reader)?;
+        let on_denied = match reader.u8()? {
+            0 => OnDenied::Status,
+            1 => OnDenied::Trap,
+            _ => return Err(reader.error(WireErrorKind::UnknownVariant).into()),
+        };
+        let mut config = Self::new(capabilities).with_limits(limits).with_on_denied(on_denied);
+        let mut last: Option<&str> = None;
+        for _ in 0..reader.u32()? {
+            let key = reader.text()?;
+            if last.is_some_and(|last| last >= key) {
+                return Err(at(reader, UnpackProblem::Order));
+            }
+            last = Some(key);
+            let value = Value::decode(reader)?;
+            config =
+                config.set(key, value).map_err(|error| at(reader, UnpackProblem::Key(error)))?;
+        }
+        Ok(config)
+    }
+}
+
+fn at(reader: &Reader<'_>, problem: UnpackProblem) -> UnpackError {
+    UnpackError { problem, offset: u32::try_from(reader.position()).unwrap_or(u32::MAX) }
+}
+
+fn encode_globs(globs: &Globs, writer: &mut Writer<'_>) {
+    writer.len(globs.as_slice().len());
+    for glob in globs.as_slice() {
+        writer.text(glob.as_str());
+    }
+}
+
+fn globs(
+    reader: &mut Reader<'_>,
+    parse: fn(&[&str]) -> Result<Globs, GlobError>,
+) -> Result<Globs, UnpackError> {
+    let patterns: Seq<'_, &str> = Seq::decode(reader)?;
+    let mut list = heapless::Vec::<&str, MAX_GLOBS>::new();
+    for pattern in patterns.iter() {
+        if list.push(pattern).is_err() {
+            let count = patterns.len();
+            return Err(at(reader, UnpackProblem::Glob(GlobError::TooMany { count })));
+        }
+    }
+    parse(&list).map_err(|error| at(reader, UnpackProblem::Glob(error)))
+}

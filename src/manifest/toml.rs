@@ -1,0 +1,267 @@
+//! The manifest as people write it: SochDB's sections and fields, read strictly, and this crate's
+//! own beside them.
+//!
+//! A field that SochDB has and this host cannot honour is an error that says so: passing over it
+//! would pretend to protect, or to do, something.
+
+use alloc::{collections::BTreeSet, vec::Vec};
+
+use super::{
+    Manifest, Version, config,
+    document::{Document, DocumentError, Field, Item, Problem, Table, shown},
+};
+use crate::{
+    abi::Name,
+    capability::{Capabilities, GlobError, Globs},
+    host::{OnDenied, PluginConfig},
+    limits::Limits,
+};
+
+const SECTIONS: &[&str] = &["plugin", "capabilities", "resources", "exports", "hooks", "config"];
+const PLUGIN: &[&str] =
+    &["name", "version", "description", "author", "license", "homepage", "repository"];
+const CAPABILITIES: &[&str] = &[
+    "can_read_table",
+    "can_write_table",
+    "can_vector_search",
+    "can_index_search",
+    "can_call_plugin",
+    "can_call_host",
+    "on_denied",
+];
+const RESOURCES: &[&str] = &[
+    "memory_limit_mb",
+    "memory_limit_bytes",
+    "fuel_limit",
+    "timeout_ms",
+    "no_timeout",
+    "table_elements",
+    "stack_bytes",
+    "recursion",
+    "module_bytes",
+    "results",
+    "locals",
+    "host_calls",
+    "rows",
+    "bytes",
+    "slice_fuel",
+];
+const HOOKS: &[&str] = &[
+    "before_insert",
+    "after_insert",
+    "before_update",
+    "after_update",
+    "before_delete",
+    "after_delete",
+];
+
+/// The most linear memory that a plugin can have, in bytes: addresses and lengths are `i32`.
+const MAX_MEMORY: u64 = 1 << 31;
+
+impl Manifest {
+    /// Reads a manifest in TOML. `docs/manifest.md` has its fields.
+    ///
+    /// # Errors
+    /// [`DocumentError`] of the first line that is wrong, after syntax: an unknown field, a value
+    /// of another type, a pattern that is none, a limit out of range, a field that this host
+    /// cannot honour.
+    pub fn from_toml(text: &str) -> Result<Self, DocumentError> {
+        let document = Document::parse(text)?;
+        let root = document.root();
+        let mut plugin = None;
+        let mut entries = BTreeSet::new();
+        let (mut capabilities, mut on_denied) = Default::default();
+        let mut limits = Limits::default();
+        let mut settings = Vec::new();
+        for section in root.fields() {
+            match section.name {
+                "plugin" => plugin = Some(metadata(section.value.table()?)?),
+                "capabilities" => (capabilities, on_denied) = rights(section.value.table()?)?,
+                "resources" => limits = resources(section.value.table()?)?,
+                "exports" => entries = exports(section.value.table()?)?,
+                "hooks" => hooks(section.value.table()?)?,
+                "config" => settings = config::settings(section.value.table()?)?,
+                "config_schema" => {
+                    return Err(section.error(unsupported(
+                        "config_schema",
+                        "a host takes values and not their types: write them under [config]",
+                    )));
+                }
+                _ => return Err(section.unknown(SECTIONS)),
+            }
+        }
+        let (name, version) = plugin.ok_or_else(|| root.missing("plugin"))?;
+        let mut config =
+            PluginConfig::new(capabilities).with_limits(limits).with_on_denied(on_denied);
+        for setting in settings {
+            config.insert_encoded(&setting.key, setting.value);
+        }
+        Ok(Self { entries, config, ..Self::new(name, version) })
+    }
+}
+
+fn unsupported(field: &str, why: &'static str) -> Problem {
+    Problem::Unsupported { field: shown(field), why }
+}
+
+/// The name and the version. What is for people is only checked to be text.
+fn metadata(table: Table<'_>) -> Result<(Name, Version), DocumentError> {
+    let (mut name, mut version) = (None, None);
+    for field in table.fields() {
+        let value = field.value.text();
+        match field.name {
+            "name" => {
+                let error = |error| Problem::Name { field: shown(field.name), error };
+                name = Some(Name::new(value?).map_err(|e| field.value.error(error(e)))?);
+            }
+            "version" => {
+                let checked = Version::new(value?);
+                version = Some(checked.map_err(|e| field.value.error(Problem::Version(e)))?);
+            }
+            "description" | "author" | "license" | "homepage" | "repository" => {
+                value?;
+            }
+            "min_kernel_version" => {
+                let why = "this host is not SochDB's kernel and has other versions";
+                return Err(field.error(unsupported(field.name, why)));
+            }
+            _ => return Err(field.unknown(PLUGIN)),
+        }
+    }
+    let name = name.ok_or_else(|| table.missing("name"))?;
+    Ok((name, version.ok_or_else(|| table.missing("version"))?))
+}
+
+fn rights(table: Table<'_>) -> Result<(Capabilities, OnDenied), DocumentError> {
+    let (mut granted, mut on_denied) = (Capabilities::default(), OnDenied::Status);
+    for field in table.fields() {
+        let value = field.value;
+        match field.name {
+            "can_read_table" => granted.can_read_table = globs(value, Globs::new)?,
+            "can_write_table" => granted.can_write_table = globs(value, Globs::new)?,
+            "can_vector_search" => granted.can_vector_search = value.bool()?,
+            "can_index_search" => granted.can_index_search = value.bool()?,
+            "can_call_host" => granted.can_call_host = globs(value, Globs::named)?,
+            "can_call_plugin" => nothing(&field, "no host function of this host calls a plugin")?,
+            "on_denied" => {
+                on_denied = match value.choice(&["status", "trap"])? {
+                    "trap" => OnDenied::Trap,
+                    _ => OnDenied::Status,
+                };
+            }
+            _ => return Err(field.unknown(CAPABILITIES)),
+        }
+    }
+    Ok((granted, on_denied))
+}
+
+/// A list of patterns. The place of an error is that of the pattern.
+fn globs(
+    list: Item<'_>,
+    parse: fn(&[&str]) -> Result<Globs, GlobError>,
+) -> Result<Globs, DocumentError> {
+    let texts = list.texts()?;
+    let wrong = |error| Problem::Glob { field: shown(list.field()), error };
+    for (item, text) in &texts {
+        parse(&[text]).map_err(|error| item.error(wrong(error)))?;
+    }
+    let patterns: Vec<&str> = texts.iter().map(|(_, text)| *text).collect();
+    parse(&patterns).map_err(|error| list.error(wrong(error)))
+}
+
+/// A list that may only be empty, as this host has nothing to do for its items.
+fn nothing(field: &Field<'_>, why: &'static str) -> Result<(), DocumentError> {
+    match field.value.texts()?.first() {
+        None => Ok(()),
+        Some((item, _)) => Err(item.error(unsupported(field.name, why))),
+    }
+}
+
+fn resources(table: Table<'_>) -> Result<Limits, DocumentError> {
+    let mut limits = Limits::default();
+    let (mut memory, mut timeout) = (None, None);
+    for field in table.fields() {
+        let number = |max| field.value.integer(1, max);
+        // Every number that is passed as the most that is allowed fits its field.
+        let word = |max: u64| number(max).map(|value| u32::try_from(value).unwrap_or(u32::MAX));
+        match field.name {
+            "memory_limit_mb" => {
+                once(&field, &mut memory, "memory_limit_mb")?;
+                limits.memory_bytes = word(MAX_MEMORY >> 20)? << 20;
+            }
+            "memory_limit_bytes" => {
+                once(&field, &mut memory, "memory_limit_bytes")?;
+                limits.memory_bytes = word(MAX_MEMORY)?;
+            }
+            "timeout_ms" => {
+                once(&field, &mut timeout, "timeout_ms")?;
+                limits.deadline_ms = Some(word(u32::MAX.into())?);
+            }
+            "no_timeout" => {
+                if field.value.bool()? {
+                    once(&field, &mut timeout, "no_timeout")?;
+                    limits.deadline_ms = None;
+                }
+            }
+            "fuel_limit" => limits.fuel_per_call = number(u64::MAX)?,
+            "table_elements" => {
+                let elements = field.value.integer(0, u32::MAX.into())?;
+                limits.table_elements = u32::try_from(elements).unwrap_or(u32::MAX);
+            }
+            "stack_bytes" => limits.stack_bytes = word(u32::MAX.into())?,
+            "recursion" => limits.recursion = word(u32::MAX.into())?,
+            "module_bytes" => limits.module_bytes = word(u32::MAX.into())?,
+            "results" => limits.results = word(32)?,
+            "locals" => {
+                let locals = field.value.integer(0, u32::MAX.into())?;
+                limits.locals = u32::try_from(locals).unwrap_or(u32::MAX);
+            }
+            "host_calls" => limits.host_calls = word(u32::MAX.into())?,
+            "rows" => limits.rows = word(u32::MAX.into())?,
+            "bytes" => limits.bytes = number(u64::MAX)?,
+            "slice_fuel" => limits.slice_fuel = number(u64::MAX)?,
+            _ => return Err(field.unknown(RESOURCES)),
+        }
+    }
+    Ok(limits)
+}
+
+/// Remembers which of two fields was given, and refuses the second.
+fn once(
+    field: &Field<'_>,
+    given: &mut Option<&'static str>,
+    name: &'static str,
+) -> Result<(), DocumentError> {
+    match given.replace(name) {
+        None => Ok(()),
+        Some(with) => Err(field.error(Problem::Conflict { field: name, with })),
+    }
+}
+
+fn exports(table: Table<'_>) -> Result<BTreeSet<alloc::boxed::Box<str>>, DocumentError> {
+    let mut entries = BTreeSet::new();
+    for field in table.fields() {
+        if field.name != "functions" {
+            return Err(field.unknown(&["functions"]));
+        }
+        for (item, text) in field.value.texts()? {
+            if !entries.insert(text.into()) {
+                let (field, value) = (shown(field.name), shown(text));
+                return Err(item.error(Problem::Duplicate { field, value }));
+            }
+        }
+    }
+    Ok(entries)
+}
+
+fn hooks(table: Table<'_>) -> Result<(), DocumentError> {
+    for field in table.fields() {
+        if !HOOKS.contains(&field.name) {
+            return Err(field.unknown(HOOKS));
+        }
+        let why = "this database calls no plugin when rows change: the program that writes them \
+                   can call the entry point";
+        nothing(&field, why)?;
+    }
+    Ok(())
+}

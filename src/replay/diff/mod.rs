@@ -1,0 +1,337 @@
+//! The first difference of two traces, call by call and event by event. No plugin runs.
+
+mod call;
+mod half;
+
+use alloc::{
+    collections::VecDeque,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::fmt;
+
+use embedded_io::Read;
+
+use super::{
+    calls::Call,
+    compare::Found,
+    divergence::{Cause, Divergence, Side},
+    error::ReplayError,
+    explain::{Difference, told},
+    json::Json,
+    line::Line,
+    names::Names,
+};
+use crate::{
+    abi::inspect::{Field, Fields},
+    host::player::Recorded,
+    trace::{Event, TraceError},
+};
+use call::Pair;
+use half::Half;
+
+/// How many events before a difference are told.
+const REMEMBERED: usize = 5;
+
+/// What of two traces is not compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DiffOptions {
+    /// Clock readings.
+    pub ignore_time: bool,
+    /// Fuel, and where slices end.
+    pub ignore_fuel: bool,
+}
+
+/// What two traces differ in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diff {
+    /// Calls that were compared.
+    pub calls: u64,
+    /// The first difference that shows in what plugins asked, were told or answered; if there is
+    /// none, the first one of memory, fuel or time.
+    pub divergence: Option<Divergence>,
+    /// What differs in the headers, `wasmi: "2.0.0" and "2.0.1"`: it may explain a difference, and
+    /// is none.
+    pub hosts: Vec<String>,
+    /// Names of plugins with another module in the second trace.
+    pub changed_plugins: Vec<String>,
+    /// Where the first trace breaks off, if it does.
+    pub expected_broken_off: Option<TraceError>,
+    /// Where the second one does.
+    pub got_broken_off: Option<TraceError>,
+}
+
+impl Diff {
+    /// Whether nothing that was compared differs, and the modules are the same.
+    pub fn is_same(&self) -> bool {
+        self.divergence.is_none() && self.changed_plugins.is_empty()
+    }
+
+    /// For tools: one JSON object with the fields `same`, `calls`, `divergence` (as of
+    /// [`Divergence::to_json`], or `null`), `hosts`, `changed_plugins`, `expected_broken_off` and
+    /// `got_broken_off` (texts, or `null`).
+    pub fn to_json(&self) -> String {
+        Json::object(|json| {
+            json.plain("same", self.is_same());
+            json.plain("calls", self.calls);
+            match &self.divergence {
+                Some(divergence) => json.nested("divergence", |json| divergence.json(json)),
+                None => json.plain("divergence", "null"),
+            }
+            json.texts("hosts", &self.hosts);
+            json.texts("changed_plugins", &self.changed_plugins);
+            let text = |error: Option<TraceError>| error.map(|error| error.to_string());
+            json.optional_text("expected_broken_off", text(self.expected_broken_off).as_deref());
+            json.optional_text("got_broken_off", text(self.got_broken_off).as_deref());
+        })
+    }
+}
+
+/// A trace that is to be compared is none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DiffError {
+    /// It is the second one.
+    pub second: bool,
+    /// What is wrong with it.
+    pub error: ReplayError,
+}
+
+impl fmt::Display for DiffError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} trace: {}", if self.second { "second" } else { "first" }, self.error)
+    }
+}
+
+impl core::error::Error for DiffError {}
+
+/// Compares two traces. Bytes are compared with digests where one of the traces has only those.
+///
+/// Calls are aligned: of a call that only one of the traces has, it is said that it is missing or
+/// extra. Numbers of plugins, functions and events are not compared, names are.
+///
+/// # Errors
+/// [`DiffError`]. A trace that breaks off is compared up to there.
+pub fn diff<A: Read, B: Read>(
+    expected: A,
+    got: B,
+    options: DiffOptions,
+) -> Result<Diff, DiffError> {
+    let mut comparison = Comparison {
+        options,
+        a: Half::new(expected, false),
+        b: Half::new(got, true),
+        quiet: None,
+        before: VecDeque::new(),
+        diff: Diff::default(),
+    };
+    comparison.run()?;
+    let Comparison { a, b, mut diff, quiet, .. } = comparison;
+    diff.divergence = diff.divergence.or(quiet);
+    diff.expected_broken_off = a.broken_off;
+    diff.got_broken_off = b.broken_off;
+    Ok(diff)
+}
+
+struct Comparison<A, B> {
+    options: DiffOptions,
+    a: Half<A>,
+    b: Half<B>,
+    quiet: Option<Divergence>,
+    before: VecDeque<String>,
+    diff: Diff,
+}
+
+impl<A: Read, B: Read> Comparison<A, B> {
+    fn run(&mut self) -> Result<(), DiffError> {
+        loop {
+            let (a, b) = (self.a.next()?, self.b.next()?);
+            self.headers();
+            match (a, b) {
+                (None, None) => return Ok(()),
+                (Some(a), Some(b)) => {
+                    self.diff.calls += 1;
+                    self.a.names.learn(&a.begin.event());
+                    self.b.names.learn(&b.begin.event());
+                    if let Some(found) = self.pair(&a, &b)? {
+                        self.diff.divergence = Some(self.report(&a, found));
+                        return Ok(());
+                    }
+                    for event in core::iter::once(&a.begin).chain(&a.events).chain([&a.end]) {
+                        self.remember(event);
+                    }
+                }
+                (Some(call), None) => {
+                    self.diff.calls += 1;
+                    self.a.names.learn(&call.begin.event());
+                    let cause = self.b.broken_off.map_or(Cause::Missing, |_| Cause::Truncated);
+                    let got = self.b.broken_off.map_or("nothing".into(), |e| e.to_string());
+                    let expected = told(&self.a.names, &call.begin.event());
+                    self.diff.divergence = Some(self.only(&call, expected, got, cause));
+                    return Ok(());
+                }
+                (None, Some(call)) => {
+                    self.diff.calls += 1;
+                    self.b.names.learn(&call.begin.event());
+                    let cause = self.a.broken_off.map_or(Cause::Extra, |_| Cause::Truncated);
+                    let expected = self.a.broken_off.map_or("nothing".into(), |e| e.to_string());
+                    let got = told(&self.b.names, &call.begin.event());
+                    self.diff.divergence = Some(self.only(&call, expected, got, cause));
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// The difference of two calls that stand at the same place.
+    fn pair(&mut self, a: &Call, b: &Call) -> Result<Option<Found>, DiffError> {
+        if !self.a.is(a, b, &self.b.names) {
+            let later_b = self.b.find(a, &self.a.names)?;
+            let later_a = self.a.find(b, &self.b.names)?;
+            let cause = match (later_a, later_b) {
+                (Some(missing), Some(extra)) if missing < extra => Some(Cause::Missing),
+                (_, Some(_)) => Some(Cause::Extra),
+                (Some(_), None) => Some(Cause::Missing),
+                (None, None) => None,
+            };
+            let entry = |call: &Call, names: &Names| match call.begin.event() {
+                Event::CallIn(begin) => {
+                    alloc::format!("{}.{}", names.plugin(begin.plugin), begin.entry)
+                }
+                _ => String::new(),
+            };
+            let entries = (entry(a, &self.a.names), entry(b, &self.b.names));
+            if cause.is_some() || entries.0 != entries.1 {
+                let difference = match cause {
+                    Some(_) => Difference::of_values(
+                        "call",
+                        told(&self.a.names, &a.begin.event()),
+                        told(&self.b.names, &b.begin.event()),
+                    ),
+                    None => Difference::of_values("entry", entries.0, entries.1),
+                };
+                return Ok(Some(Found {
+                    event: a.begin.number,
+                    function: None,
+                    difference,
+                    cause: cause.unwrap_or(Cause::DifferentInput),
+                    because: String::new(),
+                }));
+            }
+        }
+        if let Some(found) = self.setup(&a.begin) {
+            return Ok(Some(found));
+        }
+        let plugin = self.a.names.running();
+        let mut pair = Pair {
+            options: self.options,
+            names: (&self.a.names, &self.b.names),
+            changed: self.diff.changed_plugins.contains(&plugin),
+            quiet: None,
+        };
+        let found = pair.compare(a, b);
+        if let Some(quiet) = pair.quiet
+            && self.quiet.is_none()
+        {
+            self.quiet = Some(self.report(a, quiet));
+        }
+        Ok(found)
+    }
+
+    /// The first difference in what plugins and tables are, as far as both traces tell.
+    fn setup(&mut self, begin: &Recorded) -> Option<Found> {
+        for (key, a) in &self.a.setup {
+            let Some(b) = self.b.setup.get(key).filter(|_| key != "header") else { continue };
+            let (fields, others) = (fields(a), fields(b));
+            let differing = fields.iter().zip(&others).find(|(a, b)| a != b && a.path != "module");
+            if let Event::Load(load) = a.event()
+                && fields.iter().zip(&others).any(|(a, b)| a != b && a.path == "module")
+                && !self.diff.changed_plugins.iter().any(|known| known == load.name)
+            {
+                self.diff.changed_plugins.push(load.name.into());
+            }
+            let (field, left, right) = match differing {
+                Some((a, b)) => (a.path.clone(), a.value.clone(), b.value.clone()),
+                None if fields.len() != others.len() => {
+                    let count = |of: &[Field]| alloc::format!("{} fields", of.len());
+                    ("columns".into(), count(&fields), count(&others))
+                }
+                None => continue,
+            };
+            let field = alloc::format!("{key}: {field}");
+            return Some(Found {
+                event: a.number.min(begin.number),
+                function: None,
+                difference: Difference::of_values(&field, left, right),
+                cause: Cause::DifferentSetup,
+                because: String::new(),
+            });
+        }
+        None
+    }
+
+    /// What differs in the headers, once.
+    fn headers(&mut self) {
+        let (Some(a), Some(b)) = (self.a.setup.remove("header"), self.b.setup.remove("header"))
+        else {
+            return;
+        };
+        for (a, b) in fields(&a).iter().zip(&fields(&b)).filter(|(a, b)| a != b) {
+            self.diff.hosts.push(alloc::format!("{}: {} and {}", a.path, a.value, b.value));
+        }
+    }
+
+    fn remember(&mut self, recorded: &Recorded) {
+        if self.before.len() >= REMEMBERED {
+            self.before.pop_front();
+        }
+        let (number, names) = (recorded.number, &self.a.names);
+        self.before.push_back(Line { number, event: &recorded.event(), names }.to_string());
+    }
+
+    /// A call that only one of the traces has, at their end.
+    fn only(&self, call: &Call, expected: String, got: String, cause: Cause) -> Divergence {
+        let difference = Difference {
+            field: Some("call".into()),
+            expected: Side::of(expected),
+            got: Side::of(got),
+        };
+        let (event, because) = (call.begin.number, String::new());
+        self.report(call, Found { event, function: None, difference, cause, because })
+    }
+
+    fn report(&self, call: &Call, found: Found) -> Divergence {
+        let Found { event, function, difference, cause, because } = found;
+        let Difference { field, expected, got } = difference;
+        let entry = match call.begin.event() {
+            Event::CallIn(begin) => begin.entry.into(),
+            _ => String::new(),
+        };
+        let mut before: Vec<String> = self.before.iter().cloned().collect();
+        let inside = core::iter::once(&call.begin).chain(&call.events);
+        for recorded in inside.filter(|recorded| recorded.number < event) {
+            let (number, names) = (recorded.number, &self.a.names);
+            before.push(Line { number, event: &recorded.event(), names }.to_string());
+        }
+        before.drain(..before.len().saturating_sub(REMEMBERED));
+        Divergence {
+            event,
+            call: self.diff.calls,
+            plugin: self.a.names.running(),
+            entry,
+            function,
+            field,
+            expected,
+            got,
+            cause,
+            because,
+            before,
+        }
+    }
+}
+
+/// The fields of an event, but for the numbers that a host gave.
+fn fields(recorded: &Recorded) -> Vec<Field> {
+    let mut fields = Fields::of(&recorded.event());
+    fields.retain(|field| field.path != "plugin");
+    fields
+}

@@ -1,0 +1,56 @@
+//! Delta debugging: fewer items, as long as it still fails.
+
+use alloc::vec::Vec;
+
+/// As few of `items`, in their order, as `fails` still says yes to. It is asked with parts of them:
+/// none at first, then halves, quarters and so on left out, until no single one can be. The same
+/// answers give the same result.
+pub(super) fn ddmin<T: Clone>(items: Vec<T>, mut fails: impl FnMut(&[T]) -> bool) -> Vec<T> {
+    if items.is_empty() || fails(&[]) {
+        return Vec::new();
+    }
+    let mut items = items;
+    let mut chunk = items.len().div_ceil(2);
+    loop {
+        let mut at = 0;
+        let mut fewer = false;
+        while at < items.len() {
+            let end = (at + chunk).min(items.len());
+            let mut without = items.clone();
+            without.drain(at..end);
+            // That nothing is not enough is known.
+            if !without.is_empty() && fails(&without) {
+                items = without;
+                fewer = true;
+            } else {
+                at = end;
+            }
+        }
+        match chunk {
+            1 if !fewer => return items,
+            1 => {}
+            _ => chunk = chunk.div_ceil(2),
+        }
+    }
+}
+
+/// A length below `len` that `fails` says yes to, as short as halving finds; `None` if there is
+/// none.
+pub(super) fn shortest(len: usize, mut fails: impl FnMut(usize) -> bool) -> Option<usize> {
+    if len == 0 {
+        return None;
+    }
+    if fails(0) {
+        return Some(0);
+    }
+    let (mut low, mut high) = (0, len);
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if fails(middle) {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    (high < len).then_some(high)
+}

@@ -1,0 +1,51 @@
+//! A failing trace as a test that can be put into a plugin's project.
+
+use alloc::{format, string::String};
+
+use super::{Failure, Minimised};
+
+impl Minimised {
+    /// A test in Rust that replays the trace. `trace` and `plugin` are the paths of their files as
+    /// the test has them: the trace's from the directory of the package, the plugin's from the
+    /// test's file.
+    ///
+    /// For a call that fails, the test holds the plugin to the failure: when it is mended, the test
+    /// shows what it does now, and blessing records that. For a divergence, it holds the plugin to
+    /// what the recorded one did.
+    pub fn rust_test(&self, trace: &str, plugin: &str) -> String {
+        let (name, then) = match &self.failure {
+            Failure::Call { entry, ending, .. } => (
+                format!("{entry} ends with {}", ending.as_str()),
+                "It passes as long as that is so. When it is mended, look at what the test says and\n\
+                 /// keep it with SOCHDB_WASMI_BLESS=1.",
+            ),
+            Failure::Divergence { entry, .. } => (
+                format!("{entry} does as it did"),
+                "It passes as soon as the plugin does what the recorded one did.",
+            ),
+        };
+        let calls = match self.calls {
+            1 => "one call".into(),
+            calls => format!("{calls} calls"),
+        };
+        format!(
+            "/// {}. A trace of {} calls, of which {calls} did it.\n/// {then}\n#[test]\nfn {}() {{\n    \
+             sochdb_wasmi::testing::replay_trace({trace:?}, include_bytes!({plugin:?}));\n}}\n",
+            line(&format!("{}", self.failure)),
+            self.calls_before,
+            identifier(&name),
+        )
+    }
+}
+
+/// A text in one line.
+fn line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// A name for a function: letters, digits and `_`.
+fn identifier(text: &str) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    let name: String = text.chars().map(letter).collect();
+    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("_{name}") } else { name }
+}

@@ -1,0 +1,131 @@
+//! The command line by its user's eyes: exit codes, what is on stdout and what on stderr, and JSON.
+#![cfg(feature = "cli")]
+
+mod inspect;
+mod load;
+mod manifest;
+mod new;
+mod run;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+
+const WEATHER: &str = "examples/plugins/weather.wasm";
+
+/// What a command left.
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ran {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).expect("stdout is one JSON value")
+    }
+
+    /// Kind, line and column of the error that is on stdout, and on stderr as text.
+    fn error(&self) -> (String, Option<u64>, Option<u64>) {
+        let error = &self.json()["error"];
+        let message = error["message"].as_str().expect("an error has a text");
+        assert_eq!(self.stderr, format!("error: {message}\n"));
+        let kind = error["kind"].as_str().expect("an error has a kind");
+        (kind.into(), error["line"].as_u64(), error["column"].as_u64())
+    }
+}
+
+/// Runs the program in the directory of the crate.
+fn sochdb(arguments: &[&str]) -> Ran {
+    let output = Command::new(env!("CARGO_BIN_EXE_sochdb-wasmi"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program starts");
+    let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");
+    Ran {
+        code: output.status.code().expect("the program ends by itself"),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
+}
+
+/// A file with these contents, in a directory of this test.
+fn file(test: &str, name: &str, contents: impl AsRef<[u8]>) -> String {
+    let path = directory(test).join(name);
+    fs::write(&path, contents).expect("the file can be written");
+    path.to_str().expect("the path is UTF-8").into()
+}
+
+fn directory(test: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli").join(test);
+    fs::create_dir_all(&directory).expect("the directory can be made");
+    directory
+}
+
+/// A plugin without an SDK: `echo` answers its input, the others fail each in their own way.
+fn small_plugin(test: &str) -> String {
+    let wat = r#"(module
+        (memory (export "memory") 1 1)
+        (global (export "sochdb_plugin") i32 (i32.const 0))
+        (data (i32.const 0) "\01\00\00\00" "\00\01\00\00" "\40\00\00\00" "\00\02\00\00" "\40\00\00\00")
+        (func (export "echo") (param i32) (result i32)
+            (memory.copy (i32.const 512) (i32.const 256) (local.get 0))
+            (local.get 0))
+        (func (export "trap") (param i32) (result i32) unreachable)
+        (func (export "spin") (param i32) (result i32) (loop (br 0)) unreachable)
+        (func (export "fail") (param i32) (result i32) (i32.const -3))
+        (func (export "boast") (param i32) (result i32) (i32.const 65))
+        (func (export "other") (result i32) (i32.const 0)))"#;
+    file(test, "small.wasm", wat::parse_str(wat).expect("this is a module"))
+}
+
+#[test]
+fn the_help_has_every_exit_code_and_every_command() {
+    let help = sochdb(&["--help"]);
+    assert_eq!((help.code, &*help.stderr), (0, ""));
+    for word in ["run", "inspect", "new", "--json", "  0  ", "  1  ", "  2  ", "  3  ", "  4  "] {
+        assert!(help.stdout.contains(word), "{word}");
+    }
+    for command in ["run", "inspect", "new"] {
+        assert!(sochdb(&[command, "--help"]).stdout.contains("Exit codes"), "{command}");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_code_2_and_nothing_on_stdout() {
+    let wrong: [&[&str]; 6] = [
+        &[],
+        &["walk"],
+        &["run", WEATHER],
+        &["run", WEATHER, "spin", "--input-hex", "00", "--input", "1"],
+        &["run", WEATHER, "spin", "--load", "weather"],
+        &["inspect", WEATHER, "--pack", "x"],
+    ];
+    for arguments in wrong {
+        let ran = sochdb(arguments);
+        assert_eq!((ran.code, &*ran.stdout), (2, ""), "{arguments:?}");
+        assert!(!ran.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_exit_code_4_and_named() {
+    let missing: [&[&str]; 5] = [
+        &["run", "nothing.wasm", "a"],
+        &["inspect", "nothing.wasm"],
+        &["run", WEATHER, "spin", "--manifest", "nothing.wasm"],
+        &["run", WEATHER, "spin", "--schema", "nothing.wasm"],
+        &["run", WEATHER, "spin", "--load", "days=nothing.wasm"],
+    ];
+    for arguments in missing {
+        let ran = sochdb(&[arguments, &["--json"]].concat());
+        assert_eq!((ran.code, ran.error().0.as_str()), (4, "io"), "{arguments:?}");
+        assert_eq!(ran.json()["error"]["file"], "nothing.wasm");
+    }
+}
