@@ -187,6 +187,9 @@ pub(super) struct PluginState<S: Storage> {
     pub(super) host_calls: u32,
     pub(super) host_calls_limit: u32,
     pub(super) denied: u32,
+    /// When the slice hook was asked, while it is.
+    #[cfg(feature = "record")]
+    pub(super) hook_asked_us: Option<u64>,
 }
 
 impl<S: Storage> PluginState<S> {
@@ -209,6 +212,8 @@ impl<S: Storage> PluginState<S> {
             host_calls: 0,
             host_calls_limit: limits.host_calls,
             denied: 0,
+            #[cfg(feature = "record")]
+            hook_asked_us: None,
         }
     }
 }
