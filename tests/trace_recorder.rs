@@ -14,7 +14,8 @@ use sochdb_wasmi::{
     limits::Limits,
     replay::ReplayError,
     trace::{
-        Event, FRAME_HEADER_LEN, Header, MAGIC, MAX_FRAME_LEN, RecordError, Recorder, TraceError,
+        Event, FRAME_HEADER_LEN, Header, MAGIC, MAX_FRAME_LEN, RecordError, Recorder, Redaction,
+        TraceError,
     },
 };
 use support::*;
@@ -448,11 +449,15 @@ fn an_event_allocates_nothing() {
         ("get_config", encoded(&"greeting")),
         ("soch_read", b"malformed".to_vec()),
     ];
-    let recorders: [fn() -> Recorder; 4] = [
+    let recorders: [fn() -> Recorder; 5] = [
         || Recorder::buffer(4 << 20),
         || Recorder::to(Forgetting, 4 << 10),
         || Recorder::ring(1 << 16, 4 << 10),
         || Recorder::buffer(4 << 20).with_digests_only(),
+        || {
+            let chosen = Redaction::new(b"key").column("items", "name").config_key("greeting");
+            Recorder::buffer(4 << 20).with_redaction(chosen)
+        },
     ];
     for recorder in recorders {
         for (name, request) in &cases {

@@ -74,10 +74,12 @@ impl<S: Storage + 'static> Host<S> {
     pub(super) fn record_function(&mut self, id: FunctionId) {
         #[cfg(feature = "replay")]
         if self.player().is_some() {
+            // The trace that is replayed says which functions there are.
             return;
         }
         let Shared { registry, recorder: Some(recorder), .. } = self.shared_mut() else { return };
-        if let Some((_, module, name, capability)) = registry.iter().find(|known| known.0 == id) {
+        let function = registry.iter().find(|(known, ..)| *known == id);
+        if let Some((id, module, name, capability)) = function {
             recorder.append(&Event::Function(Function { id, module, name, capability }));
         }
     }
@@ -92,7 +94,9 @@ impl<S: Storage + 'static> Host<S> {
             return;
         };
         if let Some(plugin) = self.plugins.get(at) {
-            recorder.append(&Event::Load(load(plugin)));
+            let mut load = load(plugin);
+            load.config = recorder.settings_digest(load.config);
+            recorder.append(&Event::Load(load));
         }
     }
 
@@ -158,7 +162,16 @@ impl<S: Storage> Shared<S> {
     fn record_tables(&mut self) {
         self.tables_changed = false;
         let Some(recorder) = &mut self.recorder else { return };
+        if let Some(redaction) = recorder.redaction_mut() {
+            redaction.forget_tables();
+        }
         for (_, schema) in self.database.tables() {
+            if let Some(redaction) = recorder.redaction_mut() {
+                let columns = schema.columns().iter().map(|column| column.name.as_str());
+                let indexes = schema.indexes().iter();
+                let indexes = indexes.map(|index| (index.name.as_str(), index.columns.as_slice()));
+                redaction.learn(schema.name(), columns, indexes);
+            }
             let columns: Vec<&str> = schema.columns().iter().map(|c| c.name.as_str()).collect();
             let columns = Seq::new(&columns);
             recorder.append(&Event::Table(Table { name: schema.name(), columns }));
@@ -279,11 +292,11 @@ impl<S: Storage> PluginState<S> {
             fuel_host: fuel_left.saturating_sub(fuel_now),
             capacity,
             rows: entry.rows,
+            visited,
+            moved,
             table: entry.table.as_deref(),
             status: entry.status,
             stop,
-            visited,
-            moved,
             request,
             response: Data::Full(response.get(..written).unwrap_or_default()),
         });

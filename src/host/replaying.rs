@@ -72,8 +72,10 @@ impl<S: Storage + 'static> Host<S> {
     }
 
     /// Lets a plugin begin its next call with its memory as it was after loading.
-    pub(crate) fn forget_memory(&mut self, plugin: PluginId) {
-        if let Some(plugin) = self.position(plugin).and_then(|at| self.plugins.get_mut(at)) {
+    pub(crate) fn restart_plugin(&mut self, plugin: PluginId) {
+        if let Some(at) = self.position(plugin)
+            && let Some(plugin) = self.plugins.get_mut(at)
+        {
             plugin.trapped = true;
         }
     }
@@ -197,7 +199,8 @@ impl<S: Storage> PluginState<S> {
             Ok((request, response)) => (Data::Full(request), response),
             Err(_) => (Data::Absent { len: arguments.request_len }, Default::default()),
         };
-        let asked = Asked { function, request, capacity, fuel_left: fuel_before };
+        let redacted = player.redacted;
+        let asked = Asked { function, request, capacity, fuel_left: fuel_before, redacted };
         let recorded = match player.answer(&asked) {
             Some(recorded) => recorded,
             None if player.mismatch.is_none() && answers_nothing(function) => {

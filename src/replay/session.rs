@@ -173,6 +173,12 @@ impl<'r, 'p> Session<'r, 'p> {
         if header.mode != Mode::Full {
             return Err(ReplayError::NoAnswers);
         }
+        if header.redaction.is_some() {
+            self.replay.redacted = true;
+            if let Some(player) = self.host.player_mut() {
+                player.redacted = true;
+            }
+        }
         if header.wasmi != WASMI_VERSION {
             self.same_wasmi = false;
             self.replay.other_wasmi = Some(header.wasmi.into());
@@ -186,10 +192,15 @@ impl<'r, 'p> Session<'r, 'p> {
         else {
             return Err(ReplayError::Misplaced { event: call.begin.number, what: "call" });
         };
-        let (Data::Full(input), Data::Full(_)) = (begin.input, end.output) else {
-            return Err(ReplayError::NoAnswers);
+        let input = match (begin.input, end.output) {
+            (Data::Full(input), Data::Full(_)) => input,
+            // Outputs that are redacted are not compared.
+            (Data::Full(input), Data::Digest { .. }) if self.replay.redacted => input,
+            (Data::Digest { .. }, _) if self.replay.redacted => return Err(ReplayError::Redacted),
+            _ => return Err(ReplayError::NoAnswers),
         };
-        let Some(plugin) = self.plugins.get(&begin.plugin).copied() else {
+        let Some(plugin) = self.plugins.get(&begin.plugin).copied().filter(|plugin| plugin.told)
+        else {
             let (event, plugin) = (call.begin.number, begin.plugin.0);
             return Err(ReplayError::UnknownPlugin { event, plugin });
         };
@@ -199,10 +210,10 @@ impl<'r, 'p> Session<'r, 'p> {
         let ended_in_host = call.events.back().is_some_and(
             |last| matches!(last.event(), Event::HostCall(last) if last.stop != Stop::No),
         );
-        let for_lack = matches!(end.ending, Ending::Limit | Ending::Stopped) && !ended_in_host;
-        if exactly && !fuel && for_lack {
+        let unequal = matches!(end.ending, Ending::Limit | Ending::Stopped);
+        if exactly && !fuel && unequal && !ended_in_host {
             // It ended for lack of fuel or time, which are not comparable.
-            self.host.forget_memory(plugin.id);
+            self.host.restart_plugin(plugin.id);
             return Ok(());
         }
         if !call.events.iter().all(|recorded| is_answered(&recorded.event())) {
@@ -339,6 +350,9 @@ impl<'r, 'p> Session<'r, 'p> {
         let Found { event, function, difference, mut cause, mut because } = found;
         if changed {
             (cause, because) = (Cause::PluginChanged, String::new());
+        } else if self.replay.redacted {
+            because = alloc::format!("it looks like {}: {because}", cause.as_str());
+            cause = Cause::Redaction;
         }
         let Difference { field, expected, got } = difference;
         self.replay.divergences.push(Divergence {

@@ -12,8 +12,10 @@ pub mod chain;
 mod error;
 mod event;
 mod host_call;
+mod pseudonym;
 mod reader;
 mod recorder;
+mod redaction;
 mod ring;
 mod sink;
 
@@ -26,6 +28,7 @@ pub use host_call::HostCallEvent;
 pub(crate) use host_call::Usual;
 pub use reader::{Entry, MAX_FRAME_LEN, TraceReader};
 pub use recorder::Recorder;
+pub use redaction::Redaction;
 pub use sink::Sink;
 
 /// The first bytes of every trace. The last one is the version of the format.

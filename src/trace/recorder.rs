@@ -16,13 +16,14 @@ use super::{
     event::{CallIn, CallOut, Data, Digest, Event, Header, Mode},
     host_call::{HostCallEvent, Usual},
     reader::MAX_FRAME_LEN,
+    redaction::Redaction,
     ring::Ring,
     sink::Sink,
 };
 use crate::{
     abi::{
         ABI_VERSION,
-        wire::{Wire, Writer},
+        wire::{Wire, Writer, varint_len},
     },
     meter::PRICES,
 };
@@ -58,6 +59,7 @@ pub struct Recorder {
     mode: Mode,
     hash_memory: bool,
     error: Option<RecordError>,
+    redaction: Option<Box<Redaction>>,
 }
 
 impl Recorder {
@@ -112,6 +114,7 @@ impl Recorder {
             mode: Mode::Full,
             hash_memory: true,
             error: None,
+            redaction: None,
         }
     }
 
@@ -128,6 +131,24 @@ impl Recorder {
     pub fn without_memory_digest(mut self) -> Self {
         self.hash_memory = false;
         self
+    }
+
+    /// Replaces values by pseudonyms. Linear memory is not hashed then: a digest of it could be
+    /// guessed.
+    #[must_use]
+    pub fn with_redaction(mut self, redaction: Redaction) -> Self {
+        self.redaction = Some(Box::new(redaction));
+        self.without_memory_digest()
+    }
+
+    /// What is redacted, to tell it the tables.
+    pub(crate) fn redaction_mut(&mut self) -> Option<&mut Redaction> {
+        self.redaction.as_deref_mut()
+    }
+
+    /// A digest of the configuration for the trace: keyed, if values are redacted.
+    pub(crate) fn settings_digest(&self, digest: Digest) -> Digest {
+        self.redaction.as_ref().map_or(digest, |redaction| redaction.keyed(&digest.0))
     }
 
     /// What of requests and answers is recorded.
@@ -185,7 +206,7 @@ impl Recorder {
             prices: prices(),
             mode: self.mode,
             ring: matches!(self.place, Place::Ring(_)),
-            redaction: None,
+            redaction: self.redaction.as_ref().map(|redaction| redaction.key_digest()),
         }));
         self.seal();
         if let Place::Ring(ring) = &mut self.place {
@@ -220,6 +241,7 @@ impl Recorder {
     pub(crate) fn usual(&mut self, call: &Usual<'_>) {
         if self.mode == Mode::Full
             && self.error.is_none()
+            && self.redaction.is_none()
             && let Some(room) = self.buffer.get_mut(self.at..)
             && let Some(len) = call.write(room, self.event)
             && len <= FRAME_HEADER_LEN + MAX_FRAME_LEN as usize
@@ -235,24 +257,50 @@ impl Recorder {
     #[cold]
     pub(crate) fn host_call(&mut self, mut call: HostCallEvent<'_>) {
         if self.mode == Mode::Digest {
-            call.request = digested(call.request);
-            call.response = digested(call.response);
+            call.request = self.digested(call.request);
+            call.response = self.digested(call.response);
         }
+        let before = self.event;
         self.append(&Event::HostCall(call));
+        if self.event > before {
+            self.redact(&call);
+        }
+    }
+
+    /// Redacts the host call that was just appended: its response is what the buffer ends with, and
+    /// its request is before the response's length.
+    fn redact(&mut self, call: &HostCallEvent<'_>) {
+        let Self { buffer, at, redaction: Some(redaction), .. } = self else { return };
+        let tag = usize::from(call.usual().is_none());
+        let len = |data: &Data<'_>| data.bytes().map_or(0, <[u8]>::len);
+        let (request, response) = (len(&call.request), len(&call.response));
+        let Some(frames) = buffer.get_mut(..*at) else { return };
+        let Some((before, response)) = frames.split_at_mut_checked(frames.len() - response) else {
+            return;
+        };
+        let end = before.len() - tag - varint_len(response.len() as u64);
+        let Some(request) = before.get_mut(end.saturating_sub(request)..end) else { return };
+        redaction.host_call(call.function, request, response, call.status);
     }
 
     /// Records a call's begin.
     pub(crate) fn call_in(&mut self, mut call: CallIn<'_>) {
+        if let Some(redaction) = &self.redaction {
+            redaction.call_in(&mut call);
+        }
         if self.mode == Mode::Digest {
-            call.input = digested(call.input);
+            call.input = self.digested(call.input);
         }
         self.append(&Event::CallIn(call));
     }
 
     /// Records a call's end, and seals what was recorded since its begin.
     pub(crate) fn call_out(&mut self, mut call: CallOut<'_>) {
+        if let Some(redaction) = &self.redaction {
+            redaction.call_out(&mut call);
+        }
         if self.mode == Mode::Digest {
-            call.output = digested(call.output);
+            call.output = self.digested(call.output);
         }
         self.append(&Event::CallOut(call));
         if !self.keeps_all() {
@@ -371,16 +419,16 @@ impl Recorder {
         }
     }
 
+    fn digested<'d>(&self, data: Data<'d>) -> Data<'d> {
+        let (Data::Full(bytes), len) = (data, data.len()) else { return data };
+        let redaction = self.redaction.as_deref();
+        let digest = redaction.map_or_else(|| Digest::of(bytes), |keyed| keyed.keyed(bytes));
+        Data::Digest { len, digest }
+    }
+
     #[cold]
     fn fail(&mut self, error: RecordError) {
         self.error = Some(error);
-    }
-}
-
-fn digested(data: Data<'_>) -> Data<'_> {
-    match data {
-        Data::Full(bytes) => Data::Digest { len: data.len(), digest: Digest::of(bytes) },
-        other => other,
     }
 }
 
