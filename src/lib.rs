@@ -28,5 +28,7 @@ pub mod manifest;
 pub mod meter;
 #[cfg(feature = "replay")]
 pub mod replay;
+#[cfg(all(feature = "replay", feature = "std"))]
+pub mod testing;
 #[cfg(feature = "record")]
 pub mod trace;

@@ -5,6 +5,8 @@
 
 use core::fmt;
 
+use crate::abi::wire::{Reader, Wire, WireError, Writer};
+
 /// Limits of one plugin. All are per plugin; those that say so are per call of an entry point.
 ///
 /// The defaults of memory, fuel and deadline are SochDB's.
@@ -82,6 +84,58 @@ impl Limits {
             deadline_ms: Some(1000),
             ..Self::default()
         }
+    }
+}
+
+/// In the order of the fields.
+impl<'a> Wire<'a> for Limits {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        let Self {
+            memory_bytes,
+            table_elements,
+            fuel_per_call,
+            stack_bytes,
+            recursion,
+            module_bytes,
+            results,
+            locals,
+            host_calls,
+            rows,
+            bytes,
+            deadline_ms,
+            slice_fuel,
+        } = *self;
+        writer.u32(memory_bytes);
+        writer.u32(table_elements);
+        writer.u64(fuel_per_call);
+        writer.u32(stack_bytes);
+        writer.u32(recursion);
+        writer.u32(module_bytes);
+        writer.u32(results);
+        writer.u32(locals);
+        writer.u32(host_calls);
+        writer.u32(rows);
+        writer.u64(bytes);
+        deadline_ms.encode(writer);
+        writer.u64(slice_fuel);
+    }
+
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        Ok(Self {
+            memory_bytes: reader.u32()?,
+            table_elements: reader.u32()?,
+            fuel_per_call: reader.u64()?,
+            stack_bytes: reader.u32()?,
+            recursion: reader.u32()?,
+            module_bytes: reader.u32()?,
+            results: reader.u32()?,
+            locals: reader.u32()?,
+            host_calls: reader.u32()?,
+            rows: reader.u32()?,
+            bytes: reader.u64()?,
+            deadline_ms: Wire::decode(reader)?,
+            slice_fuel: reader.u64()?,
+        })
     }
 }
 

@@ -57,6 +57,8 @@ table_elements = 0
 stack_bytes = 0x8000
 recursion = 64
 module_bytes = 65536
+results = 4
+locals = 0
 host_calls = 7
 rows = 8
 bytes = 9
@@ -93,6 +95,8 @@ bytes = { binary = "00ff" }
         stack_bytes: 0x8000,
         recursion: 64,
         module_bytes: 65536,
+        results: 4,
+        locals: 0,
         host_calls: 7,
         rows: 8,
         bytes: 9,

@@ -108,7 +108,7 @@ fn globs() -> impl Strategy<Value = Globs> {
 
 prop_compose! {
     fn limits()(
-        words in any::<[u32; 7]>(),
+        words in any::<[u32; 9]>(),
         longs in any::<[u64; 3]>(),
         deadline_ms in any::<Option<u32>>(),
     ) -> Limits {
@@ -119,6 +119,8 @@ prop_compose! {
             stack_bytes: words[2],
             recursion: words[3],
             module_bytes: words[4],
+            results: words[7],
+            locals: words[8],
             host_calls: words[5],
             rows: words[6],
             bytes: longs[1],

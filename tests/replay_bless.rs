@@ -5,8 +5,9 @@ mod replay;
 use replay::{THRESHOLD, Watched, edited, grants, int, limits, watch, watch_with};
 use sochdb_wasmi::{
     host::PluginConfig,
+    limits::Limits,
     replay::{ReplayError, Replayer},
-    trace::{Event, Recorder, TraceError},
+    trace::{CallOut, Event, Growth, GrowthRefusal, Load, Recorder, TraceError},
 };
 
 fn scanned() -> Vec<u8> {
@@ -32,23 +33,33 @@ fn unchanged_plugin_is_recorded_as_it_was_byte_for_byte() {
 /// at its memory's limit did not replay.
 #[test]
 fn refused_growth_is_recorded_again() {
-    let limits = sochdb_wasmi::limits::Limits { memory_bytes: 3 << 16, ..limits() };
-    let config = PluginConfig::new(grants()).with_limits(limits);
+    let narrow = Limits { memory_bytes: 3 << 16, ..limits() };
+    let config = PluginConfig::new(grants()).with_limits(narrow);
     let mut watched = Watched::with(&watch(), &[], config, Recorder::growing());
     watched.call("grow", &[3]).unwrap();
     watched.call("grow", &[1]).unwrap();
     let trace = watched.trace();
-    // As a device would record it that had no memory left.
+    // As a device records it whose memory ran out: the interpreter takes fuel for a growth before
+    // it asks for memory, one for 64 bytes.
+    let mut first = true;
     let scarce = edited(&trace, |_, event, put| match event {
-        Event::Growth(growth) => put(Event::Growth(sochdb_wasmi::trace::Growth {
-            refusal: sochdb_wasmi::trace::GrowthRefusal::Limit,
-            ..growth
-        })),
+        Event::Load(load) => put(Event::Load(Load { limits: limits(), ..load })),
+        Event::Growth(growth) => {
+            let refusal = GrowthRefusal::OutOfMemory;
+            put(Event::Growth(Growth { refusal, ..growth }));
+        }
+        Event::CallOut(call) if core::mem::take(&mut first) => {
+            let fuel_left = call.fuel_left - (3 << 16) / 64;
+            put(Event::CallOut(CallOut { fuel_left, ..call }));
+        }
         event => put(event),
     });
     for trace in [trace, scarce] {
-        let blessed = Replayer::new().with_plugin(&watch()).bless(trace.as_slice()).unwrap();
-        assert!(blessed.trace == trace);
+        let wasm = watch();
+        let replayer = Replayer::new().with_plugin(&wasm);
+        let replay = replayer.replay(trace.as_slice()).unwrap();
+        assert!(replay.is_exact(), "{replay}");
+        assert!(replayer.bless(trace.as_slice()).unwrap().trace == trace);
     }
 }
 

@@ -145,7 +145,8 @@ fn divergence_of_a_changed_plugin_is_made_small_with_both_modules() {
 
 #[test]
 fn tries_are_bounded_and_what_was_found_is_whole() {
-    let replayer = Replayer::new().with_plugin(&watch());
+    let wasm = watch();
+    let replayer = Replayer::new().with_plugin(&wasm);
     let trace = failing();
     for tries in [1, 2, 5, 9] {
         let minimiser = Minimiser::new(replayer.clone()).with_tries(tries);
@@ -159,7 +160,8 @@ fn tries_are_bounded_and_what_was_found_is_whole() {
 fn trace_that_does_not_fail_is_refused() {
     let mut watched = Watched::new(&[1]);
     watched.call("scan", &[]).unwrap();
-    let minimiser = Minimiser::new(Replayer::new().with_plugin(&watch()));
+    let wasm = watch();
+    let minimiser = Minimiser::new(Replayer::new().with_plugin(&wasm));
     let error = minimiser.minimise(watched.trace().as_slice()).unwrap_err();
     assert_eq!(error, MinimiseError::DoesNotFail);
 }
@@ -180,7 +182,7 @@ fn written_test_is_rust_that_names_the_files() {
     let small = minimised(&failing());
     let text = small.rust_test("tests/traces/scan.trace", "../watch.wasm");
     let expected = "\
-/// watch.scan fails: the plugin trapped: wasm `unreachable` instruction executed. A trace of 30 calls, of which one call did it.
+/// watch.scan fails: trap: wasm `unreachable` instruction executed. A trace of 30 calls, of which one call did it.
 /// It passes as long as that is so. When it is mended, look at what the test says and
 /// keep it with SOCHDB_WASMI_BLESS=1.
 #[test]

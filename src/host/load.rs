@@ -42,6 +42,15 @@ const CODE_SECTION: u8 = 10;
 /// Makes a module of bytes, validating them or not.
 pub(super) type Compile = fn(&Engine, &[u8]) -> Result<Module, wasmi::Error>;
 
+/// A module that can be instantiated.
+pub(super) struct Compiled {
+    engine: Engine,
+    module: Module,
+    /// SHA-256 of its bytes.
+    #[cfg(feature = "record")]
+    hash: [u8; 32],
+}
+
 /// Checks what can be checked of the bytes, and compiles them.
 ///
 /// Not inlined: compiling takes the most of the native stack, and what is made of the module does not
@@ -51,7 +60,7 @@ pub(super) fn compile(
     wasm: &[u8],
     config: &PluginConfig,
     compile: Compile,
-) -> Result<(Engine, Module), LoadError> {
+) -> Result<Compiled, LoadError> {
     let limits = &config.limits;
     if wasm.len() as u64 > u64::from(limits.module_bytes) {
         return Err(LoadError::Limit(LimitExceeded {
@@ -69,20 +78,25 @@ pub(super) fn compile(
     let module = compile(&engine, rewritten.as_deref().unwrap_or(wasm))
         .map_err(|error| LoadError::InvalidModule { reason: reason(&error) })?;
     check_exports(&module)?;
-    Ok((engine, module))
+    Ok(Compiled {
+        engine,
+        module,
+        #[cfg(feature = "record")]
+        hash: crate::trace::chain::module_hash(wasm),
+    })
 }
 
 impl<S: Storage + 'static> Plugin<S> {
     /// Instantiates a module.
     pub(super) fn new(
         identity: Identity,
-        (engine, module): (Engine, Module),
+        compiled: Compiled,
         config: &PluginConfig,
         registry: &HostFunctionRegistry<S>,
         buffers: &mut Buffers,
-        #[cfg(feature = "record")] hash: [u8; 32],
     ) -> Result<Self, LoadError> {
         let limits = config.limits;
+        let Compiled { engine, module, .. } = compiled;
         let state = PluginState::new(identity, &limits, config.on_denied);
         let mut store = Store::new(&engine, state);
         store.limiter(|state| state);
@@ -106,7 +120,7 @@ impl<S: Storage + 'static> Plugin<S> {
         Ok(Self {
             engine,
             #[cfg(feature = "record")]
-            hash,
+            hash: compiled.hash,
             module,
             store,
             buffer,

@@ -33,6 +33,8 @@ mod ram;
 #[cfg(feature = "record")]
 pub(crate) mod recording;
 mod registry;
+#[cfg(feature = "replay")]
+mod replaying;
 mod result;
 pub mod toon;
 
@@ -293,13 +295,7 @@ impl<S: Storage + 'static> Host<S> {
             }));
         }
         let compiled = load::compile(wasm, config, compile)?;
-        self.instantiate(
-            name,
-            compiled,
-            config,
-            #[cfg(feature = "record")]
-            crate::trace::chain::module_hash(wasm),
-        )
+        self.instantiate(name, compiled, config)
     }
 
     /// Not inlined: a plugin on its way into the list is large, and shall not lie on the stack while
@@ -309,9 +305,8 @@ impl<S: Storage + 'static> Host<S> {
     fn instantiate(
         &mut self,
         name: Name,
-        compiled: (wasmi::Engine, wasmi::Module),
+        compiled: load::Compiled,
         config: &PluginConfig,
-        #[cfg(feature = "record")] hash: [u8; 32],
     ) -> Result<PluginId, LoadError> {
         let id = PluginId(self.next_plugin);
         let identity = Identity::new(id, name, config);
@@ -319,15 +314,7 @@ impl<S: Storage + 'static> Host<S> {
             Some(shared) => &shared.registry,
             None => unreachable!("a plugin has the shared state only while `call` has the host"),
         };
-        let plugin = Plugin::new(
-            identity,
-            compiled,
-            config,
-            registry,
-            &mut self.buffers,
-            #[cfg(feature = "record")]
-            hash,
-        )?;
+        let plugin = Plugin::new(identity, compiled, config, registry, &mut self.buffers)?;
         // Plugins are few and large: no room for those that never come.
         self.plugins.reserve_exact(1);
         self.plugins.push(plugin);
@@ -341,10 +328,10 @@ impl<S: Storage + 'static> Host<S> {
     /// again. Says whether there was such a plugin.
     pub fn unload(&mut self, plugin: PluginId) -> bool {
         let Some(at) = self.position(plugin) else { return false };
-        let buffer = self.plugins.remove(at).into_buffer();
-        buffer.into_iter().for_each(|buffer| self.buffers.put(buffer));
         #[cfg(feature = "record")]
         self.record_unload(plugin);
+        let buffer = self.plugins.remove(at).into_buffer();
+        buffer.into_iter().for_each(|buffer| self.buffers.put(buffer));
         self.shared_mut().metrics.forget(plugin);
         true
     }

@@ -1,34 +1,16 @@
-//! A host that answers from a trace: the other end of [`recording`](super::recording).
+//! What was recorded of a call, and how a replay of it goes: the script of a
+//! [`replaying`](super::replaying) host.
 //!
 //! The player holds the recorded events of one call and hands them out as the plugin asks. What the
 //! plugin does otherwise than was recorded is noted, once, and ends the call. What that means and how
 //! it is told is the business of [`replay`](crate::replay).
 
-use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+use alloc::{collections::VecDeque, vec::Vec};
 
-use super::{
-    Host, Shared,
-    context::quoted,
-    dispatch::{Arguments, Stop as Stopped, regions},
-    error::CallError,
-    plugin::PluginState,
-    recording::slice_end,
-    registry::RegistryError,
-    result::{HostCallResult, Message},
-};
 use crate::{
-    abi::{
-        Capability, Name, Status,
-        wire::{Reader, Wire},
-    },
-    audit::{FunctionId, PluginId},
-    database::Storage,
-    host::{HostFunction, HostFunctionContext},
-    limits::{Limit, LimitExceeded},
-    trace::{
-        CallOut, Checkpoint, Data, Digest, Ending, Event, Growth, GrowthRefusal, HostCallEvent,
-        Recorder, Slice, SliceEnd, Stop,
-    },
+    abi::wire::{Reader, Wire},
+    audit::FunctionId,
+    trace::{Data, Ending, Event, GrowthRefusal, HostCallEvent, Slice, SliceEnd},
 };
 
 /// Fuel that wasmi 2.0 charges for growing linear memory: one for so many bytes.
@@ -40,7 +22,7 @@ pub(crate) struct Recorded {
     pub(crate) number: u64,
     bytes: Vec<u8>,
     /// Rows visited and bytes moved by this host call alone.
-    used: (u32, u64),
+    pub(super) used: (u32, u64),
 }
 
 impl Recorded {
@@ -128,7 +110,7 @@ pub(crate) struct Player {
     /// The clock was looked at since the call began.
     started: bool,
     /// Fuel for a growth that failed only after it was paid for.
-    debt: u64,
+    pub(super) debt: u64,
 }
 
 /// How many events the player remembers to tell of.
@@ -184,12 +166,13 @@ impl Player {
         self.debt
     }
 
-    /// How the call ended when it was recorded, if the replay cannot know it: in a host call, or
-    /// after the plugin was done.
-    pub(super) fn recorded_end(&self) -> Option<&Recorded> {
-        let end = self.end.as_ref()?;
-        let commit = matches!(end.event(), Event::CallOut(CallOut { ending: Ending::Commit, .. }));
-        (self.stopped || commit).then_some(end)
+    /// How the call ended when it was recorded, if the replay, which ended so, cannot know it or its
+    /// text: in a host call, after the plugin was done, or with the text of `last_error`.
+    pub(super) fn recorded_end(&self, ending: Ending, code: i32) -> Option<&Recorded> {
+        let recorded = self.end.as_ref()?;
+        let Event::CallOut(end) = recorded.event() else { return None };
+        let failed = end.ending == Ending::Failed && (end.ending, end.code) == (ending, code);
+        (self.stopped || failed || end.ending == Ending::Commit).then_some(recorded)
     }
 
     pub(crate) fn remember(&mut self, event: Recorded) {
@@ -199,14 +182,20 @@ impl Player {
         self.happened.push_back(event);
     }
 
-    fn differs(&mut self, expected: Option<Recorded>, got: Got, fuel_left: u64, only_fuel: bool) {
+    pub(super) fn differs(
+        &mut self,
+        expected: Option<Recorded>,
+        got: Got,
+        fuel_left: u64,
+        only_fuel: bool,
+    ) {
         if self.mismatch.is_none() {
             self.mismatch = Some(Mismatch { expected, got, fuel_left, only_fuel });
         }
     }
 
     /// The recorded answer to a host call; `None` if there is none and the call has to end.
-    fn answer(&mut self, asked: &Asked<'_>) -> Option<Recorded> {
+    pub(super) fn answer(&mut self, asked: &Asked<'_>) -> Option<Recorded> {
         if !self.fuel {
             // Slices end elsewhere, and a changed plugin grows otherwise.
             let passed = |event: Event<'_>| matches!(event, Event::Slice(_) | Event::Growth(_));
@@ -244,7 +233,7 @@ impl Player {
     }
 
     /// Why the growth that the plugin asks for was refused when it was recorded, if it was.
-    fn refuses_growth(&mut self, asked: u64, current: u64) -> Option<GrowthRefusal> {
+    pub(super) fn refuses_growth(&mut self, asked: u64, current: u64) -> Option<GrowthRefusal> {
         let Some(Event::Growth(growth)) = self.script.front().map(Recorded::event) else {
             return None;
         };
@@ -261,7 +250,7 @@ impl Player {
     }
 
     /// How the slice that just ended was followed.
-    fn slice(&mut self, fuel_left: u64, decided: SliceEnd) -> Option<SliceEnd> {
+    pub(super) fn slice(&mut self, fuel_left: u64, decided: SliceEnd) -> Option<SliceEnd> {
         if self.answering != Answering::Exactly {
             // Its time is known by now; that the hook stopped the call here is all else it says.
             return match self.script.front().map(Recorded::event) {
@@ -289,7 +278,7 @@ impl Player {
     }
 
     /// The clock: that of the event to come.
-    fn now_us(&mut self) -> u64 {
+    pub(super) fn now_us(&mut self) -> u64 {
         if !core::mem::replace(&mut self.started, true) {
             return self.time_us;
         }
@@ -302,11 +291,11 @@ impl Player {
 }
 
 /// What a plugin asks of a host function.
-struct Asked<'a> {
-    function: FunctionId,
-    request: Data<'a>,
-    capacity: u32,
-    fuel_left: u64,
+pub(super) struct Asked<'a> {
+    pub(super) function: FunctionId,
+    pub(super) request: Data<'a>,
+    pub(super) capacity: u32,
+    pub(super) fuel_left: u64,
 }
 
 impl Asked<'_> {
@@ -317,277 +306,11 @@ impl Asked<'_> {
             && call.capacity == self.capacity)
     }
 
-    fn got(&self) -> Got {
+    pub(super) fn got(&self) -> Got {
         let (request, absent) = match self.request {
             Data::Full(bytes) => (bytes.into(), None),
             other => (Vec::new(), Some(other.len())),
         };
         Got::HostCall { function: self.function, request, absent, capacity: self.capacity }
     }
-}
-
-impl<S: Storage + 'static> Host<S> {
-    /// Answers from a trace from now on.
-    pub(crate) fn play(&mut self, player: Player) {
-        self.shared_mut().player = Some(Box::new(player));
-    }
-
-    pub(crate) fn player_mut(&mut self) -> Option<&mut Player> {
-        self.shared_mut().player.as_deref_mut()
-    }
-
-    pub(crate) fn player(&self) -> Option<&Player> {
-        self.shared().player.as_deref()
-    }
-
-    /// Digest of a plugin's linear memory.
-    pub(crate) fn memory_digest(&self, plugin: PluginId) -> Option<Digest> {
-        let plugin = self.plugins.get(self.position(plugin)?)?;
-        Some(Digest::of(plugin.bytes(0, plugin.report.memory_bytes)))
-    }
-
-    /// Records what is replayed, without saying what the host is made of: the trace says it.
-    pub(crate) fn record_replay(&mut self, mut recorder: Recorder) {
-        recorder.begin();
-        self.shared_mut().recorder = Some(Box::new(recorder));
-    }
-
-    /// Records an event of the trace that stands between calls.
-    pub(crate) fn record_again(&mut self, event: &Event<'_>) {
-        if let Some(recorder) = &mut self.shared_mut().recorder {
-            recorder.append(event);
-        }
-    }
-
-    /// A checkpoint of the trace, which had `audited` audit entries before it.
-    pub(crate) fn replay_checkpoint(&mut self, audited: u64) {
-        for plugin in &mut self.plugins {
-            plugin.trapped = true;
-        }
-        if let Some(recorder) = &mut self.shared_mut().recorder {
-            let previous = recorder.checkpoint();
-            recorder.append(&Event::Checkpoint(Checkpoint { previous: &previous, audited }));
-        }
-    }
-
-    /// Lets a plugin begin its next call with its memory as it was after loading.
-    pub(crate) fn restart_plugin(&mut self, plugin: PluginId) {
-        if let Some(at) = self.position(plugin)
-            && let Some(plugin) = self.plugins.get_mut(at)
-        {
-            plugin.trapped = true;
-        }
-    }
-
-    /// A place in the registry for a function that a trace names and only the trace answers.
-    pub(crate) fn register_recorded(
-        &mut self,
-        module: &str,
-        name: &str,
-    ) -> Result<FunctionId, RegistryError> {
-        let name = Name::new(name).map_err(RegistryError::Name)?;
-        self.register(module, OnlyRecorded(name))
-    }
-}
-
-/// A function that is not here, but whose answers are in the trace.
-struct OnlyRecorded(Name);
-
-impl<S: Storage> HostFunction<S> for OnlyRecorded {
-    fn name(&self) -> &str {
-        &self.0
-    }
-
-    fn capability(&self) -> Capability<'_> {
-        Capability::Always
-    }
-
-    fn execute(
-        &mut self,
-        _context: &mut HostFunctionContext<'_, S>,
-        _request: &[u8],
-        _response: &mut [u8],
-    ) -> HostCallResult {
-        HostCallResult::not_found(format_args!("{} answers in a replay only", quoted(&self.0)))
-    }
-}
-
-impl<S: Storage> Shared<S> {
-    /// The clock, or what it was when the trace was recorded.
-    pub(super) fn now_us(&mut self) -> u64 {
-        match &mut self.player {
-            Some(player) => player.now_us(),
-            None => self.clock.now_us(),
-        }
-    }
-}
-
-impl<S: Storage> PluginState<S> {
-    fn player(&mut self) -> Option<&mut Player> {
-        self.shared.as_deref_mut()?.player.as_deref_mut()
-    }
-
-    /// Whether the recorded call ran in slices; `None` if this is no replay.
-    pub(super) fn replayed_slicing(&self) -> Option<bool> {
-        Some(self.shared.as_deref()?.player.as_deref()?.sliced)
-    }
-
-    /// Whether linear memory may grow; `None` if this is no replay.
-    pub(super) fn replayed_growth(&mut self, current: usize, desired: usize) -> Option<bool> {
-        let (asked, current) = (desired as u64, current as u64);
-        let allowed = self.growth.permits_memory(desired);
-        let player = self.player()?;
-        let refused = player.refuses_growth(asked, current);
-        let refusal = match (&refused, allowed) {
-            (Some(refusal), _) => Some(*refusal),
-            (None, false) => Some(GrowthRefusal::Limit),
-            (None, true) => None,
-        };
-        let refused = refused.is_some();
-        if !allowed && !refused && player.answering == Answering::Exactly {
-            let expected = player.script.front().cloned();
-            player.differs(expected, Got::Growth { asked }, 0, false);
-        }
-        if let Some(refusal) = refusal
-            && let Some(recorder) = self.recorder()
-        {
-            recorder.append(&Event::Growth(Growth { asked, refusal }));
-        }
-        Some(refusal.is_none())
-    }
-
-    /// What followed the slice: what the trace says, if this is a replay.
-    pub(super) fn replayed_slice(
-        &mut self,
-        fuel_left: u64,
-        decided: Result<(), CallError>,
-    ) -> Result<(), CallError> {
-        let Some(player) = self.player() else { return decided };
-        let end = slice_end(&decided);
-        match player.slice(fuel_left, end) {
-            Some(SliceEnd::Continue) => Ok(()),
-            Some(_) if decided.is_err() => decided,
-            _ => Err(CallError::Stopped),
-        }
-    }
-
-    /// Answers a host call from the trace.
-    #[cold]
-    pub(super) fn replay(
-        &mut self,
-        fuel_before: u64,
-        function: FunctionId,
-        linear_memory: &mut [u8],
-        arguments: Arguments,
-    ) -> Result<i32, Box<Stopped>> {
-        let Self { shared, meter, host_calls, host_calls_limit, denied, .. } = self;
-        let Some(Shared { audit, player: Some(player), .. }) = shared.as_deref_mut() else {
-            return Ok(Status::Error.code());
-        };
-        if *host_calls < *host_calls_limit {
-            *host_calls += 1;
-        }
-        // What the interpreter would have taken for a growth that failed.
-        let debt = core::mem::take(&mut player.debt);
-        if meter.charge(debt).is_err() {
-            meter.drain();
-        }
-        let fuel_before = fuel_before.saturating_sub(debt);
-        let capacity = arguments.response_capacity;
-        let (request, response) = match regions(linear_memory, arguments) {
-            Ok((request, response)) => (Data::Full(request), response),
-            Err(_) => (Data::Absent { len: arguments.request_len }, Default::default()),
-        };
-        let asked = Asked { function, request, capacity, fuel_left: fuel_before };
-        let recorded = match player.answer(&asked) {
-            Some(recorded) => recorded,
-            None if player.mismatch.is_none() && answers_nothing(function) => {
-                silent_answer(&asked, player.time_us)
-            }
-            None => {
-                player.differs(None, asked.got(), fuel_before, false);
-                return Err(Box::new(Stopped::Diverged));
-            }
-        };
-        let Event::HostCall(answer) = recorded.event() else {
-            return Err(Box::new(Stopped::Diverged));
-        };
-        let entry = audit.open();
-        entry.time_us = answer.time_us;
-        entry.plugin = self.identity.id;
-        entry.function = function;
-        entry.table = answer.table.and_then(|name| Name::new(name).ok());
-        entry.status = answer.status;
-        entry.rows = answer.rows;
-        entry.bytes_in = arguments.request_len;
-        entry.bytes_out = u32::try_from(answer.status).unwrap_or(0);
-        audit.close();
-        let written = answer.response.bytes().unwrap_or_default();
-        let room = response.len().min(written.len());
-        if let (Some(target), Some(written)) = (response.get_mut(..room), written.get(..room)) {
-            target.copy_from_slice(written);
-        }
-        if meter.charge(answer.fuel_host).is_err() {
-            meter.drain();
-        }
-        let (visited, moved) = recorded.used;
-        meter.use_up(visited, moved);
-        *denied += u32::from(answer.status == Status::PermissionDenied.code());
-        let result = match answer.stop {
-            Stop::No => Ok(answer.status),
-            Stop::OutOfFuel => {
-                player.stopped = true;
-                let allowed = meter.fuel_limit();
-                let asked = allowed.saturating_add(1);
-                Err(Stopped::OutOfFuel(LimitExceeded { limit: Limit::Fuel, allowed, asked }))
-            }
-            Stop::Denied => {
-                player.stopped = true;
-                Err(Stopped::Denied(Message::new("as it was recorded")))
-            }
-        };
-        self.identity.touched = written.len() > entry_len(answer.status);
-        player.answered.push(recorded.clone());
-        player.remember(recorded);
-        let result = result.map_err(Box::new);
-        self.record(function, fuel_before, linear_memory, arguments, &result);
-        result
-    }
-}
-
-/// Bytes of a response that a status speaks of.
-fn entry_len(status: i32) -> usize {
-    if status == Status::BufferTooSmall.code() { 4 } else { usize::try_from(status).unwrap_or(0) }
-}
-
-/// Whether a function of SochDB's answers no bytes, so that any request gets the same answer.
-fn answers_nothing(function: FunctionId) -> bool {
-    matches!(function.name(), Some("emit_metric" | "log_message"))
-}
-
-/// The answer of a function that answers nothing.
-fn silent_answer(asked: &Asked<'_>, time_us: u64) -> Recorded {
-    let moved = asked.request.len().into();
-    let price = crate::meter::PRICES.call
-        + u64::from(asked.request.len()).div_ceil(16) * crate::meter::PRICES.bytes16;
-    let mut recorded = Recorded::new(
-        0,
-        &Event::HostCall(HostCallEvent {
-            function: asked.function,
-            time_us,
-            fuel_left: asked.fuel_left,
-            fuel_host: price,
-            request: asked.request,
-            capacity: asked.capacity,
-            status: 0,
-            stop: Stop::No,
-            table: None,
-            rows: 0,
-            visited: 0,
-            moved,
-            response: Data::EMPTY,
-        }),
-    );
-    recorded.used = (0, moved);
-    recorded
 }

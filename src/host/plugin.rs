@@ -76,9 +76,12 @@ impl Settings {
         Some(value)
     }
 
-    /// All of them, by rising key.
-    #[allow(dead_code, reason = "manifests and traces look at them")]
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Keys, rising, and their values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.0.iter().map(|(key, value)| (&**key, &**value))
     }
 

@@ -115,7 +115,7 @@ impl<S: Storage + 'static> Host<S> {
         };
         let (ending, code) = ending(kept);
         #[cfg(feature = "replay")]
-        let recorded = shared.player.as_ref().and_then(|player| player.recorded_end());
+        let recorded = shared.player.as_ref().and_then(|player| player.recorded_end(ending, code));
         #[cfg(feature = "replay")]
         let (ending, code, output) = match recorded.map(|recorded| recorded.event()) {
             Some(Event::CallOut(CallOut { ending, code, output: Data::Full(text), .. })) => {

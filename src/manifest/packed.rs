@@ -150,12 +150,12 @@ impl PluginConfig {
         writer.bool(*can_vector_search);
         writer.bool(*can_index_search);
         encode_globs(can_call_host, writer);
-        encode_limits(&self.limits, writer);
+        self.limits.encode(writer);
         writer.u8(match self.on_denied {
             OnDenied::Status => 0,
             OnDenied::Trap => 1,
         });
-        writer.len(self.settings().iter().len());
+        writer.len(self.settings().len());
         for (key, value) in self.settings().iter() {
             writer.bytes(key);
             writer.raw(value);
@@ -174,7 +174,7 @@ impl PluginConfig {
             can_index_search: reader.bool()?,
             can_call_host: globs(reader, Globs::named)?,
         };
-        let limits = limits(reader)?;
+        let limits = Limits::decode(reader)?;
         let on_denied = match reader.u8()? {
             0 => OnDenied::Status,
             1 => OnDenied::Trap,
@@ -220,51 +220,4 @@ fn globs(
         }
     }
     parse(&list).map_err(|error| at(reader, UnpackProblem::Glob(error)))
-}
-
-fn encode_limits(limits: &Limits, writer: &mut Writer<'_>) {
-    let Limits {
-        memory_bytes,
-        table_elements,
-        fuel_per_call,
-        stack_bytes,
-        recursion,
-        module_bytes,
-        host_calls,
-        rows,
-        bytes,
-        deadline_ms,
-        slice_fuel,
-        // A manifest does not say them.
-        results: _,
-        locals: _,
-    } = *limits;
-    writer.u32(memory_bytes);
-    writer.u32(table_elements);
-    writer.u64(fuel_per_call);
-    writer.u32(stack_bytes);
-    writer.u32(recursion);
-    writer.u32(module_bytes);
-    writer.u32(host_calls);
-    writer.u32(rows);
-    writer.u64(bytes);
-    deadline_ms.encode(writer);
-    writer.u64(slice_fuel);
-}
-
-fn limits(reader: &mut Reader<'_>) -> Result<Limits, UnpackError> {
-    Ok(Limits {
-        memory_bytes: reader.u32()?,
-        table_elements: reader.u32()?,
-        fuel_per_call: reader.u64()?,
-        stack_bytes: reader.u32()?,
-        recursion: reader.u32()?,
-        module_bytes: reader.u32()?,
-        host_calls: reader.u32()?,
-        rows: reader.u32()?,
-        bytes: reader.u64()?,
-        deadline_ms: Option::decode(reader)?,
-        slice_fuel: reader.u64()?,
-        ..Limits::DEFAULT
-    })
 }

@@ -39,6 +39,8 @@ const RESOURCES: &[&str] = &[
     "stack_bytes",
     "recursion",
     "module_bytes",
+    "results",
+    "locals",
     "host_calls",
     "rows",
     "bytes",
@@ -209,6 +211,11 @@ fn resources(table: Table<'_>) -> Result<Limits, DocumentError> {
             "stack_bytes" => limits.stack_bytes = word(u32::MAX.into())?,
             "recursion" => limits.recursion = word(u32::MAX.into())?,
             "module_bytes" => limits.module_bytes = word(u32::MAX.into())?,
+            "results" => limits.results = word(32)?,
+            "locals" => {
+                let locals = field.value.integer(0, u32::MAX.into())?;
+                limits.locals = u32::try_from(locals).unwrap_or(u32::MAX);
+            }
             "host_calls" => limits.host_calls = word(u32::MAX.into())?,
             "rows" => limits.rows = word(u32::MAX.into())?,
             "bytes" => limits.bytes = number(u64::MAX)?,

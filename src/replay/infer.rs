@@ -174,6 +174,8 @@ impl Used {
                 table_elements: old.table_elements.max(new.table_elements),
                 stack_bytes: old.stack_bytes.max(new.stack_bytes),
                 recursion: old.recursion.max(new.recursion),
+                results: old.results.max(new.results),
+                locals: old.locals.max(new.locals),
                 module_bytes: old.module_bytes.max(new.module_bytes),
                 deadline_ms: old.deadline_ms.zip(new.deadline_ms).map(|(a, b)| a.max(b)),
                 slice_fuel: old.slice_fuel.max(new.slice_fuel),

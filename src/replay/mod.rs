@@ -16,6 +16,7 @@ mod explain;
 mod infer;
 mod json;
 mod line;
+mod load;
 mod minimise;
 mod names;
 mod run;

@@ -14,37 +14,24 @@ use super::{
     divergence::{Cause, Divergence},
     error::{NoAnswer, ReplayError},
     explain::{self, Compared, Difference},
-    json::hex,
     line::Line,
+    load::Loaded,
     names::Names,
     run::{FuelDifference, Replay, Replayer, Run},
 };
 use crate::{
     abi::ABI_VERSION,
     audit::PluginId,
-    capability::Capabilities,
     database::{Database, MemoryLimits},
     host::{
-        CallError, Host, HostConfig, NoClock, OnDenied, PluginConfig,
+        CallError, Host, HostConfig, NoClock,
         player::{Answering, Mismatch, Player, Recorded},
         recording::ending,
     },
-    limits::Limits,
     trace::{
-        CallIn, CallOut, Data, Ending, Event, FEATURES, Header, Load, Mode, Recorder, Stop,
-        WASMI_VERSION, chain,
+        CallIn, CallOut, Data, Ending, Event, FEATURES, Header, Mode, Recorder, Stop, WASMI_VERSION,
     },
 };
-
-/// A plugin of the trace.
-#[derive(Clone, Copy)]
-struct Loaded {
-    id: PluginId,
-    limits: Limits,
-    changed: bool,
-    /// SHA-256 of the recorded module.
-    module: [u8; 32],
-}
 
 /// How a call ended that was not replayed exactly.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,13 +47,13 @@ pub(super) struct Ended {
 }
 
 pub(super) struct Session<'r, 'p> {
-    replayer: &'r Replayer<'p>,
-    answering: Answering,
-    host: Host,
+    pub(super) replayer: &'r Replayer<'p>,
+    pub(super) answering: Answering,
+    pub(super) host: Host,
     /// By the number that the trace gives it.
-    plugins: BTreeMap<PluginId, Loaded>,
+    pub(super) plugins: BTreeMap<PluginId, Loaded>,
     names: Names,
-    same_wasmi: bool,
+    pub(super) same_wasmi: bool,
     other_features: bool,
     entry: String,
     ends: Vec<Ended>,
@@ -188,63 +175,6 @@ impl<'r, 'p> Session<'r, 'p> {
             self.replay.other_wasmi = Some(header.wasmi.into());
         }
         self.other_features = header.features != FEATURES;
-        Ok(())
-    }
-
-    /// The module to run in the place of a recorded one, and whether it is another one.
-    fn module(&self, load: &Load<'_>) -> Result<(&'p [u8], bool), ReplayError> {
-        let plugins = &self.replayer.plugins;
-        if let Some(same) = plugins.iter().find(|p| chain::module_hash(p.wasm) == load.module) {
-            return Ok((same.wasm, false));
-        }
-        let named = plugins.iter().find(|plugin| plugin.name == Some(load.name));
-        let any = || plugins.iter().find(|plugin| plugin.name.is_none());
-        match named.or_else(any) {
-            Some(plugin) if self.replayer.allow_changed => Ok((plugin.wasm, true)),
-            _ => {
-                let (plugin, expected) = (load.name.into(), hex(load.module));
-                Err(ReplayError::WrongModule { plugin, expected })
-            }
-        }
-    }
-
-    fn load(&mut self, load: &Load<'_>) -> Result<(), ReplayError> {
-        let name = load.name;
-        let (wasm, changed) = self.module(load)?;
-        let known = self.plugins.get(&load.plugin).filter(|known| known.module == load.module);
-        let mut recorded = load.limits;
-        if changed {
-            let len = u32::try_from(wasm.len()).unwrap_or(u32::MAX);
-            recorded.module_bytes = recorded.module_bytes.max(len);
-        }
-        let id = match known {
-            // Told again after a checkpoint.
-            Some(known) => known.id,
-            None => {
-                let mut limits = recorded;
-                if !self.same_wasmi && self.answering == Answering::Exactly {
-                    // Another interpreter counts otherwise: what ended for lack of fuel is not
-                    // replayed.
-                    limits.fuel_per_call = u64::MAX;
-                }
-                let on_denied = if load.trap_on_denied { OnDenied::Trap } else { OnDenied::Status };
-                let config = PluginConfig::new(Capabilities::default())
-                    .with_limits(limits)
-                    .with_on_denied(on_denied);
-                self.host.load(name, wasm, &config).map_err(|error| ReplayError::Load {
-                    plugin: name.into(),
-                    error: Box::new(error),
-                })?
-            }
-        };
-        if changed && !self.replay.changed_plugins.iter().any(|known| known == name) {
-            self.replay.changed_plugins.push(name.into());
-        }
-        let module = chain::module_hash(wasm);
-        let again = Load { plugin: id, module: &module, limits: recorded, ..*load };
-        self.host.record_again(&Event::Load(again));
-        let module = <[u8; 32]>::try_from(load.module).unwrap_or_default();
-        self.plugins.insert(load.plugin, Loaded { id, limits: recorded, changed, module });
         Ok(())
     }
 

@@ -387,6 +387,8 @@ mod inspect {
             fields.field("stack_bytes", &self.stack_bytes);
             fields.field("recursion", &self.recursion);
             fields.field("module_bytes", &self.module_bytes);
+            fields.field("results", &self.results);
+            fields.field("locals", &self.locals);
             fields.field("host_calls", &self.host_calls);
             fields.field("rows", &self.rows);
             fields.field("bytes", &self.bytes);
@@ -479,42 +481,6 @@ impl<'a> Wire<'a> for Capability<'a> {
             4 => Self::IndexSearch,
             5 => Self::Named(reader.text()?),
             _ => return Err(reader.error(WireErrorKind::UnknownVariant)),
-        })
-    }
-}
-
-/// In the order of the fields of [`Limits`], without the limits of the code.
-impl<'a> Wire<'a> for Limits {
-    fn encode(&self, writer: &mut Writer<'_>) {
-        writer.u32(self.memory_bytes);
-        writer.u32(self.table_elements);
-        writer.u64(self.fuel_per_call);
-        writer.u32(self.stack_bytes);
-        writer.u32(self.recursion);
-        writer.u32(self.module_bytes);
-        writer.u32(self.host_calls);
-        writer.u32(self.rows);
-        writer.u64(self.bytes);
-        self.deadline_ms.encode(writer);
-        writer.u64(self.slice_fuel);
-    }
-
-    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
-        Ok(Self {
-            memory_bytes: reader.u32()?,
-            table_elements: reader.u32()?,
-            fuel_per_call: reader.u64()?,
-            stack_bytes: reader.u32()?,
-            recursion: reader.u32()?,
-            module_bytes: reader.u32()?,
-            host_calls: reader.u32()?,
-            rows: reader.u32()?,
-            bytes: reader.u64()?,
-            deadline_ms: Wire::decode(reader)?,
-            slice_fuel: reader.u64()?,
-            // They decide about loading only, and the plugin was loaded.
-            results: u32::MAX,
-            locals: u32::MAX,
         })
     }
 }

@@ -1,0 +1,81 @@
+//! Which module runs in the place of a recorded one, and how it is loaded.
+
+use alloc::boxed::Box;
+
+use super::{error::ReplayError, json::hex, session::Session};
+use crate::{
+    audit::PluginId,
+    capability::Capabilities,
+    host::{OnDenied, PluginConfig, player::Answering},
+    limits::Limits,
+    trace::{Event, Load, chain},
+};
+
+/// A plugin of the trace.
+#[derive(Clone, Copy)]
+pub(super) struct Loaded {
+    pub(super) id: PluginId,
+    pub(super) limits: Limits,
+    pub(super) changed: bool,
+    /// SHA-256 of the recorded module.
+    module: [u8; 32],
+}
+
+impl<'p> Session<'_, 'p> {
+    /// The module to run in the place of a recorded one, and whether it is another one.
+    fn module(&self, load: &Load<'_>) -> Result<(&'p [u8], bool), ReplayError> {
+        let plugins = &self.replayer.plugins;
+        if let Some(same) = plugins.iter().find(|p| chain::module_hash(p.wasm) == load.module) {
+            return Ok((same.wasm, false));
+        }
+        let named = plugins.iter().find(|plugin| plugin.name == Some(load.name));
+        let any = || plugins.iter().find(|plugin| plugin.name.is_none());
+        match named.or_else(any) {
+            Some(plugin) if self.replayer.allow_changed => Ok((plugin.wasm, true)),
+            _ => {
+                let (plugin, expected) = (load.name.into(), hex(load.module));
+                Err(ReplayError::WrongModule { plugin, expected })
+            }
+        }
+    }
+
+    pub(super) fn load(&mut self, load: &Load<'_>) -> Result<(), ReplayError> {
+        let name = load.name;
+        let (wasm, changed) = self.module(load)?;
+        let known = self.plugins.get(&load.plugin).filter(|known| known.module == load.module);
+        let mut recorded = load.limits;
+        if changed {
+            let len = u32::try_from(wasm.len()).unwrap_or(u32::MAX);
+            recorded.module_bytes = recorded.module_bytes.max(len);
+        }
+        let id = match known {
+            // Told again after a checkpoint.
+            Some(known) => known.id,
+            None => {
+                let mut limits = recorded;
+                if !self.same_wasmi && self.answering == Answering::Exactly {
+                    // Another interpreter counts otherwise: what ended for lack of fuel is not
+                    // replayed.
+                    limits.fuel_per_call = u64::MAX;
+                }
+                let on_denied = if load.trap_on_denied { OnDenied::Trap } else { OnDenied::Status };
+                let config = PluginConfig::new(Capabilities::default())
+                    .with_limits(limits)
+                    .with_on_denied(on_denied);
+                self.host.load(name, wasm, &config).map_err(|error| ReplayError::Load {
+                    plugin: name.into(),
+                    error: Box::new(error),
+                })?
+            }
+        };
+        if changed && !self.replay.changed_plugins.iter().any(|known| known == name) {
+            self.replay.changed_plugins.push(name.into());
+        }
+        let module = chain::module_hash(wasm);
+        let again = Load { plugin: id, module: &module, limits: recorded, ..*load };
+        self.host.record_again(&Event::Load(again));
+        let module = <[u8; 32]>::try_from(load.module).unwrap_or_default();
+        self.plugins.insert(load.plugin, Loaded { id, limits: recorded, changed, module });
+        Ok(())
+    }
+}
