@@ -53,7 +53,7 @@ fn examples() -> Vec<(&'static str, Event<'static>)> {
                 id: FunctionId(9),
                 module: "device",
                 name: "read_sensor",
-                capability: Capability::Named("sensors"),
+                capability: Capability::Named("device.sensor"),
             }),
         ),
         ("table", Event::Table(Table { name: "days", columns: Seq::new(&["date", "temp_max"]) })),

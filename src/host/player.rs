@@ -98,10 +98,6 @@ pub(crate) struct Player {
     pub(crate) fuel: bool,
     pub(crate) sliced: bool,
     pub(crate) time_us: u64,
-    /// The clock was not looked at in the running call.
-    starting: bool,
-    /// Values of the trace are redacted.
-    pub(crate) redacted: bool,
     pub(crate) mismatch: Option<Mismatch>,
     /// The call ended in a host call, as it was recorded.
     pub(crate) stopped: bool,
@@ -111,6 +107,10 @@ pub(crate) struct Player {
     end: Option<Recorded>,
     /// The host calls that were answered in this call.
     pub(crate) answered: Vec<Recorded>,
+    /// The clock was looked at since the call began.
+    started: bool,
+    /// Values of the trace are redacted.
+    pub(crate) redacted: bool,
     /// Fuel for a growth that failed only after it was paid for.
     pub(super) debt: u64,
 }
@@ -126,13 +126,13 @@ impl Player {
             fuel,
             sliced: false,
             time_us: 0,
-            starting: false,
-            redacted: false,
             mismatch: None,
             stopped: false,
             happened: VecDeque::new(),
             end: None,
             answered: Vec::new(),
+            started: false,
+            redacted: false,
             debt: 0,
         }
     }
@@ -156,9 +156,9 @@ impl Player {
         self.script = script;
         self.end = Some(end);
         self.answered.clear();
+        self.started = false;
         self.sliced = sliced;
         self.time_us = time_us;
-        self.starting = true;
         self.mismatch = None;
         self.stopped = false;
         self.debt = 0;
@@ -280,9 +280,9 @@ impl Player {
         None
     }
 
-    /// The clock: first that of the call's begin, then that of the slice to come.
+    /// The clock: that of the event to come.
     pub(super) fn now_us(&mut self) -> u64 {
-        if core::mem::take(&mut self.starting) {
+        if !core::mem::replace(&mut self.started, true) {
             return self.time_us;
         }
         let next = self.script.front().map(Recorded::event);
@@ -312,7 +312,8 @@ impl Asked<'_> {
 
     /// Whether nothing but the length of the request is left in the trace.
     fn is_redacted_whole(&self, call: &HostCallEvent<'_>) -> bool {
-        let whole = self.function.name().is_none() || answers_nothing(self.function);
+        // Texts of logs, labels of metrics, and what only the embedder knows the meaning of.
+        let whole = matches!(self.function.name(), None | Some("emit_metric" | "log_message"));
         self.redacted && whole && call.request.len() == self.request.len()
     }
 
@@ -323,9 +324,4 @@ impl Asked<'_> {
         };
         Got::HostCall { function: self.function, request, absent, capacity: self.capacity }
     }
-}
-
-/// Whether a function of SochDB's answers no bytes, so that any request gets the same answer.
-pub(super) fn answers_nothing(function: FunctionId) -> bool {
-    matches!(function.name(), Some("emit_metric" | "log_message"))
 }

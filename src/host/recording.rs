@@ -74,10 +74,12 @@ impl<S: Storage + 'static> Host<S> {
     pub(super) fn record_function(&mut self, id: FunctionId) {
         #[cfg(feature = "replay")]
         if self.player().is_some() {
+            // The trace that is replayed says which functions there are.
             return;
         }
         let Shared { registry, recorder: Some(recorder), .. } = self.shared_mut() else { return };
-        if let Some((_, module, name, capability)) = registry.iter().find(|known| known.0 == id) {
+        let function = registry.iter().find(|(known, ..)| *known == id);
+        if let Some((id, module, name, capability)) = function {
             recorder.append(&Event::Function(Function { id, module, name, capability }));
         }
     }
@@ -290,11 +292,11 @@ impl<S: Storage> PluginState<S> {
             fuel_host: fuel_left.saturating_sub(fuel_now),
             capacity,
             rows: entry.rows,
+            visited,
+            moved,
             table: entry.table.as_deref(),
             status: entry.status,
             stop,
-            visited,
-            moved,
             request,
             response: Data::Full(response.get(..written).unwrap_or_default()),
         });

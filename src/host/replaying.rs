@@ -9,7 +9,7 @@ use super::{
     context::quoted,
     dispatch::{Arguments, Stop as Stopped, regions},
     error::CallError,
-    player::{Answering, Asked, Got, Player, Recorded, answers_nothing},
+    player::{Answering, Asked, Got, Player, Recorded},
     plugin::PluginState,
     recording::slice_end,
     registry::RegistryError,
@@ -72,8 +72,10 @@ impl<S: Storage + 'static> Host<S> {
     }
 
     /// Lets a plugin begin its next call with its memory as it was after loading.
-    pub(crate) fn forget_memory(&mut self, plugin: PluginId) {
-        if let Some(plugin) = self.position(plugin).and_then(|at| self.plugins.get_mut(at)) {
+    pub(crate) fn restart_plugin(&mut self, plugin: PluginId) {
+        if let Some(at) = self.position(plugin)
+            && let Some(plugin) = self.plugins.get_mut(at)
+        {
             plugin.trapped = true;
         }
     }
@@ -258,6 +260,11 @@ impl<S: Storage> PluginState<S> {
 /// Bytes of a response that a status speaks of.
 fn entry_len(status: i32) -> usize {
     if status == Status::BufferTooSmall.code() { 4 } else { usize::try_from(status).unwrap_or(0) }
+}
+
+/// Whether a function of SochDB's answers no bytes, so that any request gets the same answer.
+fn answers_nothing(function: FunctionId) -> bool {
+    matches!(function.name(), Some("emit_metric" | "log_message"))
 }
 
 /// The answer of a function that answers nothing.

@@ -17,7 +17,7 @@ pub(super) struct Loaded {
     pub(super) id: PluginId,
     pub(super) limits: Limits,
     pub(super) changed: bool,
-    /// The trace told of it since the last checkpoint.
+    /// It was named since the last checkpoint.
     pub(super) told: bool,
     /// SHA-256 of the recorded module.
     module: [u8; 32],
@@ -57,9 +57,6 @@ impl<'p> Session<'_, 'p> {
             // Told again after a checkpoint.
             Some(known) => known.id,
             None => {
-                if let Some(other) = self.plugins.remove(&load.plugin) {
-                    self.host.unload(other.id);
-                }
                 let mut limits = recorded;
                 if !self.same_wasmi && self.answering == Answering::Exactly {
                     // Another interpreter counts otherwise: what ended for lack of fuel is not

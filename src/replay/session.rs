@@ -203,7 +203,8 @@ impl<'r, 'p> Session<'r, 'p> {
             (Data::Digest { .. }, _) if self.replay.redacted => return Err(ReplayError::Redacted),
             _ => return Err(ReplayError::NoAnswers),
         };
-        let Some(plugin) = self.plugins.get(&begin.plugin).copied() else {
+        let Some(plugin) = self.plugins.get(&begin.plugin).copied().filter(|plugin| plugin.told)
+        else {
             let (event, plugin) = (call.begin.number, begin.plugin.0);
             return Err(ReplayError::UnknownPlugin { event, plugin });
         };
@@ -213,10 +214,10 @@ impl<'r, 'p> Session<'r, 'p> {
         let ended_in_host = call.events.back().is_some_and(
             |last| matches!(last.event(), Event::HostCall(last) if last.stop != Stop::No),
         );
-        let for_lack = matches!(end.ending, Ending::Limit | Ending::Stopped) && !ended_in_host;
-        if exactly && !fuel && for_lack {
+        let unequal = matches!(end.ending, Ending::Limit | Ending::Stopped);
+        if exactly && !fuel && unequal && !ended_in_host {
             // It ended for lack of fuel or time, which are not comparable.
-            self.host.forget_memory(plugin.id);
+            self.host.restart_plugin(plugin.id);
             return Ok(());
         }
         if !call.events.iter().all(|recorded| is_answered(&recorded.event())) {
@@ -351,10 +352,11 @@ impl<'r, 'p> Session<'r, 'p> {
 
     fn diverged(&mut self, begin: &CallIn<'_>, found: Found, changed: bool) {
         let Found { event, function, difference, mut cause, mut because } = found;
-        match changed {
-            true => (cause, because) = (Cause::PluginChanged, String::new()),
-            false if self.replay.redacted => (cause, because) = (Cause::Redaction, String::new()),
-            false => {}
+        if changed {
+            (cause, because) = (Cause::PluginChanged, String::new());
+        } else if self.replay.redacted {
+            because = alloc::format!("it looks like {}: {because}", cause.as_str());
+            cause = Cause::Redaction;
         }
         let Difference { field, expected, got } = difference;
         self.replay.divergences.push(Divergence {

@@ -237,7 +237,7 @@ const U32: usize = 5;
 /// The frame's header, number, kind and form, the fields up to the rows, the table, and the length
 /// of the request.
 const LONGEST_HEAD: usize =
-    FRAME_HEADER_LEN + U64 + 2 + 3 + 3 * U64 + 3 * U32 + U64 + 2 + MAX_NAME_LEN + U64;
+    FRAME_HEADER_LEN + U64 + 2 + 3 + 4 * U64 + 3 * U32 + 2 + MAX_NAME_LEN + U64;
 
 const _: () = assert!(LONGEST_HEAD <= HEAD && U32 <= TAIL);
 
