@@ -129,7 +129,11 @@ fn answer_that_leads_elsewhere_is_the_likely_cause() {
     assert_eq!(report.field.as_deref(), Some("function"));
     assert_eq!(
         (report.expected.value.as_str(), report.got.value.as_str()),
-        ("soch_write", "log_message")
+        (
+            "soch_write with table = \"alerts\", mode = insert, columns = empty, rows[0].id = none, \
+             rows[0].value = 345",
+            "log_message with level = info, message = \"scanned\""
+        )
     );
     assert_eq!(report.cause, Cause::DifferentAnswer);
     assert_eq!(report.because, "all was the same up to the answer of soch_read, #8");
