@@ -158,7 +158,7 @@ fn assert_round_trip(event: &Event<'_>) {
     let decoded: Event<'_> = wire::decode(&buffer[..len]).unwrap();
     assert_eq!(&decoded, event);
     // A buffer that is too small is told how much would do, and no byte less is enough.
-    assert_eq!(wire::encode(event, &mut buffer.clone()[..len - 1]).unwrap_err().needed, len);
+    assert_eq!(wire::encode(event, &mut { buffer }[..len - 1]).unwrap_err().needed, len);
     // No part of it is an event of its own.
     for end in 0..len {
         assert!(Event::decode(&mut Reader::new(&buffer[..end])).is_err());
