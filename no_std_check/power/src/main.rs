@@ -24,6 +24,9 @@ mod stack;
 use cortex_m_rt::{ExceptionFrame, entry, exception};
 use semihosting::{eprintln, process};
 
+/// Bytes of the heap.
+const HEAP_BYTES: usize = 512 << 10;
+
 /// What the stack's painter asks of the machine.
 mod machine {
     /// The stack pointer.
