@@ -1,6 +1,8 @@
 //! Time of a host call, host and floor in one run: `cargo bench --manifest-path benches/Cargo.toml`.
 //!
 //! Each iteration is a loop of calls inside the plugin; the throughput line is calls per second.
+//! With `--features record` there is a `soch_read` that is recorded whole, and `seal`, the hashing
+//! of its events, which a recorder with a buffer does when somebody looks at the trace.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sochdb_wasmi_benches::{Bench, Floor, ROWS, cases, naive_search, vector};
@@ -17,6 +19,8 @@ fn host_call(criterion: &mut Criterion) {
         let mut bench = Bench::new(case);
         group.bench_function(case.name, |bencher| bencher.iter(|| bench.run(CALLS)));
     }
+    #[cfg(feature = "record")]
+    recorded(&mut group, CALLS);
     group.throughput(Throughput::Elements(1));
     for case in cases().iter().filter(|case| case.name == "vector_search") {
         let mut bench = Bench::new(case);
@@ -28,6 +32,29 @@ fn host_call(criterion: &mut Criterion) {
         bencher.iter(|| naive_search(&vectors, &query, 10));
     });
     group.finish();
+}
+
+#[cfg(feature = "record")]
+fn recorded(group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>, calls: u32) {
+    use criterion::BatchSize::PerIteration;
+
+    let cases = cases();
+    for case in cases.iter().filter(|case| case.name == "soch_read") {
+        // Setup and routine share the host, so that a run begins with an empty recorder.
+        let bench = std::cell::RefCell::new(Bench::new(case));
+        group.bench_function("soch_read_recorded", |bencher| {
+            let begin = || bench.borrow_mut().record(calls);
+            bencher.iter_batched(begin, |()| bench.borrow_mut().run(calls), PerIteration);
+        });
+        group.bench_function("seal", |bencher| {
+            let recorded = || {
+                let mut bench = bench.borrow_mut();
+                bench.record(calls);
+                bench.run(calls)
+            };
+            bencher.iter_batched(recorded, |_| bench.borrow_mut().seal(), PerIteration);
+        });
+    }
 }
 
 criterion_group! {

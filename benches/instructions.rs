@@ -3,6 +3,31 @@
 
 use sochdb_wasmi_benches::{Bench, Floor, PlainCode, ROWS, cases, naive_search, vector};
 
+/// The least times of a read and of a recorded one, taken in turns: what a machine that does other
+/// things too can tell of their ratio.
+#[cfg(feature = "record")]
+fn recording_ratio(times: u32) {
+    const CALLS: u32 = 1000;
+    let cases = cases();
+    let case = cases.iter().find(|case| case.name == "soch_read").expect("a case");
+    let (mut plain, mut recorded) = (Bench::new(case), Bench::new(case));
+    let mut least = [u128::MAX; 3];
+    let clock = |least: &mut u128, work: &mut dyn FnMut()| {
+        let start = std::time::Instant::now();
+        work();
+        *least = (*least).min(start.elapsed().as_nanos());
+    };
+    for _ in 0..times {
+        recorded.record(CALLS);
+        clock(&mut least[0], &mut || _ = plain.run(CALLS));
+        clock(&mut least[1], &mut || _ = recorded.run(CALLS));
+        clock(&mut least[2], &mut || _ = recorded.seal());
+    }
+    let [plain, recorded, seal] = least.map(|nanoseconds| nanoseconds as f64 / f64::from(CALLS));
+    println!("soch_read {plain:.1} ns, recorded {recorded:.1} ns, sealing an event {seal:.1} ns");
+    println!("recorded {:.3} times, sealed too {:.3} times", recorded / plain, (recorded + seal) / plain);
+}
+
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let (Some(name), Some(times)) = (arguments.next(), arguments.next()) else {
@@ -20,6 +45,20 @@ fn main() {
             let vectors: Vec<_> = (0..ROWS).map(vector).collect();
             for _ in 0..times {
                 std::hint::black_box(naive_search(&vectors, &vector(99_999), 10));
+            }
+        }
+        #[cfg(feature = "record")]
+        "recording_ratio" => recording_ratio(times),
+        #[cfg(feature = "record")]
+        "soch_read_recorded" | "seal" => {
+            let cases = cases();
+            let case = cases.iter().find(|case| case.name == "soch_read").expect("a case");
+            let mut bench = Bench::new(case);
+            // `seal` is counted beside the same run without it.
+            bench.record(4000);
+            println!("fuel {}", bench.run(times));
+            if name == "seal" {
+                println!("link {:02x?}", bench.seal());
             }
         }
         name => {

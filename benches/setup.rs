@@ -152,7 +152,8 @@ impl Bench {
             ..Capabilities::default()
         };
         let limits = Limits {
-            fuel_per_call: u64::MAX / 4,
+            // Far more than any case takes, and a number of usual length.
+            fuel_per_call: 200_000_000,
             host_calls: u32::MAX,
             rows: u32::MAX,
             bytes: u64::MAX,
@@ -165,6 +166,25 @@ impl Bench {
             .expect("a key");
         let plugin = host.load("bench", &plugin(case), &config).expect("loads");
         Self { host, plugin }
+    }
+
+    /// Records from now on, with room for `calls` host calls.
+    #[cfg(feature = "record")]
+    pub fn record(&mut self, calls: u32) {
+        let room = (64 << 10) + calls as usize * 256;
+        let recorder = sochdb_wasmi::trace::Recorder::buffer(room).without_memory_digest();
+        self.host.record(recorder);
+        // The checkpoint made the plugin new, which its first call sees to.
+        self.run(1);
+        self.seal();
+    }
+
+    /// Hashes what was recorded since the last time.
+    #[cfg(feature = "record")]
+    pub fn seal(&mut self) -> [u8; 32] {
+        let recorder = self.host.recorder_mut().expect("it records");
+        assert_eq!(recorder.error(), None);
+        recorder.last_link()
     }
 
     /// Makes the call `times` times, in a loop inside the plugin, and returns the fuel it took.

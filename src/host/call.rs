@@ -52,6 +52,11 @@ impl<'h, S: Storage> Loan<'h, S> {
 
 impl<S: Storage> Drop for Loan<'_, S> {
     fn drop(&mut self) {
+        #[cfg(feature = "record")]
+        if !self.finished {
+            let memory_bytes = memory_bytes(self.store);
+            self.store.data_mut().record_unwinding(memory_bytes);
+        }
         *self.home = self.store.data_mut().shared.take();
         if let Some(shared) = self.home {
             shared.database.hold(false);
@@ -108,9 +113,7 @@ impl<S: Storage + 'static> Host<S> {
         report.denied = state.denied;
         report.rows = state.meter.rows();
         report.bytes = state.meter.bytes();
-        report.memory_bytes = state
-            .memory
-            .map_or(0, |memory| u32::try_from(memory.data_size(&loaded.store)).unwrap_or(u32::MAX));
+        report.memory_bytes = memory_bytes(&loaded.store);
         loaded.report = report;
         loaded.trapped = matches!(
             returned,
@@ -188,6 +191,12 @@ fn check_output<S: Storage>(plugin: &Plugin<S>, code: i32) -> Result<u32, CallEr
     }
 }
 
+/// Size of linear memory.
+fn memory_bytes<S: Storage>(store: &Store<PluginState<S>>) -> u32 {
+    let size = |memory: wasmi::Memory| u32::try_from(memory.data_size(store)).unwrap_or(u32::MAX);
+    store.data().memory.map_or(0, size)
+}
+
 /// What is called, and with what.
 struct Called<'c> {
     #[cfg_attr(not(feature = "record"), expect(dead_code, reason = "only a trace names it"))]
@@ -245,6 +254,7 @@ struct Slices {
     /// Fuel of a slice; all of it where nobody looks between slices.
     size: u64,
     /// Whether somebody looks between slices.
+    #[cfg_attr(not(feature = "record"), expect(dead_code, reason = "only a trace tells it"))]
     watched: bool,
 }
 
@@ -291,7 +301,15 @@ impl Slices {
         let now_us = state.shared.as_deref_mut().map_or(0, Shared::now_us);
         let elapsed_us = now_us.saturating_sub(self.started_us);
         let slice = Slice { plugin: state.identity.id, number: self.count, fuel, elapsed_us };
+        #[cfg(feature = "record")]
+        {
+            state.hook_asked_us = Some(now_us);
+        }
         let decided = decide(&slice, limits, hook);
+        #[cfg(feature = "record")]
+        {
+            state.hook_asked_us = None;
+        }
         #[cfg(feature = "replay")]
         let decided = state.replayed_slice(left, decided);
         #[cfg(feature = "record")]

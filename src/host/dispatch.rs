@@ -16,6 +16,8 @@ use core::fmt;
 
 use wasmi::{Caller, errors::HostError};
 
+#[cfg(feature = "record")]
+use super::recording::record_usual;
 use super::{
     OnDenied, Shared,
     context::HostFunctionContext,
@@ -108,6 +110,8 @@ impl<S: Storage> PluginState<S> {
         }
         let Shared { database, registry, audit, audit_sink, metrics, clock, log_bytes, .. } =
             shared;
+        #[cfg(feature = "record")]
+        let recorder = &mut shared.recorder;
         // The entry is filled in its place in the log, the table's name by the context.
         let entry = audit.open();
         entry.time_us = clock.now_us();
@@ -145,20 +149,40 @@ impl<S: Storage> PluginState<S> {
         if let Some(sink) = audit_sink {
             sink.record(entry);
         }
-        #[cfg(not(feature = "record"))]
+        #[cfg(feature = "record")]
+        if let Some(recorder) = recorder {
+            if let HostCallResult::Success(_) = result
+                && !self.identity.touched
+            {
+                let meter = &self.meter;
+                record_usual(recorder, entry, fuel_before, meter, linear_memory, &arguments);
+                return Ok(status);
+            }
+            return self.recorded(function, fuel_before, linear_memory, arguments, result);
+        }
         match result {
             HostCallResult::Success(_) => Ok(status),
             failure => self.failed(failure, linear_memory, arguments),
         }
-        #[cfg(feature = "record")]
-        {
-            let answer = match result {
-                HostCallResult::Success(_) => Ok(status),
-                failure => self.failed(failure, linear_memory, arguments),
-            };
-            self.record(function, fuel_before, linear_memory, arguments, &answer);
-            answer
-        }
+    }
+
+    /// Ends a host call whose audit entry is made, and records it.
+    #[cfg(feature = "record")]
+    #[cold]
+    fn recorded(
+        &mut self,
+        function: FunctionId,
+        fuel_before: u64,
+        linear_memory: &mut [u8],
+        arguments: Arguments,
+        result: HostCallResult,
+    ) -> Result<i32, Box<Stop>> {
+        let answer = match result {
+            HostCallResult::Success(_) => Ok(result.status_code()),
+            failure => self.failed(failure, linear_memory, arguments),
+        };
+        self.record(function, fuel_before, linear_memory, arguments, &answer);
+        answer
     }
 
     #[cold]

@@ -195,7 +195,10 @@ impl<S: Storage + 'static> Host<S> {
         module: &str,
         function: impl HostFunction<S> + 'static,
     ) -> Result<FunctionId, RegistryError> {
-        self.shared_mut().registry.register(module, function)
+        let id = self.shared_mut().registry.register(module, function)?;
+        #[cfg(feature = "record")]
+        self.record_function(id);
+        Ok(id)
     }
 
     /// Sends every audit entry to `sink` too, as it is made.

@@ -76,12 +76,9 @@ impl Settings {
         Some(value)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Keys, rising, and their values.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    /// All of them, by rising key.
+    #[allow(dead_code, reason = "manifests and traces look at them")]
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
         self.0.iter().map(|(key, value)| (&**key, &**value))
     }
 
@@ -187,6 +184,9 @@ pub(super) struct PluginState<S: Storage> {
     pub(super) host_calls: u32,
     pub(super) host_calls_limit: u32,
     pub(super) denied: u32,
+    /// When the slice hook was asked, while it is.
+    #[cfg(feature = "record")]
+    pub(super) hook_asked_us: Option<u64>,
 }
 
 impl<S: Storage> PluginState<S> {
@@ -209,6 +209,8 @@ impl<S: Storage> PluginState<S> {
             host_calls: 0,
             host_calls_limit: limits.host_calls,
             denied: 0,
+            #[cfg(feature = "record")]
+            hook_asked_us: None,
         }
     }
 }

@@ -13,13 +13,14 @@ use super::{
 };
 use crate::{
     abi::Seq,
-    audit::{FunctionId, PluginId},
+    audit::{AuditEntry, FunctionId, PluginId},
     capability::{Capabilities, Globs},
     database::Storage,
     limits::{Limit, LimitExceeded},
+    meter::Meter,
     trace::{
         CallIn, CallOut, Checkpoint, Data, Digest, Ending, Event, Function, Growth, GrowthRefusal,
-        HostCallEvent, Load, Recorder, Slice, SliceEnd, Stop, Table, Unload, chain,
+        HostCallEvent, Load, Recorder, Slice, SliceEnd, Stop, Table, Unload, Usual, chain,
     },
 };
 
@@ -69,6 +70,20 @@ impl<S: Storage + 'static> Host<S> {
         }
     }
 
+    /// Records a function of the embedder's, for the plugins to come that import it.
+    pub(super) fn record_function(&mut self, id: FunctionId) {
+        #[cfg(feature = "replay")]
+        if self.player().is_some() {
+            // The trace that is replayed says which functions there are.
+            return;
+        }
+        let Shared { registry, recorder: Some(recorder), .. } = self.shared_mut() else { return };
+        let function = registry.iter().find(|(known, ..)| *known == id);
+        if let Some((id, module, name, capability)) = function {
+            recorder.append(&Event::Function(Function { id, module, name, capability }));
+        }
+    }
+
     pub(super) fn record_load(&mut self, at: usize) {
         #[cfg(feature = "replay")]
         if self.player().is_some() {
@@ -79,7 +94,9 @@ impl<S: Storage + 'static> Host<S> {
             return;
         };
         if let Some(plugin) = self.plugins.get(at) {
-            recorder.append(&Event::Load(load(plugin)));
+            let mut load = load(plugin);
+            load.config = recorder.settings_digest(load.config);
+            recorder.append(&Event::Load(load));
         }
     }
 
@@ -145,7 +162,16 @@ impl<S: Storage> Shared<S> {
     fn record_tables(&mut self) {
         self.tables_changed = false;
         let Some(recorder) = &mut self.recorder else { return };
+        if let Some(redaction) = recorder.redaction_mut() {
+            redaction.forget_tables();
+        }
         for (_, schema) in self.database.tables() {
+            if let Some(redaction) = recorder.redaction_mut() {
+                let columns = schema.columns().iter().map(|column| column.name.as_str());
+                let indexes = schema.indexes().iter();
+                let indexes = indexes.map(|index| (index.name.as_str(), index.columns.as_slice()));
+                redaction.learn(schema.name(), columns, indexes);
+            }
             let columns: Vec<&str> = schema.columns().iter().map(|c| c.name.as_str()).collect();
             let columns = Seq::new(&columns);
             recorder.append(&Event::Table(Table { name: schema.name(), columns }));
@@ -160,6 +186,7 @@ impl<S: Storage> PluginState<S> {
 
     pub(super) fn record_begin(&mut self, entry: &str, input: &[u8], time_us: u64, sliced: bool) {
         let (plugin, fuel) = (self.identity.id, self.meter.fuel());
+        self.identity.touched = false;
         let Some(shared) = self.shared.as_deref_mut() else { return };
         if shared.tables_changed {
             shared.record_tables();
@@ -183,6 +210,24 @@ impl<S: Storage> PluginState<S> {
         decided
     }
 
+    /// Ends the record of a call that the embedder's own panic left: as one that its hook stopped
+    /// if it was the hook's, since that can be replayed; nothing more is recorded otherwise.
+    pub(super) fn record_unwinding(&mut self, memory_bytes: u32) {
+        let (asked_us, fuel_left) = (self.hook_asked_us.take(), self.meter.fuel());
+        let Some(recorder) = self.recorder() else { return };
+        let Some(time_us) = asked_us else { return recorder.unwound() };
+        recorder.append(&Event::Slice(Slice { time_us, fuel_left, end: SliceEnd::Stopped }));
+        let text = CallError::Stopped.to_string();
+        recorder.call_out(CallOut {
+            ending: Ending::Stopped,
+            code: 0,
+            output: Data::Full(text.as_bytes()),
+            fuel_left,
+            memory_bytes,
+            memory: None,
+        });
+    }
+
     pub(super) fn record_growth(&mut self, desired: usize, allowed: bool) {
         if allowed {
             self.growth.allowed = desired as u64;
@@ -200,7 +245,7 @@ impl<S: Storage> PluginState<S> {
     }
 
     /// Records a host call that was answered, and whose audit entry is made.
-    #[inline]
+    #[cold]
     pub(super) fn record(
         &mut self,
         function: FunctionId,
@@ -245,17 +290,46 @@ impl<S: Storage> PluginState<S> {
             time_us: entry.time_us,
             fuel_left,
             fuel_host: fuel_left.saturating_sub(fuel_now),
-            request,
             capacity,
-            status: entry.status,
-            stop,
-            table: entry.table.as_deref(),
             rows: entry.rows,
             visited,
             moved,
+            table: entry.table.as_deref(),
+            status: entry.status,
+            stop,
+            request,
             response: Data::Full(response.get(..written).unwrap_or_default()),
         });
     }
+}
+
+/// Records a host call that succeeded, and wrote no more of the response than it answers.
+#[inline(never)]
+pub(super) fn record_usual(
+    recorder: &mut Recorder,
+    entry: &AuditEntry,
+    fuel_left: u64,
+    meter: &Meter,
+    linear_memory: &[u8],
+    arguments: &Arguments,
+) {
+    // Both lie in linear memory, or the call would have failed.
+    let part = |ptr: u32, len: u32| {
+        linear_memory.get(ptr as usize..).and_then(|m| m.get(..len as usize)).unwrap_or_default()
+    };
+    recorder.usual(&Usual {
+        function: entry.function,
+        time_us: entry.time_us,
+        fuel_left,
+        fuel_host: fuel_left.saturating_sub(meter.fuel()),
+        capacity: arguments.response_capacity,
+        rows: entry.rows,
+        visited: meter.rows(),
+        moved: meter.bytes(),
+        table: entry.table.as_ref(),
+        request: part(arguments.request_ptr, arguments.request_len),
+        response: part(arguments.response_ptr, entry.bytes_out),
+    });
 }
 
 pub(super) fn slice_end(decided: &Result<(), CallError>) -> SliceEnd {

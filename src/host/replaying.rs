@@ -199,7 +199,8 @@ impl<S: Storage> PluginState<S> {
             Ok((request, response)) => (Data::Full(request), response),
             Err(_) => (Data::Absent { len: arguments.request_len }, Default::default()),
         };
-        let asked = Asked { function, request, capacity, fuel_left: fuel_before };
+        let redacted = player.redacted;
+        let asked = Asked { function, request, capacity, fuel_left: fuel_before, redacted };
         let recorded = match player.answer(&asked) {
             Some(recorded) => recorded,
             None if player.mismatch.is_none() && answers_nothing(function) => {

@@ -61,6 +61,9 @@ causes! {
     DifferentSetup = 19, "different-setup" => "the plugin was loaded with something else";
     /// Only the clock differs.
     Time = 20, "time" => "the same happened at another time";
+    /// Values of the trace are redacted, and the plugin may have decided by one of them.
+    Redaction = 21, "redaction" =>
+        "values of the trace are redacted, and the plugin may have decided by one of them";
 }
 
 /// One side of a difference.

@@ -20,7 +20,7 @@ pub enum ReplayError {
     NoCalls,
     /// The trace holds digests in place of answers.
     NoAnswers,
-    /// Values in the trace are redacted with another key than was given, or with one and none was.
+    /// The trace's inputs are redacted.
     Redacted,
     /// The trace was recorded for another version of the ABI.
     AbiVersion {
@@ -100,7 +100,9 @@ impl fmt::Display for ReplayError {
             Self::NoAnswers => {
                 write!(f, "the trace holds digests in place of answers: it can only be compared")
             }
-            Self::Redacted => write!(f, "the trace is redacted with another key"),
+            Self::Redacted => {
+                write!(f, "the trace's inputs are redacted: it can only be compared")
+            }
             Self::AbiVersion { found } => {
                 write!(f, "the trace was recorded for ABI version {found}")
             }

@@ -133,20 +133,24 @@ pub(super) fn asked(names: &Names, got: &Got) -> (String, String) {
             (names.function(*function), format!("{len} bytes that are not in memory"))
         }
         Got::HostCall { function, request, capacity, .. } => {
-            let fields = self::request(names, *function, request);
-            let mut text = match fields {
-                Some(fields) => fields
-                    .iter()
-                    .map(|field| format!("{} = {}", field.path, field.value))
-                    .collect::<Vec<_>>()
-                    .join(", "),
-                None => hex(request),
-            };
+            let mut text = request_text(names, *function, request);
             let _ = write!(text, ", for {capacity} bytes of response");
             (names.function(*function), text)
         }
         Got::Growth { asked } => ("memory.grow".into(), format!("{asked} bytes")),
         Got::Slice => ("slice".into(), String::new()),
+    }
+}
+
+/// A request in one line: decoded if it can be, or in hexadecimal.
+fn request_text(names: &Names, function: FunctionId, request: &[u8]) -> String {
+    match self::request(names, function, request) {
+        Some(fields) => fields
+            .iter()
+            .map(|field| format!("{} = {}", field.path, field.value))
+            .collect::<Vec<_>>()
+            .join(", "),
+        None => hex(request),
     }
 }
 
@@ -180,8 +184,20 @@ pub(super) fn difference(names: &Names, expected: &Event<'_>, got: &Got) -> Diff
         };
     };
     if call.function != function {
-        let (expected, got) = (names.function(call.function), names.function(function));
-        return Difference::of_values("function", expected, got);
+        let side = |function: FunctionId, request: &[u8]| {
+            let text = request_text(names, function, request);
+            Side {
+                value: format!("{} with {text}", names.function(function)),
+                hex: hex(request),
+                fuel_left: None,
+            }
+        };
+        let expected = match call.request {
+            Data::Full(recorded) => side(call.function, recorded),
+            _ => Side::of(names.function(call.function)),
+        };
+        let got = side(function, request);
+        return Difference { field: Some("function".into()), expected, got };
     }
     let Data::Full(recorded) = call.request else {
         let got = format!("{} bytes", request.len());

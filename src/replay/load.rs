@@ -17,6 +17,8 @@ pub(super) struct Loaded {
     pub(super) id: PluginId,
     pub(super) limits: Limits,
     pub(super) changed: bool,
+    /// It was named since the last checkpoint.
+    pub(super) told: bool,
     /// SHA-256 of the recorded module.
     module: [u8; 32],
 }
@@ -39,8 +41,11 @@ impl<'p> Session<'_, 'p> {
         }
     }
 
-    pub(super) fn load(&mut self, load: &Load<'_>) -> Result<(), ReplayError> {
+    pub(super) fn load(&mut self, number: u64, load: &Load<'_>) -> Result<(), ReplayError> {
         let name = load.name;
+        if self.plugins.get(&load.plugin).is_some_and(|known| known.told) {
+            return Err(ReplayError::Misplaced { event: number, what: "load" });
+        }
         let (wasm, changed) = self.module(load)?;
         let known = self.plugins.get(&load.plugin).filter(|known| known.module == load.module);
         let mut recorded = load.limits;
@@ -55,8 +60,8 @@ impl<'p> Session<'_, 'p> {
                 let mut limits = recorded;
                 if !self.same_wasmi && self.answering == Answering::Exactly {
                     // Another interpreter counts otherwise: what ended for lack of fuel is not
-                    // replayed.
-                    limits.fuel_per_call = u64::MAX;
+                    // replayed, and what did not gets more than it may need.
+                    limits.fuel_per_call = limits.fuel_per_call.saturating_mul(16);
                 }
                 let on_denied = if load.trap_on_denied { OnDenied::Trap } else { OnDenied::Status };
                 let config = PluginConfig::new(Capabilities::default())
@@ -75,7 +80,8 @@ impl<'p> Session<'_, 'p> {
         let again = Load { plugin: id, module: &module, limits: recorded, ..*load };
         self.host.record_again(&Event::Load(again));
         let module = <[u8; 32]>::try_from(load.module).unwrap_or_default();
-        self.plugins.insert(load.plugin, Loaded { id, limits: recorded, changed, module });
+        self.plugins
+            .insert(load.plugin, Loaded { id, limits: recorded, changed, told: true, module });
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ mod diff;
 mod divergence;
 mod error;
 mod explain;
+mod fields;
 mod infer;
 mod json;
 mod line;

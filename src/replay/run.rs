@@ -45,6 +45,9 @@ pub struct Replay {
     pub other_wasmi: Option<String>,
     /// Names of the plugins that are not the recorded modules.
     pub changed_plugins: Vec<String>,
+    /// Whether values of the trace are redacted: a plugin that decides by one of them does something
+    /// else, which is told as [`Cause::Redaction`].
+    pub redacted: bool,
     /// Where the trace breaks off, if it does: what is before was replayed.
     pub broken_off: Option<TraceError>,
     /// The same as a report, with the last events that are whole.

@@ -140,7 +140,10 @@ impl<'r, 'p> Session<'r, 'p> {
         let event = recorded.event();
         match &event {
             Event::Header(header) => return self.header(header),
-            Event::Checkpoint(checkpoint) => self.host.replay_checkpoint(checkpoint.audited),
+            Event::Checkpoint(checkpoint) => {
+                self.plugins.values_mut().for_each(|plugin| plugin.told = false);
+                self.host.replay_checkpoint(checkpoint.audited);
+            }
             Event::Function(function) => {
                 if self.host.registry().find(function.module, function.name).is_none() {
                     self.host
@@ -149,7 +152,7 @@ impl<'r, 'p> Session<'r, 'p> {
                 }
                 self.host.record_again(&event);
             }
-            Event::Load(load) => return self.load(load),
+            Event::Load(load) => return self.load(recorded.number, load),
             Event::Unload(unload) => {
                 if let Some(plugin) = self.plugins.remove(&unload.plugin) {
                     self.host.unload(plugin.id);
@@ -170,6 +173,12 @@ impl<'r, 'p> Session<'r, 'p> {
         if header.mode != Mode::Full {
             return Err(ReplayError::NoAnswers);
         }
+        if header.redaction.is_some() {
+            self.replay.redacted = true;
+            if let Some(player) = self.host.player_mut() {
+                player.redacted = true;
+            }
+        }
         if header.wasmi != WASMI_VERSION {
             self.same_wasmi = false;
             self.replay.other_wasmi = Some(header.wasmi.into());
@@ -183,8 +192,15 @@ impl<'r, 'p> Session<'r, 'p> {
         else {
             return Err(ReplayError::Misplaced { event: call.begin.number, what: "call" });
         };
-        let Data::Full(input) = begin.input else { return Err(ReplayError::NoAnswers) };
-        let Some(plugin) = self.plugins.get(&begin.plugin).copied() else {
+        let input = match (begin.input, end.output) {
+            (Data::Full(input), Data::Full(_)) => input,
+            // Outputs that are redacted are not compared.
+            (Data::Full(input), Data::Digest { .. }) if self.replay.redacted => input,
+            (Data::Digest { .. }, _) if self.replay.redacted => return Err(ReplayError::Redacted),
+            _ => return Err(ReplayError::NoAnswers),
+        };
+        let Some(plugin) = self.plugins.get(&begin.plugin).copied().filter(|plugin| plugin.told)
+        else {
             let (event, plugin) = (call.begin.number, begin.plugin.0);
             return Err(ReplayError::UnknownPlugin { event, plugin });
         };
@@ -194,10 +210,14 @@ impl<'r, 'p> Session<'r, 'p> {
         let ended_in_host = call.events.back().is_some_and(
             |last| matches!(last.event(), Event::HostCall(last) if last.stop != Stop::No),
         );
-        if exactly && !fuel && end.ending == Ending::Limit && !ended_in_host {
+        let unequal = matches!(end.ending, Ending::Limit | Ending::Stopped);
+        if exactly && !fuel && unequal && !ended_in_host {
             // It ended for lack of fuel or time, which are not comparable.
             self.host.restart_plugin(plugin.id);
             return Ok(());
+        }
+        if !call.events.iter().all(|recorded| is_answered(&recorded.event())) {
+            return Err(ReplayError::NoAnswers);
         }
         if let Some(player) = self.host.player_mut() {
             player.fuel = fuel && exactly;
@@ -330,6 +350,9 @@ impl<'r, 'p> Session<'r, 'p> {
         let Found { event, function, difference, mut cause, mut because } = found;
         if changed {
             (cause, because) = (Cause::PluginChanged, String::new());
+        } else if self.replay.redacted {
+            because = alloc::format!("it looks like {}: {because}", cause.as_str());
+            cause = Cause::Redaction;
         }
         let Difference { field, expected, got } = difference;
         self.replay.divergences.push(Divergence {
@@ -357,6 +380,16 @@ struct Played {
     answered: Vec<Recorded>,
     /// What was recorded and did not happen.
     rest: Vec<Recorded>,
+}
+
+/// Whether a host call's bytes are here, or were nowhere.
+fn is_answered(event: &Event<'_>) -> bool {
+    match event {
+        Event::HostCall(call) => {
+            matches!(call.response, Data::Full(_)) && !matches!(call.request, Data::Digest { .. })
+        }
+        _ => true,
+    }
 }
 
 /// Whether an event that is left over says nothing: slices and growths of another interpreter's.

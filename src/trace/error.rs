@@ -19,11 +19,13 @@ pub enum RecordError {
     EventTooLarge {
         /// Bytes that it takes.
         needed: usize,
-        /// Bytes of the buffer.
+        /// Bytes of the buffer, or of the longest frame that is read.
         capacity: usize,
     },
     /// The sink failed.
     Sink(ErrorKind),
+    /// A panic of the embedder's left a call that was being recorded.
+    Unwound,
 }
 
 impl fmt::Display for RecordError {
@@ -36,6 +38,7 @@ impl fmt::Display for RecordError {
                 write!(f, "an event takes {needed} bytes, the recorder's buffer has {capacity}")
             }
             Self::Sink(kind) => write!(f, "the trace's sink failed: {kind}"),
+            Self::Unwound => write!(f, "a panic left a call that was being recorded"),
         }
     }
 }

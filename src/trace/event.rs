@@ -1,6 +1,7 @@
 //! The events of a trace and their bytes: postcard's format, fields in the order of declaration.
 //! `docs/trace.md` says what each means and gives an example of each.
 
+use super::host_call::HostCallEvent;
 use crate::{
     abi::{
         Capability, Seq,
@@ -161,36 +162,6 @@ messages! {
         pub sliced: bool,
         /// The clock, in microseconds.
         pub time_us: u64,
-    }
-
-    /// A host function was called and answered.
-    pub struct HostCallEvent<'a> {
-        /// Which.
-        pub function: FunctionId,
-        /// The clock, in microseconds.
-        pub time_us: u64,
-        /// Fuel of the call that was left before.
-        pub fuel_left: u64,
-        /// Fuel that the host's work took.
-        pub fuel_host: u64,
-        /// The request.
-        pub request: Data<'a>,
-        /// Bytes that the response could have had.
-        pub capacity: u32,
-        /// What the plugin got: a length, or a negative status.
-        pub status: i32,
-        /// Whether the call ended here.
-        pub stop: Stop,
-        /// The table that the request named, if it is one.
-        pub table: Option<&'a str>,
-        /// Rows answered, written or deleted.
-        pub rows: u32,
-        /// Rows and index entries that the whole call has visited so far.
-        pub visited: u32,
-        /// Bytes that the whole call has moved so far.
-        pub moved: u64,
-        /// What was written to the response: of a failure too, if anything was.
-        pub response: Data<'a>,
     }
 
     /// Linear memory did not grow.

@@ -11,18 +11,24 @@
 pub mod chain;
 mod error;
 mod event;
+mod host_call;
+mod pseudonym;
 mod reader;
 mod recorder;
+mod redaction;
 mod ring;
 mod sink;
 
 pub use error::{RecordError, TraceError};
 pub use event::{
     CallIn, CallOut, Checkpoint, Data, Digest, End, Ending, Event, Function, Growth, GrowthRefusal,
-    Header, HostCallEvent, Load, Mode, Slice, SliceEnd, Stop, Table, Unload,
+    Header, Load, Mode, Slice, SliceEnd, Stop, Table, Unload,
 };
+pub use host_call::HostCallEvent;
+pub(crate) use host_call::Usual;
 pub use reader::{Entry, MAX_FRAME_LEN, TraceReader};
 pub use recorder::Recorder;
+pub use redaction::Redaction;
 pub use sink::Sink;
 
 /// The first bytes of every trace. The last one is the version of the format.

@@ -160,8 +160,10 @@ impl<R: Read> TraceReader<R> {
         let len = self.fill(&mut magic)?;
         let [name @ .., version] = MAGIC;
         let [found_name @ .., found] = magic;
+        let torn = len < MAGIC.len() && found_name.get(..len) == MAGIC.get(..len);
         match len {
             0 => Err(TraceError::Empty),
+            _ if torn => Err(TraceError::Torn { event: 0, offset: 0 }),
             _ if found_name != name => Err(TraceError::NotATrace),
             _ if found != version => Err(TraceError::Version { found }),
             _ => {

@@ -13,14 +13,17 @@ use super::{
     FEATURES, FRAME_HEADER_LEN, MAGIC, WASMI_VERSION,
     chain::{self, Link},
     error::RecordError,
-    event::{CallIn, CallOut, Data, Digest, Event, Header, HostCallEvent, Mode},
+    event::{CallIn, CallOut, Data, Digest, Event, Header, Mode},
+    host_call::{HostCallEvent, Usual},
+    reader::MAX_FRAME_LEN,
+    redaction::Redaction,
     ring::Ring,
     sink::Sink,
 };
 use crate::{
     abi::{
         ABI_VERSION,
-        wire::{Wire, Writer},
+        wire::{Wire, Writer, varint_len},
     },
     meter::PRICES,
 };
@@ -56,6 +59,7 @@ pub struct Recorder {
     mode: Mode,
     hash_memory: bool,
     error: Option<RecordError>,
+    redaction: Option<Box<Redaction>>,
 }
 
 impl Recorder {
@@ -99,7 +103,9 @@ impl Recorder {
 
     fn new(capacity: usize, place: Place) -> Self {
         Self {
-            buffer: vec![0; capacity].into(),
+            // Zeros would be taken from an operating system page by page as they are written, in
+            // the middle of a call. Ones are taken now.
+            buffer: vec![0xff; capacity].into(),
             at: 0,
             unsealed: 0,
             link: chain::START,
@@ -108,6 +114,7 @@ impl Recorder {
             mode: Mode::Full,
             hash_memory: true,
             error: None,
+            redaction: None,
         }
     }
 
@@ -124,6 +131,24 @@ impl Recorder {
     pub fn without_memory_digest(mut self) -> Self {
         self.hash_memory = false;
         self
+    }
+
+    /// Replaces values by pseudonyms. Linear memory is not hashed then: a digest of it could be
+    /// guessed.
+    #[must_use]
+    pub fn with_redaction(mut self, redaction: Redaction) -> Self {
+        self.redaction = Some(Box::new(redaction));
+        self.without_memory_digest()
+    }
+
+    /// What is redacted, to tell it the tables.
+    pub(crate) fn redaction_mut(&mut self) -> Option<&mut Redaction> {
+        self.redaction.as_deref_mut()
+    }
+
+    /// A digest of the configuration for the trace: keyed, if values are redacted.
+    pub(crate) fn settings_digest(&self, digest: Digest) -> Digest {
+        self.redaction.as_ref().map_or(digest, |redaction| redaction.keyed(&digest.0))
     }
 
     /// What of requests and answers is recorded.
@@ -181,7 +206,7 @@ impl Recorder {
             prices: prices(),
             mode: self.mode,
             ring: matches!(self.place, Place::Ring(_)),
-            redaction: None,
+            redaction: self.redaction.as_ref().map(|redaction| redaction.key_digest()),
         }));
         self.seal();
         if let Place::Ring(ring) = &mut self.place {
@@ -201,33 +226,81 @@ impl Recorder {
         self.link
     }
 
+    /// A call that was being recorded has no end: what is before it stays readable.
+    pub(crate) fn unwound(&mut self) {
+        self.fail(RecordError::Unwound);
+    }
+
     /// Whether linear memory is to be hashed after a call.
     pub(crate) const fn hashes_memory(&self) -> bool {
         self.hash_memory && self.error.is_none()
     }
 
-    /// Records a host call: [`append`](Self::append) for the one event that is hot.
+    /// Records a host call that went as usual: what is hot.
     #[inline]
+    pub(crate) fn usual(&mut self, call: &Usual<'_>) {
+        if self.mode == Mode::Full
+            && self.error.is_none()
+            && self.redaction.is_none()
+            && let Some(room) = self.buffer.get_mut(self.at..)
+            && let Some(len) = call.write(room, self.event)
+            && len <= FRAME_HEADER_LEN + MAX_FRAME_LEN as usize
+        {
+            self.at += len;
+            self.event += 1;
+        } else {
+            self.host_call(call.event());
+        }
+    }
+
+    /// Records any host call.
+    #[cold]
     pub(crate) fn host_call(&mut self, mut call: HostCallEvent<'_>) {
         if self.mode == Mode::Digest {
-            call.request = digested(call.request);
-            call.response = digested(call.response);
+            call.request = self.digested(call.request);
+            call.response = self.digested(call.response);
         }
+        let before = self.event;
         self.append(&Event::HostCall(call));
+        if self.event > before {
+            self.redact(&call);
+        }
+    }
+
+    /// Redacts the host call that was just appended: its response is what the buffer ends with, and
+    /// its request is before the response's length.
+    fn redact(&mut self, call: &HostCallEvent<'_>) {
+        let Self { buffer, at, redaction: Some(redaction), .. } = self else { return };
+        let tag = usize::from(call.usual().is_none());
+        let len = |data: &Data<'_>| data.bytes().map_or(0, <[u8]>::len);
+        let (request, response) = (len(&call.request), len(&call.response));
+        let Some(frames) = buffer.get_mut(..*at) else { return };
+        let Some((before, response)) = frames.split_at_mut_checked(frames.len() - response) else {
+            return;
+        };
+        let end = before.len() - tag - varint_len(response.len() as u64);
+        let Some(request) = before.get_mut(end.saturating_sub(request)..end) else { return };
+        redaction.host_call(call.function, request, response, call.status);
     }
 
     /// Records a call's begin.
     pub(crate) fn call_in(&mut self, mut call: CallIn<'_>) {
+        if let Some(redaction) = &self.redaction {
+            redaction.call_in(&mut call);
+        }
         if self.mode == Mode::Digest {
-            call.input = digested(call.input);
+            call.input = self.digested(call.input);
         }
         self.append(&Event::CallIn(call));
     }
 
     /// Records a call's end, and seals what was recorded since its begin.
     pub(crate) fn call_out(&mut self, mut call: CallOut<'_>) {
+        if let Some(redaction) = &self.redaction {
+            redaction.call_out(&mut call);
+        }
         if self.mode == Mode::Digest {
-            call.output = digested(call.output);
+            call.output = self.digested(call.output);
         }
         self.append(&Event::CallOut(call));
         if !self.keeps_all() {
@@ -272,7 +345,9 @@ impl Recorder {
         event.encode(&mut writer);
         let needed = writer.position();
         let len = writer.finish().map_err(|_| needed)?;
-        let payload = u32::try_from(len - FRAME_HEADER_LEN).map_err(|_| needed)?;
+        let payload =
+            u32::try_from(len - FRAME_HEADER_LEN).ok().filter(|len| *len <= MAX_FRAME_LEN);
+        let payload = payload.ok_or(needed)?;
         if let Some(start) = frame.first_chunk_mut::<4>() {
             *start = payload.to_le_bytes();
         }
@@ -282,6 +357,11 @@ impl Recorder {
     #[cold]
     fn append_to_full(&mut self, event: &Event<'_>, needed: usize) {
         let capacity = self.buffer.len();
+        // A longer one would not be read.
+        let most = FRAME_HEADER_LEN + MAX_FRAME_LEN as usize;
+        if needed > most {
+            return self.fail(RecordError::EventTooLarge { needed, capacity: most });
+        }
         match self.place {
             Place::Buffer => return self.fail(RecordError::Full { capacity }),
             #[cfg(feature = "replay")]
@@ -289,6 +369,10 @@ impl Recorder {
                 let mut buffer = core::mem::take(&mut self.buffer).into_vec();
                 buffer.resize(capacity.saturating_mul(2).saturating_add(needed), 0);
                 self.buffer = buffer.into();
+            }
+            // The magic and the header stay together.
+            _ if self.event == 0 => {
+                return self.fail(RecordError::EventTooLarge { needed, capacity });
             }
             _ => self.drain(),
         }
@@ -335,16 +419,16 @@ impl Recorder {
         }
     }
 
+    fn digested<'d>(&self, data: Data<'d>) -> Data<'d> {
+        let (Data::Full(bytes), len) = (data, data.len()) else { return data };
+        let redaction = self.redaction.as_deref();
+        let digest = redaction.map_or_else(|| Digest::of(bytes), |keyed| keyed.keyed(bytes));
+        Data::Digest { len, digest }
+    }
+
     #[cold]
     fn fail(&mut self, error: RecordError) {
         self.error = Some(error);
-    }
-}
-
-fn digested(data: Data<'_>) -> Data<'_> {
-    match data {
-        Data::Full(bytes) => Data::Digest { len: data.len(), digest: Digest::of(bytes) },
-        other => other,
     }
 }
 

@@ -1,19 +1,27 @@
 //! The command line by its user's eyes: exit codes, what is on stdout and what on stderr, and JSON.
 #![cfg(feature = "cli")]
 
+mod db;
 mod inspect;
 mod load;
 mod manifest;
 mod new;
+mod readme;
+mod record;
+mod replay;
 mod run;
+mod trace;
+mod what_if;
 
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::OnceLock,
 };
 
 use serde_json::Value;
+use sochdb_wasmi::replay::Cause;
 
 const WEATHER: &str = "examples/plugins/weather.wasm";
 
@@ -41,9 +49,14 @@ impl Ran {
 
 /// Runs the program in the directory of the crate.
 fn sochdb(arguments: &[&str]) -> Ran {
+    sochdb_in(Path::new(env!("CARGO_MANIFEST_DIR")), arguments)
+}
+
+/// Runs the program in this directory.
+fn sochdb_in(directory: &Path, arguments: &[&str]) -> Ran {
     let output = Command::new(env!("CARGO_BIN_EXE_sochdb-wasmi"))
         .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(directory)
         .stdin(Stdio::null())
         .output()
         .expect("the program starts");
@@ -62,10 +75,54 @@ fn file(test: &str, name: &str, contents: impl AsRef<[u8]>) -> String {
     path.to_str().expect("the path is UTF-8").into()
 }
 
+/// The path of a file of this test that is not there yet.
+fn path(test: &str, name: &str) -> String {
+    let path = directory(test).join(name);
+    // It may be from the last time.
+    let _ = fs::remove_file(&path);
+    path.to_str().expect("the path is UTF-8").into()
+}
+
 fn directory(test: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli").join(test);
     fs::create_dir_all(&directory).expect("the directory can be made");
     directory
+}
+
+/// What records the weather job into a trace, and the same bytes each time.
+fn weather_arguments(out: &str) -> Vec<String> {
+    let arguments = "record examples/plugins/weather.wasm --calls examples/data/weather-calls.jsonl \
+         --manifest examples/plugins/weather.toml --types @examples/plugins/weather.types \
+         --schema examples/data/weather-schema.toml --no-clock --out";
+    arguments.split_whitespace().chain([out]).map(String::from).collect()
+}
+
+/// The path of a trace of the weather job.
+fn weather_job() -> String {
+    static RECORDED: OnceLock<String> = OnceLock::new();
+    let record = || {
+        let trace = path("weather_job", "weather.trace");
+        let arguments = weather_arguments(&trace);
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let ran = sochdb(&arguments);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        trace
+    };
+    RECORDED.get_or_init(record).clone()
+}
+
+/// The weather plugin with another threshold, as `cargo build` would make it of changed sources: a
+/// day is implausible from 18 °C between its highest and its lowest temperature on, not from 60.
+fn changed_weather(test: &str) -> String {
+    let mut wasm = fs::read(WEATHER).expect("the plugin is there");
+    // f64.const 60.0, f64.lt
+    let code = |degrees: f64| [&[0x44], &degrees.to_le_bytes()[..], &[0x63]].concat();
+    let from = code(60.0);
+    let places: Vec<_> =
+        (0..wasm.len()).filter(|at| wasm.get(*at..*at + from.len()) == Some(&from)).collect();
+    let [place] = places[..] else { panic!("the threshold is at {places:?}") };
+    wasm[place..place + from.len()].copy_from_slice(&code(18.0));
+    file(test, "changed.wasm", wasm)
 }
 
 /// A plugin without an SDK: `echo` answers its input, the others fail each in their own way.
@@ -89,10 +146,21 @@ fn small_plugin(test: &str) -> String {
 fn the_help_has_every_exit_code_and_every_command() {
     let help = sochdb(&["--help"]);
     assert_eq!((help.code, &*help.stderr), (0, ""));
-    for word in ["run", "inspect", "new", "--json", "  0  ", "  1  ", "  2  ", "  3  ", "  4  "] {
-        assert!(help.stdout.contains(word), "{word}");
+    assert!(help.stdout.contains("--json"));
+    let docs = fs::read_to_string("docs/cli.md").expect("it is there");
+    for cause in Cause::ALL {
+        let (code, word) = (cause.exit_code(), cause.as_str());
+        assert!(help.stdout.contains(&format!("  {code}  {word}")), "{code} {word}");
+        assert!(docs.contains(&format!("| {code} | `{word}`: ")), "{code} {word}");
     }
-    for command in ["run", "inspect", "new"] {
+    for code in (0..=4).chain(30..=34) {
+        assert!(help.stdout.contains(&format!("  {code}  ")), "{code}");
+        assert!(docs.contains(&format!("| {code} | ")), "{code}");
+    }
+    let commands = ["run", "record", "replay", "what-if", "minimise", "trace", "inspect", "new"];
+    for command in commands {
+        assert!(help.stdout.contains(&format!("\n  {command} ")), "{command}");
+        assert!(docs.contains(&format!("\n## `{command}`\n")), "{command}");
         assert!(sochdb(&[command, "--help"]).stdout.contains("Exit codes"), "{command}");
     }
 }

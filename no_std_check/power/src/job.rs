@@ -45,6 +45,8 @@ const LIMITS: Limits = Limits {
     stack_bytes: 8 << 10,
     recursion: 64,
     module_bytes: 64 << 10,
+    results: 1,
+    locals: 256,
     host_calls: 10_000,
     rows: 10_000,
     bytes: 1 << 20,

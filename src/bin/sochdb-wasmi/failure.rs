@@ -6,13 +6,16 @@ use std::{fmt, io, path::PathBuf};
 
 use serde_json::{Value, json};
 use sochdb_wasmi::{
-    database::DatabaseError,
+    database::{DatabaseError, StorageError},
     host::CallError,
     manifest::{ManifestLoadError, UnpackError, document::DocumentError, section::SectionError},
-    trace::RecordError,
+    replay::{Cause, MinimiseError, ReplayError},
+    trace::{RecordError, TraceError},
 };
 
 use crate::{
+    bytes::hex,
+    calls::CallProblem,
     load::LoadProblem,
     shape::{InputError, ShapeError},
 };
@@ -48,8 +51,26 @@ pub enum Failure {
     InputSyntax { reason: String },
     /// Rows of a file were not loaded.
     Csv { path: PathBuf, line: u64, problem: LoadProblem },
+    /// A line of a file of calls is none.
+    Calls { path: PathBuf, line: u64, problem: CallProblem },
     /// The database did not take a table.
     Database(DatabaseError),
+    /// The file that the database is kept in could not be opened.
+    Store { path: PathBuf, error: DatabaseError },
+    /// A table is there, and otherwise than the schema has it.
+    OtherTable { table: String },
+    /// The file is no trace, or a damaged one.
+    Trace { path: PathBuf, error: TraceError },
+    /// The trace cannot be replayed, with these plugins or at all.
+    Replay { path: PathBuf, error: ReplayError },
+    /// The trace cannot be made small.
+    Minimise { path: PathBuf, error: MinimiseError },
+    /// No plugin has this name in the trace; or none was named, and there is not just one.
+    NoPlugin { name: Option<String>, plugins: Vec<String> },
+    /// The trace is whole, and another one than was asked for.
+    OtherTrace { path: PathBuf, link: [u8; 32] },
+    /// There is no trace in the directory.
+    NoTraces { path: PathBuf },
     /// A file that would be written is there already.
     Exists { path: PathBuf },
     /// The name is none for a project.
@@ -62,6 +83,27 @@ impl Failure {
         match self {
             Self::Usage { .. } => 2,
             Self::Io { .. } | Self::Record { .. } | Self::Exists { .. } => 4,
+            Self::Store {
+                error: DatabaseError::Storage(StorageError::InUse | StorageError::Device { .. }),
+                ..
+            } => 4,
+            Self::Trace { error, .. } | Self::Replay { error: ReplayError::Trace(error), .. } => {
+                match error {
+                    TraceError::Source(_) => 4,
+                    error if error.breaks_off() => Cause::Truncated.exit_code(),
+                    _ => 30,
+                }
+            }
+            Self::Replay { error, .. } => match error {
+                ReplayError::Misplaced { .. } | ReplayError::UnknownPlugin { .. } => 30,
+                ReplayError::WrongModule { .. } => 31,
+                ReplayError::NoAnswer(_) | ReplayError::Unstable(_) => 34,
+                ReplayError::Load { .. } => 3,
+                _ => 32,
+            },
+            Self::Minimise { error: MinimiseError::NeedsRecorded(_), .. } => 31,
+            Self::Minimise { .. } => 1,
+            Self::OtherTrace { .. } => 33,
             _ => 3,
         }
     }
@@ -83,6 +125,40 @@ impl Failure {
             Self::Input(_) => "input",
             Self::InputSyntax { .. } => "input_syntax",
             Self::Csv { .. } => "csv",
+            Self::Calls { .. } => "calls",
+            Self::Store { error: DatabaseError::Storage(error), .. } => match error {
+                StorageError::InUse => "in_use",
+                StorageError::Device { .. } => "io",
+                _ => "database",
+            },
+            Self::Store { .. } => "database",
+            Self::OtherTable { .. } => "other_table",
+            Self::Trace { error, .. } | Self::Replay { error: ReplayError::Trace(error), .. } => {
+                damage(error)
+            }
+            Self::Replay { error, .. } => match error {
+                ReplayError::NoCalls => "no_calls",
+                ReplayError::NoAnswers => "digests",
+                ReplayError::Redacted => "redacted",
+                ReplayError::AbiVersion { .. } => "abi_version",
+                ReplayError::WrongModule { .. } => "wrong_module",
+                ReplayError::Load { .. } => "load",
+                ReplayError::Function(_) => "function",
+                ReplayError::NoAnswer(_) => "no_answer",
+                ReplayError::Unstable(_) => "unstable",
+                ReplayError::Misplaced { .. } => "misplaced",
+                ReplayError::UnknownPlugin { .. } => "unknown_plugin",
+                _ => "replay",
+            },
+            Self::Minimise { error, .. } => match error {
+                MinimiseError::DoesNotFail => "does_not_fail",
+                MinimiseError::NeedsRecorded(_) => "needs_recorded",
+                MinimiseError::NotReproducible(_) => "not_reproducible",
+                _ => "minimise",
+            },
+            Self::NoPlugin { .. } => "no_plugin",
+            Self::OtherTrace { .. } => "other_trace",
+            Self::NoTraces { .. } => "no_traces",
             Self::Database(_) => "database",
             Self::Exists { .. } => "exists",
             Self::ProjectName { .. } => "project_name",
@@ -96,7 +172,9 @@ impl Failure {
             Self::Document { path, error } => {
                 (Some(path), Some(error.line.into()), Some(error.column))
             }
-            Self::Csv { path, line, .. } => (Some(path), Some(*line), None),
+            Self::Csv { path, line, .. } | Self::Calls { path, line, .. } => {
+                (Some(path), Some(*line), None)
+            }
             Self::Types(error) => (None, Some(error.line.into()), Some(error.column)),
             Self::Io { path, .. }
             | Self::Record { path, .. }
@@ -104,6 +182,12 @@ impl Failure {
             | Self::Section { path, .. }
             | Self::Packed { path, .. }
             | Self::NotText { path }
+            | Self::Store { path, .. }
+            | Self::Trace { path, .. }
+            | Self::Replay { path, .. }
+            | Self::Minimise { path, .. }
+            | Self::OtherTrace { path, .. }
+            | Self::NoTraces { path }
             | Self::Exists { path } => (Some(path), None, None),
             _ => (None, None, None),
         };
@@ -150,7 +234,43 @@ impl fmt::Display for Failure {
             Self::Csv { path, line, problem } => {
                 write!(f, "{}: line {line}: {problem}", path.display())
             }
+            Self::Calls { path, line, problem } => {
+                write!(f, "{}: line {line}: {problem}", path.display())
+            }
             Self::Database(error) => error.fmt(f),
+            Self::Store { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::OtherTable { table } => write!(
+                f,
+                "the table {table:?} is there, with other columns or indexes than it should have"
+            ),
+            Self::Trace { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::Replay { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::Minimise { path, error } => match error {
+                MinimiseError::NeedsRecorded(_) => {
+                    write!(
+                        f,
+                        "{}: give the recorded plugin, as --recorded: {error}",
+                        path.display()
+                    )
+                }
+                _ => write!(f, "{}: {error}", path.display()),
+            },
+            Self::NoPlugin { name, plugins } => {
+                match name {
+                    Some(name) => write!(f, "no plugin is called {name:?} in the trace")?,
+                    None => write!(f, "name the plugin with --plugin")?,
+                }
+                write!(f, "; it has {}", plugins.join(", "))
+            }
+            Self::OtherTrace { path, link } => write!(
+                f,
+                "{} is whole, but it is another trace: its last link is {}",
+                path.display(),
+                hex(link)
+            ),
+            Self::NoTraces { path } => {
+                write!(f, "{} has no file that ends with .trace", path.display())
+            }
             Self::Exists { path } => {
                 write!(f, "{} is there already; nothing was written", path.display())
             }
@@ -160,5 +280,26 @@ impl fmt::Display for Failure {
                  letters, digits or _, and is at most 32 bytes long"
             ),
         }
+    }
+}
+
+/// What is wrong with a trace as one word, for programs.
+const fn damage(error: &TraceError) -> &'static str {
+    match error {
+        TraceError::Empty => "empty",
+        TraceError::NotATrace => "not_a_trace",
+        TraceError::Version { .. } => "trace_version",
+        TraceError::Source(_) => "io",
+        TraceError::Torn { .. } => "torn",
+        TraceError::Unfinished { .. } => "unfinished",
+        TraceError::BrokenChain { .. } => "broken_chain",
+        TraceError::Reordered { .. } => "reordered",
+        TraceError::DuplicatedHeader { .. } => "duplicated_header",
+        TraceError::NoHeader => "no_header",
+        TraceError::Malformed { .. } => "malformed",
+        TraceError::FrameTooLarge { .. } => "frame_too_large",
+        TraceError::AfterEnd { .. } => "after_end",
+        TraceError::ClockWentBack { .. } => "clock_went_back",
+        _ => "trace",
     }
 }

@@ -77,7 +77,7 @@ pub fn inspect(arguments: &Arguments) -> Result<Report, Failure> {
         data: inspected.text(),
         talk: String::new(),
         json: inspected.json(),
-        failed: inspected.loaded.is_err(),
+        code: inspected.loaded.is_err().into(),
     })
 }
 

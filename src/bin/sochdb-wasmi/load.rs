@@ -7,16 +7,21 @@ use std::{
 };
 
 use csv::{ReaderBuilder, StringRecord};
-use indicatif::{ProgressBar, ProgressStyle};
 use sochdb_wasmi::{
-    abi::{Name, Value},
-    database::{ColumnType, Database, DatabaseError, SchemaError, TableSchema},
+    abi::{
+        Name, Seq, Value,
+        message::{NewRow, WriteMode},
+    },
+    database::{ColumnType, Database, DatabaseError, SchemaError, TableId, TableSchema},
+    meter::Meter,
 };
 
 use crate::{
     bytes::from_hex,
     failure::Failure,
+    progress,
     schema::{Plan, Source},
+    store::Store,
 };
 
 /// The header of a column with the ids of rows, unless the table has a column of that name.
@@ -81,51 +86,77 @@ impl std::str::FromStr for LoadArgument {
     }
 }
 
-/// The rows of a file go into a table, which is made here: as `plan` says, or by looking at them.
-/// Returns how many there were and the headers that nothing was made of.
-pub fn load(
-    database: &mut Database,
-    argument: &LoadArgument,
-    plan: Option<Plan>,
-) -> Result<(u64, Vec<String>), Failure> {
-    let LoadArgument { table, path } = argument;
-    let wrong = |line, problem| Failure::Csv { path: path.clone(), line, problem };
-    let headers = headers(path)?;
-    let plan = match plan {
-        Some(plan) => plan,
-        None => infer(table, path, &headers)?,
-    };
-    let columns = columns(&plan, &headers).map_err(|problem| wrong(1, problem))?;
-    let id =
-        headers.iter().position(|header| header == ID && plan.schema.column_named(ID).is_none());
-    let unused: Vec<String> = (0..headers.len())
-        .filter(|at| Some(*at) != id && !columns.iter().any(|column| column.cells.contains(at)))
-        .filter_map(|at| headers.get(at).map(str::to_owned))
-        .collect();
-    database.create_table(plan.schema.clone()).map_err(Failure::Database)?;
+/// A file whose rows are to go into a table.
+pub struct Loading<'a> {
+    argument: &'a LoadArgument,
+    pub plan: Plan,
+    headers: StringRecord,
+}
 
-    let mut rows = 0;
-    for_each_row(path, "loading", |line, record| {
-        let mut scratch = vec![Vec::new(); columns.len()];
-        let mut values = Vec::with_capacity(columns.len());
-        for (column, scratch) in columns.iter().zip(&mut scratch) {
-            values.push(column.value(record, scratch).map_err(|problem| wrong(line, problem))?);
-        }
-        let id = match id.and_then(|at| record.get(at)) {
-            None => None,
-            Some(cell) => Some(cell.parse().map_err(|_| {
-                wrong(
-                    line,
-                    LoadProblem::Cell { column: ID.into(), kind: "uint", cell: cell.into() },
-                )
-            })?),
+impl<'a> Loading<'a> {
+    /// Looks at the file. The table is as `plan` says, or such that all rows of the file fit it.
+    pub fn new(argument: &'a LoadArgument, plan: Option<Plan>) -> Result<Self, Failure> {
+        let LoadArgument { table, path } = argument;
+        let headers = headers(path)?;
+        let plan = match plan {
+            Some(plan) => plan,
+            None => infer(table, path, &headers)?,
         };
-        let inserted = database.insert(table, id, &values);
-        inserted.map_err(|error| wrong(line, LoadProblem::Database(error)))?;
-        rows += 1;
-        Ok(())
-    })?;
-    Ok((rows, unused))
+        let loading = Self { argument, plan, headers };
+        loading.columns()?;
+        Ok(loading)
+    }
+
+    fn wrong(&self, line: u64, problem: LoadProblem) -> Failure {
+        Failure::Csv { path: self.argument.path.clone(), line, problem }
+    }
+
+    fn columns(&self) -> Result<Vec<Column<'_>>, Failure> {
+        columns(&self.plan, &self.headers).map_err(|problem| self.wrong(1, problem))
+    }
+
+    /// The place of the ids in a line.
+    fn id(&self) -> Option<usize> {
+        let is_column = self.plan.schema.column_named(ID).is_some();
+        self.headers.iter().position(|header| header == ID && !is_column)
+    }
+
+    /// Headers that nothing is made of.
+    pub fn unused(&self) -> Result<Vec<&str>, Failure> {
+        let (columns, id) = (self.columns()?, self.id());
+        let used = |at| Some(at) == id || columns.iter().any(|column| column.cells.contains(&at));
+        let headers = self.headers.iter().enumerate();
+        Ok(headers.filter(|(at, _)| !used(*at)).map(|(_, header)| header).collect())
+    }
+
+    /// Inserts the rows, and commits nothing. Returns how many there were.
+    pub fn insert(&self, database: &mut Database<Store>, table: TableId) -> Result<u64, Failure> {
+        let (columns, id) = (self.columns()?, self.id());
+        let mut count = 0;
+        for_each_row(&self.argument.path, "loading", |line, record| {
+            let wrong = |problem| self.wrong(line, problem);
+            let mut scratch = vec![Vec::new(); columns.len()];
+            let mut values = Vec::with_capacity(columns.len());
+            for (column, scratch) in columns.iter().zip(&mut scratch) {
+                values.push(column.value(record, scratch).map_err(wrong)?);
+            }
+            let id = match id.and_then(|at| record.get(at)) {
+                None => None,
+                Some(cell) => Some(cell.parse().map_err(|_| {
+                    let (column, cell) = (ID.into(), cell.into());
+                    wrong(LoadProblem::Cell { column, kind: "uint", cell })
+                })?),
+            };
+            let row = [NewRow { id, values: Seq::new(&values) }];
+            let (mode, rows) = (WriteMode::Insert, Seq::new(&row));
+            let meter = &mut Meter::unlimited();
+            let written = database.write(table, mode, &Seq::empty(), &rows, meter, &mut |_| {});
+            written.map_err(|error| wrong(LoadProblem::Database(error)))?;
+            count += 1;
+            Ok(())
+        })?;
+        Ok(count)
+    }
 }
 
 fn open(path: &Path) -> Result<csv::Reader<fs::File>, Failure> {
@@ -160,10 +191,7 @@ fn for_each_row(
 ) -> Result<(), Failure> {
     let mut reader = open(path)?;
     let bytes = reader.get_ref().metadata().map_or(0, |metadata| metadata.len());
-    let bar = ProgressBar::new(bytes).with_message(format!("{doing} {}", path.display()));
-    if let Ok(style) = ProgressStyle::with_template("{msg} {bar:40} {percent}%") {
-        bar.set_style(style);
-    }
+    let bar = progress::bar(bytes, format!("{doing} {}", path.display()));
     let mut record = StringRecord::new();
     while reader.read_record(&mut record).map_err(|error| syntax(path, error))? {
         let line = record.position().map_or(0, csv::Position::line);

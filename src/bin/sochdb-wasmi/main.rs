@@ -1,4 +1,5 @@
-//! The command line `sochdb-wasmi`: runs plugins, looks into them, and begins new ones.
+//! The command line `sochdb-wasmi`: runs plugins, records and replays what they do, looks into them,
+//! and begins new ones.
 //!
 //! One file for each command. A command makes a [`Report`](output::Report) or a
 //! [`Failure`](failure::Failure) and prints nothing itself; what goes where, and which exit code
@@ -7,31 +8,59 @@
 #![allow(clippy::result_large_err, reason = "a failure is made once and ends the program")]
 
 mod bytes;
+mod called;
+mod calls;
 mod denials;
 mod failure;
 mod files;
+mod input;
 mod inspect;
 mod load;
 mod logger;
 mod manifest;
+mod manifest_text;
+mod minimise;
 mod module;
 mod new;
 mod output;
+mod progress;
 mod record;
+mod recording;
+mod replay;
 mod run;
 mod schema;
 mod shape;
+mod stage;
+mod store;
 mod summary;
+mod trace;
+mod trace_file;
+mod watch;
+mod what_if;
 
 use clap::{Parser, Subcommand};
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  it was done
-  1  it was tried and failed: the plugin trapped, returned an error, or would not load (inspect)
-  2  the command line is wrong
-  3  what was given is refused: not a module, a bad manifest, an input of another type
-  4  a file could not be read or written
+   0  it was done; a replay or a difference found nothing
+   1  it was tried and failed: the plugin trapped, returned an error, or would not load (inspect);
+      something would be denied (what-if); the trace does not fail (minimise)
+   2  the command line is wrong
+   3  what was given is refused: not a module, a bad manifest, an input of another type
+   4  a file could not be read or written
+
+Of a replay or a difference of traces, by the likely cause of the first divergence:
+  10  different-input      14  memory     18  different-request
+  11  different-answer     15  missing    19  different-setup
+  12  plugin-changed       16  extra      20  time
+  13  fuel                 17  truncated: the trace breaks off, all before it is as recorded
+
+Of a trace:
+  30  damaged: the chain is broken, events were moved, it is no trace
+  31  recorded with another module than was given
+  32  cannot be replayed: digests only, redacted, no calls, another ABI version
+  33  whole, but its last link is not the one that was given (trace verify)
+  34  the plugin asks what was not recorded
 
 Data goes to stdout; logs, summaries and errors go to stderr. With --json, stdout is one
 JSON object, also when the command fails, unless its options could not be understood.";
@@ -52,6 +81,21 @@ enum Command {
     /// Calls an entry point of a plugin and says what it cost.
     #[command(after_help = EXIT_CODES)]
     Run(run::Arguments),
+    /// Calls entry points and writes a trace of it, which can be replayed without tables and files.
+    #[command(after_help = EXIT_CODES)]
+    Record(record::Arguments),
+    /// Runs a plugin on what a trace says it was answered, and tells where it does something else.
+    #[command(after_help = EXIT_CODES)]
+    Replay(replay::Arguments),
+    /// Says what of traces another manifest would have denied, or the narrowest that denies nothing.
+    #[command(after_help = EXIT_CODES)]
+    WhatIf(what_if::Arguments),
+    /// Makes a failing trace small: fewer calls, rows and bytes, as long as it fails the same way.
+    #[command(after_help = EXIT_CODES)]
+    Minimise(minimise::Arguments),
+    /// Looks into traces.
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Trace(trace::Command),
     /// Says what a plugin is made of, what it asks for, and whether it would load.
     #[command(after_help = EXIT_CODES)]
     Inspect(inspect::Arguments),
@@ -62,10 +106,19 @@ enum Command {
 
 fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
+    let json = cli.json;
     let outcome = match &cli.command {
         Command::Run(arguments) => run::run(arguments),
+        Command::Record(arguments) => record::record(arguments),
+        Command::Replay(arguments) if arguments.watch => {
+            return watch::watch(|| arguments.files(), || replay::replay(arguments), json);
+        }
+        Command::Replay(arguments) => replay::replay(arguments),
+        Command::WhatIf(arguments) => what_if::run(arguments),
+        Command::Minimise(arguments) => minimise::minimise(arguments),
+        Command::Trace(command) => trace::run(command, json),
         Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::New(arguments) => new::new(arguments),
     };
-    output::finish(outcome, cli.json)
+    output::finish(outcome, json)
 }

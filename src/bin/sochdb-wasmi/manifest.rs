@@ -57,7 +57,8 @@ pub fn none(plugin: &Path) -> Option<Manifest> {
     Some(Manifest::new(name, Version::new("0.0.0").ok()?))
 }
 
-fn read(path: &Path) -> Result<Manifest, Failure> {
+/// The manifest in a file.
+pub fn read(path: &Path) -> Result<Manifest, Failure> {
     let bytes = files::read(path)?;
     // No text in TOML begins with a control character.
     if bytes.first() == Some(&PACKED_VERSION) {

@@ -82,7 +82,7 @@ pub fn new(arguments: &Arguments) -> Result<Report, Failure> {
             "A plugin that keeps notes. Next:\n  cd {directory}\n  cargo test\n  ./build.sh\n"
         ),
         json: json!({ "directory": directory, "files": written }),
-        failed: false,
+        code: 0,
     })
 }
 

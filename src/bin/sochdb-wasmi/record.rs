@@ -1,48 +1,96 @@
-//! `--record`: the trace of a call, into a file.
+//! `record`: calls of a plugin's entry points, one after another, into one trace.
 
-use std::{
-    fs::File,
-    io::{self, Write},
-    path::Path,
+use std::{fmt::Write, path::PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+use sochdb_wasmi::host::MonotonicClock;
+
+use crate::{
+    called::Called,
+    calls::{self, Call},
+    failure::Failure,
+    input::InputArguments,
+    output::{Report, plain},
+    recording::{Recording, RecordingArguments},
+    stage::{Stage, StageArguments, Types},
 };
 
-use sochdb_wasmi::{host::Host, trace::Recorder};
-
-use crate::failure::Failure;
-
-/// The buffer of the recorder, in bytes: the largest request and the largest response that it can
-/// record, together.
-const BUFFER: usize = 4 << 20;
-
-/// A file, as recorders write to it.
-struct TraceFile(File);
-
-impl embedded_io::ErrorType for TraceFile {
-    type Error = io::Error;
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    stage: StageArguments,
+    /// The entry point to call.
+    #[arg(required_unless_present = "calls", conflicts_with = "calls")]
+    entry: Option<String>,
+    #[command(flatten)]
+    input: InputArguments,
+    /// A file with a JSON object in each line, which is a call: {"entry": "ingest", "input": …}.
+    #[arg(long, value_name = "FILE")]
+    calls: Option<PathBuf>,
+    /// The trace to write.
+    #[arg(long, short, value_name = "FILE")]
+    out: PathBuf,
+    #[command(flatten)]
+    recording: RecordingArguments,
+    /// Lets the clock stand still at 0, so that recording the same calls again writes the same
+    /// bytes. No deadline passes then.
+    #[arg(long)]
+    no_clock: bool,
 }
 
-impl embedded_io::Write for TraceFile {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, io::Error> {
-        self.0.write(bytes)
+/// Makes the calls and records them.
+pub fn record(arguments: &Arguments) -> Result<Report, Failure> {
+    let wasm = arguments.stage.module()?;
+    let types = arguments.stage.types(&wasm)?;
+    let calls = calls(arguments, &types)?;
+    let mut stage = match arguments.no_clock {
+        true => arguments.stage.set(&wasm, || 0)?,
+        false => arguments.stage.set(&wasm, MonotonicClock::new())?,
+    };
+    for Call { entry, input } in &calls {
+        stage.check(entry, input)?;
     }
+    let recording = Recording::begin(&mut stage.host, &arguments.out, &arguments.recording)?;
+    let mut data = String::new();
+    let made = make(&mut stage, &calls, &types, &mut data)?;
+    let recorded = recording.end(&mut stage.host)?;
+    let json = json!({
+        "plugin": stage.manifest.name.as_str(),
+        "recorded": recorded.json(),
+        "loaded": stage.loaded_json(),
+        "calls": made,
+    });
+    Ok(Report { data, talk: stage.talk() + &recorded.talk(), json, code: 0 })
+}
 
-    fn flush(&mut self) -> Result<(), io::Error> {
-        self.0.flush()
+/// The calls that are to be made.
+fn calls(arguments: &Arguments, types: &Types) -> Result<Vec<Call>, Failure> {
+    match (&arguments.calls, &arguments.entry) {
+        (Some(_), _) if arguments.input.is_given() => {
+            Err(Failure::Usage { reason: "the inputs are in the file of calls".into() })
+        }
+        (Some(path), _) => calls::read(path, types),
+        (None, Some(entry)) => {
+            let input = arguments.input.bytes(entry, types.of(entry)?)?;
+            Ok(vec![Call { entry: entry.clone(), input }])
+        }
+        (None, None) => Err(Failure::Usage { reason: "an entry point or --calls".into() }),
     }
 }
 
-/// From now on, what the host does goes into the file.
-pub fn begin(host: &mut Host, path: &Path) -> Result<(), Failure> {
-    let file = File::create(path).map_err(|error| Failure::Io { path: path.into(), error })?;
-    host.record(Recorder::to(TraceFile(file), BUFFER));
-    Ok(())
-}
-
-/// Ends the trace and says how many events it has.
-pub fn end(host: &mut Host, path: &Path) -> Result<u64, Failure> {
-    let Some(recorder) = host.stop_recording() else { return Ok(0) };
-    match recorder.error() {
-        None => Ok(recorder.events()),
-        Some(error) => Err(Failure::Record { path: path.into(), error }),
+fn make(
+    stage: &mut Stage,
+    calls: &[Call],
+    types: &Types,
+    data: &mut String,
+) -> Result<Vec<Value>, Failure> {
+    let mut made = Vec::new();
+    for Call { entry, input } in calls {
+        let called = Called::new(stage, entry, input)?;
+        let signature = types.of(entry)?;
+        let _ = writeln!(data, "{}", plain(&called.line(signature)));
+        made.push(called.report(stage, signature).json);
     }
+    Ok(made)
 }

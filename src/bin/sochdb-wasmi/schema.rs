@@ -16,6 +16,7 @@ const COLUMN: &[&str] =
     &["type", "nullable", "dimensions", "metric", "from", "replace", "first", "divide"];
 
 /// A table to be made, and where its columns come from.
+#[derive(Clone)]
 pub struct Plan {
     pub schema: TableSchema,
     /// One for each column, in order.
@@ -23,7 +24,7 @@ pub struct Plan {
 }
 
 /// Where the values of a column come from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Source {
     /// Headers in the file; several for a vector, otherwise one.
     pub from: Vec<String>,
@@ -39,6 +40,14 @@ impl Source {
     /// The cell under the header `name`, as it is.
     pub fn plain(name: &str) -> Self {
         Self { from: vec![name.into()], replace: None, first: None, divide: Vec::new() }
+    }
+}
+
+impl Plan {
+    /// A table that is there, whose columns come from headers of the same names.
+    pub fn of(schema: &TableSchema) -> Self {
+        let sources = schema.columns().iter().map(|column| Source::plain(&column.name)).collect();
+        Self { schema: schema.clone(), sources }
     }
 }
 

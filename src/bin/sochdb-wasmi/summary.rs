@@ -84,9 +84,9 @@ impl Summary {
 pub struct Counter(Arc<Mutex<Summary>>);
 
 impl Counter {
-    /// What was counted so far.
-    pub fn summary(&self) -> Summary {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What was counted since the last time.
+    pub fn take(&self) -> Summary {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -71,7 +71,8 @@ fn read<S: Storage>(
                 return Err(no_row(id));
             }
             context.record_rows(count);
-            end(context, writer, next)
+            // If there is more, a row was written that did not fit, and taken back.
+            end(context, writer, next, next.is_some())
         }
         (Format::Toon, _) => read_toon(context, table, &request, &projection, response),
     }
@@ -164,7 +165,8 @@ fn read_toon<S: Storage>(
     }
     context.record_rows(rows);
     document.end(&mut writer);
-    end(context, writer, next)
+    // Without rows the columns' names are taken back too.
+    end(context, writer, next, next.is_some() || rows == 0)
 }
 
 /// Offers rows to `take` until it declines one; says where to go on then.
@@ -222,13 +224,13 @@ fn end<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
     mut writer: Writer<'_>,
     next: Option<u64>,
+    taken_back: bool,
 ) -> Result<usize, HostCallResult> {
     writer.bool(next.is_some());
     if let Some(next) = next {
         writer.u64(next);
     }
     let len = finish(writer)?;
-    // If there is more, a row was written that did not fit, and taken back.
-    context.plugin.touched = next.is_some();
+    context.plugin.touched = taken_back;
     Ok(len)
 }

@@ -1,0 +1,17 @@
+//! Bars for what takes long. On terminals only: in a pipe nothing is drawn.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A bar of so many steps, on stderr.
+pub fn bar(steps: u64, doing: impl Into<String>) -> ProgressBar {
+    let bar = ProgressBar::new(steps).with_message(doing.into());
+    match ProgressStyle::with_template("{msg} {bar:40} {percent}%") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// Something that turns, on stderr, for what nobody knows the length of.
+pub fn spinner(doing: impl Into<String>) -> ProgressBar {
+    ProgressBar::new_spinner().with_message(doing.into())
+}

@@ -1,0 +1,133 @@
+//! `trace`: what is in a trace, and how two differ.
+
+use serde_json::json;
+
+use super::{file, path, small_plugin, sochdb, weather_arguments, weather_job};
+
+#[test]
+fn events_are_listed_by_call_function_table_and_denial() {
+    let trace = weather_job();
+    let events = |more: &[&str]| {
+        let ran = sochdb(&[&["trace", "show", &*trace, "--json"], more].concat());
+        assert_eq!((ran.code, &*ran.stderr), (0, ""));
+        let report = ran.json();
+        assert_eq!(report["error"], json!(null));
+        report["events"].as_array().expect("a list").clone()
+    };
+    assert_eq!(events(&[]).len(), 1787);
+    let last = events(&["--call", "28"]);
+    let words: Vec<_> = last.iter().map(|event| event["event"].clone()).collect();
+    assert_eq!(words, ["call in", "host call", "host call", "call out"]);
+    assert_eq!(events(&["--call", "28", "--table", "payroll"]).len(), 1);
+    assert_eq!(events(&["--function", "vector_search"])[0]["table"], "weather");
+    let denied = events(&["--denied", "--fields"]);
+    assert_eq!((denied.len(), &denied[0]["status"]), (1, &json!(-1)));
+    assert_eq!(denied[0]["fields"]["request.table"], "\"payroll\"");
+
+    let ran = sochdb(&["trace", "show", &trace, "--denied"]);
+    assert_eq!(
+        ran.stdout,
+        "#1783 host call: soch_read payroll, -1 (permission denied), fuel 46 of 19999218, t=0us\n"
+    );
+    let ran = sochdb(&["trace", "show", &trace, "--function", "vector_search", "--fields"]);
+    assert!(
+        ran.stdout.contains("\n    response.hits[0].date = \"2015-07-19\"\n"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn what_is_before_damage_is_listed() {
+    let whole = std::fs::read(weather_job()).expect("it was recorded");
+    let torn = file("show", "torn.trace", &whole[..1000]);
+    let ran = sochdb(&["trace", "show", &torn]);
+    assert_eq!(ran.code, 17);
+    assert!(ran.stdout.starts_with("#0 header: ABI 1"), "{}", ran.stdout);
+    assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
+    let ran = sochdb(&["trace", "show", &torn, "--json"]);
+    assert_eq!((ran.code, &ran.json()["error"]["kind"]), (17, &json!("torn")));
+}
+
+#[test]
+fn a_whole_trace_is_verified_by_its_last_link() {
+    let trace = weather_job();
+    let ran = sochdb(&["trace", "verify", &trace]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.stdout.starts_with("whole: 1787 events, 28 calls"), "{}", ran.stdout);
+    let link = sochdb(&["trace", "verify", &trace, "--json"]).json()["link"].clone();
+    let link = link.as_str().expect("a link");
+    assert_eq!(sochdb(&["trace", "verify", &trace, "--link", link]).code, 0);
+    let other = link.replace(&link[..1], if link.starts_with('0') { "1" } else { "0" });
+    let ran = sochdb(&["trace", "verify", &trace, "--link", &other, "--json"]);
+    assert_eq!((ran.code, &*ran.error().0), (33, "other_trace"));
+    assert_eq!(sochdb(&["trace", "verify", &trace, "--link", "00"]).code, 2);
+}
+
+#[test]
+fn figures_are_by_entry_point_and_by_host_function() {
+    let trace = weather_job();
+    let stats = sochdb(&["trace", "stats", &trace, "--json"]).json();
+    let functions = stats["functions"].as_array().expect("a list");
+    let read = functions.iter().find(|of| of["function"] == "soch_read").expect("it was called");
+    assert_eq!((&read["calls"], &read["denied"]), (&json!(1), &json!(1)));
+    let ran = sochdb(&["trace", "stats", &trace]);
+    assert_eq!((ran.code, &*ran.stderr), (0, ""));
+    assert!(ran.stdout.contains("weather.rainy_spells"), "{}", ran.stdout);
+}
+
+#[test]
+fn the_audit_log_of_a_trace_has_all_host_calls() {
+    let trace = weather_job();
+    let entries = sochdb(&["trace", "audit", &trace, "--json"]).json()["entries"].clone();
+    let entries = entries.as_array().expect("a list");
+    assert_eq!(entries.len(), 1724);
+    let ran = sochdb(&["trace", "audit", &trace]);
+    assert!(ran.stdout.ends_with(
+        "#1723 t=0us weather soch_read table=payroll status=-1 (permission denied) rows=0 in=13 \
+         out=0\n#1724 t=0us weather last_error status=49 (ok) rows=0 in=0 out=49\n"
+    ));
+    // Half a log would look like a whole one.
+    let whole = std::fs::read(&trace).expect("it was recorded");
+    let torn = file("audit", "torn.trace", &whole[..100_000]);
+    let ran = sochdb(&["trace", "audit", &torn]);
+    assert_eq!((ran.code, &*ran.stdout), (17, ""));
+}
+
+#[test]
+fn two_traces_differ_in_the_first_thing_that_is_otherwise() {
+    let trace = weather_job();
+    let ran = sochdb(&["trace", "diff", &trace, &trace]);
+    assert_eq!((ran.code, &*ran.stdout), (0, "28 calls compared: the same\n"));
+
+    let plugin = small_plugin("diff");
+    let record = |name: &str, input: &str| {
+        let trace = path("diff", name);
+        let arguments = ["record", &plugin, "echo", "--no-clock", "--input-hex", input, "--out"];
+        assert_eq!(sochdb(&[&arguments[..], &[&trace]].concat()).code, 0);
+        trace
+    };
+    let (a, b) = (record("a.trace", "0102"), record("b.trace", "0103"));
+    let ran = sochdb(&["trace", "diff", &a, &b]);
+    assert_eq!(ran.code, 10);
+    assert!(ran.stdout.starts_with("1 call compared: they differ\n"), "{}", ran.stdout);
+    let report = sochdb(&["trace", "diff", &a, &b, "--json"]).json();
+    assert_eq!(report["divergence"]["field"], "input[1]");
+
+    let missing = sochdb(&["trace", "diff", &a, "nothing.trace", "--json"]);
+    assert_eq!((missing.code, &*missing.error().0), (4, "io"));
+    let empty = file("diff", "empty.trace", "");
+    let ran = sochdb(&["trace", "diff", &a, &empty, "--json"]);
+    assert_eq!((ran.code, &ran.json()["error"]["file"]), (30, &json!(empty)));
+}
+
+#[test]
+fn clock_readings_are_compared_unless_they_are_to_be_ignored() {
+    let clocked = path("clock", "weather.trace");
+    let mut arguments = weather_arguments(&clocked);
+    arguments.retain(|argument| argument != "--no-clock");
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    assert_eq!(sochdb(&arguments).code, 0);
+    assert_eq!(sochdb(&["trace", "diff", &weather_job(), &clocked]).code, 20);
+    assert_eq!(sochdb(&["trace", "diff", &weather_job(), &clocked, "--ignore-time"]).code, 0);
+}
