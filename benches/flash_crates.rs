@@ -112,13 +112,14 @@ fn call(id: u64) -> [(Vec<u8>, Vec<u8>); 3] {
     let row = [3u64.to_be_bytes(), id.to_be_bytes()].concat();
     let number = (id * 31).to_be_bytes();
     let index = [[4; 7].as_slice(), &[1], &number, &id.to_be_bytes()].concat();
-    [(vec![2, 0, 0, 0, 0], vec![1, 9, 9]), (row, vec![7; 45]), (index, vec![1])]
-        .map(|(mut key, value)| {
+    [(vec![2, 0, 0, 0, 0], vec![1, 9, 9]), (row, vec![7; 45]), (index, vec![1])].map(
+        |(mut key, value)| {
             if key.len() == 16 {
                 key[0] = 3;
             }
             (key, value)
-        })
+        },
+    )
 }
 
 fn spread(n: u64, rows: u64) -> u64 {

@@ -7,13 +7,7 @@
 #[path = "../tests/nor_flash/mod.rs"]
 mod nor_flash;
 
-use std::{
-    fs,
-    hint::black_box,
-    ops::ControlFlow,
-    path::PathBuf,
-    time::Duration,
-};
+use std::{fs, hint::black_box, ops::ControlFlow, path::PathBuf, time::Duration};
 
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 use nor_flash::SimulatedFlash;
@@ -67,10 +61,8 @@ fn write<S: Storage>(
     let meter = &mut Meter::unlimited();
     let columns = Seq::new(&["n", "s"]);
     for id in ids {
-        let values = [
-            Value::UInt((1 << 60) + id * 31 + round),
-            Value::Text("a text of 20 letters"),
-        ];
+        let values =
+            [Value::UInt((1 << 60) + id * 31 + round), Value::Text("a text of 20 letters")];
         let rows = [NewRow { id: Some(id), values: Seq::new(&values) }];
         let rows = Seq::new(&rows);
         database

@@ -70,9 +70,29 @@ start() {
     -semihosting-config "$semihosting" -kernel "$image" </dev/null
 }
 
-machine() { # name, target, features
-  local name=$1 target=$2 features=$3 image=$target_dir/$2/release/firmware
-  build "$target" "$features" --release
+# Builds the smallest there is, for the Cortex-M4: a core and an alloc that are made for size and end
+# where they would panic, and no frame pointers. None of this is stable Rust; the compiler is the one
+# of rust-toolchain.toml all the same.
+smallest() { # features
+  [ -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library" ] || {
+    echo "the source of core is missing: rustup component add rust-src" >&2
+    exit 1
+  }
+  mkdir -p "$target_dir/smallest"
+  local specification=$target_dir/smallest/$arm.json
+  RUSTC_BOOTSTRAP=1 rustc -Zunstable-options --print target-spec-json --target $arm \
+    | sed 's/"frame-pointer": "always"/"frame-pointer": "may-omit"/' >"$specification"
+  RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Clink-arg=-Tlink.x -Clink-arg=--icf=all -Zunstable-options \
+    -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none" \
+    cargo build --quiet --locked --release --bin firmware --target-dir "$target_dir/smallest" \
+    --target "$specification" -Zjson-target-spec \
+    -Zbuild-std=core,alloc -Zbuild-std-features=optimize_for_size \
+    --no-default-features --features "$1"
+}
+
+# Runs the firmware and looks at what it takes: name, target, directory of targets.
+machine() {
+  local name=$1 target=$2 image=${3:-$target_dir}/$2/release/firmware
   echo
   echo "== $name"
   start "$target" "$image" >"$scratch/output" || {
@@ -111,7 +131,8 @@ goes_wrong() {
   [ $ended = "$3" ] || fail "$1: $2 ended with $ended and not with $3"
 }
 
-machine cortex-m4 $arm deterministic,validate,compact
+build $arm deterministic,validate,compact --release
+machine cortex-m4 $arm
 golden $arm release "Cortex-M4, opt-level z, compact"
 echo
 echo "== freezer"
@@ -121,7 +142,8 @@ if start $arm "$target_dir/$arm/release/freezer" >"$scratch/output"; then
 else
   fail "freezer: the run ended with an error"
 fi
-machine rv32imac $riscv deterministic,validate
+build $riscv deterministic,validate --release
+machine rv32imac $riscv
 golden $riscv release "RV32IMAC, opt-level z"
 
 echo
@@ -133,9 +155,16 @@ for target in $arm $riscv; do
 done
 
 # After the one with the validator, which is what it relies on.
-machine trusted $arm deterministic,compact
+build $arm deterministic,compact --release
+machine trusted $arm
 # All four years.
-machine roomy $arm deterministic,validate,compact,roomy
+build $arm deterministic,validate,compact,roomy --release --bin firmware
+machine roomy $arm
+
+smallest deterministic,validate,compact
+machine smallest $arm "$target_dir/smallest"
+smallest deterministic,compact
+machine smallest-trusted $arm "$target_dir/smallest"
 
 # The other size profile with the other dispatch, and a build with overflow checks and debug
 # assertions: at opt-level 0 it would be a matter of hours in the emulator.
@@ -148,7 +177,7 @@ if [ "${BLESS:-}" = 1 ]; then
   cp "$scratch/cortex-m4" report.txt
 fi
 echo
-for name in cortex-m4 trusted rv32imac; do
+for name in cortex-m4 trusted rv32imac smallest smallest-trusted; do
   if [ -f "$scratch/$name" ]; then
     diff report.txt "$scratch/$name" || fail "$name: the report is not what report.txt says"
   fi

@@ -127,6 +127,32 @@ fn read_of_a_row_reads_what_ekv_alone_reads() {
     assert!(ours * 10 <= theirs * 13);
 }
 
+#[test]
+fn backwards_does_not_read_everything() {
+    let database = filled(3000);
+    let storage = database.storage();
+    let read = |reverse| {
+        let before = storage.with_flash(|flash| flash.counts.read).unwrap();
+        let mut left = 16;
+        let index = KeyRange { lower: &[4], upper: None };
+        let visit = &mut |_: &[u8], _: &[u8]| {
+            left -= 1;
+            if left > 0 {
+                std::ops::ControlFlow::Continue(())
+            } else {
+                std::ops::ControlFlow::Break(())
+            }
+        };
+        storage.scan(index, reverse, visit).unwrap();
+        assert_eq!(left, 0);
+        storage.with_flash(|flash| flash.counts.read).unwrap() - before
+    };
+    let (forwards, backwards) = (read(false), read(true));
+    println!("16 entries of 3,000: {forwards} bytes read forwards, {backwards} backwards");
+    // All entries of the index would be some hundred times as many.
+    assert!(backwards < 40 * forwards);
+}
+
 /// Calls of one row each, of 200 rows; every tenth deletes it before. Every thousand calls the
 /// device is switched off and on. Returns how often each page was erased, and the bytes written.
 fn wear(calls: u64) -> (Vec<u32>, u64) {

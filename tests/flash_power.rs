@@ -4,6 +4,7 @@
 mod durable;
 mod nor_flash;
 #[path = "../examples/station/mod.rs"]
+#[allow(dead_code, reason = "the stations here are over other storages")]
 mod station;
 
 use std::sync::{Arc, Mutex};

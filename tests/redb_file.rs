@@ -3,6 +3,7 @@
 
 mod durable;
 #[path = "../examples/station/mod.rs"]
+#[allow(dead_code, reason = "the stations here are over other storages")]
 mod station;
 
 use std::{

@@ -1,365 +1,27 @@
-//! What every storage must do alike: memory, a file and flash give the same results, before and
-//! after crashes and reopenings.
+//! What every durable storage must do: keep what is kept, refuse in time, say what is wrong.
 
+mod all_storages;
 mod nor_flash;
 
-use std::{
-    collections::BTreeMap,
-    ops::ControlFlow,
-    path::PathBuf,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU32, Ordering::Relaxed},
-    },
+use all_storages::{
+    REGION, Rows, Shared, Statement, by_index, fresh_path, open_file, open_flash, rows, run,
+    schema, small_cache,
 };
-
-use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
-use nor_flash::{Fault, SimulatedFlash};
-use proptest::prelude::*;
+use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
+use embedded_storage_async::nor_flash as asynchronous;
+use nor_flash::Fault;
 use sochdb_wasmi::{
     abi::{
         Seq, Value,
-        message::{Bound, IndexQuery, NewRow, RowSelector, WriteMode},
+        message::{NewRow, RowSelector, WriteMode},
     },
     database::{
-        ColumnType, Database, DatabaseError, FlashStorage, MemoryStorage, Metric, RedbConfig,
-        RedbStorage, Storage, StorageError, TableSchema,
+        ColumnType, Database, DatabaseError, FlashStorage, Polled, RedbConfig, RedbStorage,
+        Storage, StorageError, TableSchema,
     },
     limits::Limit,
     meter::Meter,
 };
-
-/// A flash that the test reaches while a storage has it.
-#[derive(Clone, Debug)]
-struct Shared(Arc<Mutex<SimulatedFlash<Vec<u8>, 4>>>);
-
-impl Shared {
-    fn new(pages: usize) -> Self {
-        Self(Arc::new(Mutex::new(SimulatedFlash::new(vec![0xff; pages * 4096]))))
-    }
-
-    fn fail_after(&self, steps: u64) {
-        self.0.lock().unwrap().fail_after(steps);
-    }
-
-    fn power_on(&self) {
-        self.0.lock().unwrap().power_on();
-    }
-}
-
-impl ErrorType for Shared {
-    type Error = Fault;
-}
-
-impl ReadNorFlash for Shared {
-    const READ_SIZE: usize = 1;
-
-    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Fault> {
-        self.0.lock().unwrap().read(offset, bytes)
-    }
-
-    fn capacity(&self) -> usize {
-        self.0.lock().unwrap().capacity()
-    }
-}
-
-impl NorFlash for Shared {
-    const WRITE_SIZE: usize = 4;
-    const ERASE_SIZE: usize = nor_flash::BLOCK;
-
-    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Fault> {
-        self.0.lock().unwrap().write(offset, bytes)
-    }
-
-    fn erase(&mut self, from: u32, to: u32) -> Result<(), Fault> {
-        self.0.lock().unwrap().erase(from, to)
-    }
-}
-
-const REGION: u32 = 32 * 4096;
-
-/// A name for a file that no other test has.
-fn fresh_path() -> PathBuf {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let name = format!("storages-{}-{}", std::process::id(), NUMBER.fetch_add(1, Relaxed));
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = std::fs::remove_file(&path);
-    path
-}
-
-fn small_cache() -> RedbConfig {
-    RedbConfig { cache_bytes: 1 << 20, ..RedbConfig::default() }
-}
-
-fn schema() -> TableSchema {
-    let schema = TableSchema::new("t").unwrap().column("n", ColumnType::Int).unwrap();
-    let schema = schema.nullable_column("s", ColumnType::Text).unwrap();
-    let vector = ColumnType::Vector { dimensions: 1, metric: Metric::Cosine };
-    let schema = schema.nullable_column("v", vector).unwrap();
-    schema.index("by_s", &["s", "n"]).unwrap().unique_index("by_n", &["n"]).unwrap()
-}
-
-type Row = (i64, Option<String>);
-type Rows = BTreeMap<u64, Row>;
-
-#[derive(Clone, Debug)]
-enum Statement {
-    Write(WriteMode, Option<u64>, Row),
-    Delete(u64, u64),
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    /// Statements, and the commit.
-    Call(Vec<Statement>),
-    /// Statements, and then the power fails after so many steps of the commit.
-    Crash(Vec<Statement>, u64),
-    Reopen,
-}
-
-fn statement() -> impl Strategy<Value = Statement> {
-    let modes = vec![WriteMode::Insert, WriteMode::Update, WriteMode::Upsert, WriteMode::Upsert];
-    let id = prop_oneof![3 => (0..40u64).prop_map(Some), 1 => Just(None)];
-    let row = (0..60i64, proptest::option::of("[a-c]{0,3}|[a-c]{80}"));
-    prop_oneof![
-        4 => (proptest::sample::select(modes), id, row).prop_map(|(m, i, r)| Statement::Write(m, i, r)),
-        1 => (0..40u64, 1..9u64).prop_map(|(from, len)| Statement::Delete(from, from + len)),
-    ]
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let statements = || proptest::collection::vec(statement(), 1..6);
-    prop_oneof![
-        6 => statements().prop_map(Step::Call),
-        2 => (statements(), 0..900u64).prop_map(|(s, at)| Step::Crash(s, at)),
-        1 => Just(Step::Reopen),
-    ]
-}
-
-/// The rows and the next id after a statement; `None` if it must fail.
-fn model(rows: &Rows, next: u64, statement: &Statement) -> Option<(Rows, u64)> {
-    let mut rows = rows.clone();
-    match statement {
-        Statement::Delete(from, until) => {
-            rows.retain(|id, _| !(*from..*until).contains(id));
-            Some((rows, next))
-        }
-        Statement::Write(mode, id, row) => {
-            let id = match id {
-                Some(id) => *id,
-                None if *mode == WriteMode::Insert => next,
-                None => return None,
-            };
-            let refused = match mode {
-                WriteMode::Insert => rows.contains_key(&id),
-                WriteMode::Update => !rows.contains_key(&id),
-                WriteMode::Upsert => false,
-            };
-            if refused || rows.iter().any(|(other, (n, _))| *other != id && *n == row.0) {
-                return None;
-            }
-            rows.insert(id, row.clone());
-            Some((rows, next.max(id + 1)))
-        }
-    }
-}
-
-fn run<S: Storage>(database: &mut Database<S>, statement: &Statement) -> Result<(), DatabaseError> {
-    let table = database.table_id("t").unwrap();
-    let meter = &mut Meter::unlimited();
-    match statement {
-        Statement::Delete(from, until) => {
-            let range = RowSelector::Range { from: *from, until: Some(*until) };
-            database.delete(table, &range, meter).map(drop)
-        }
-        Statement::Write(mode, id, (n, s)) => {
-            let columns = ["n", "s"];
-            let values = [Value::Int(*n), s.as_deref().into()];
-            let rows = [NewRow { id: *id, values: Seq::new(&values) }];
-            let (columns, rows) = (Seq::new(&columns), Seq::new(&rows));
-            database.write(table, *mode, &columns, &rows, meter, &mut |_| ()).map(drop)
-        }
-    }
-}
-
-fn rows<S: Storage>(database: &Database<S>) -> Rows {
-    let mut rows = Rows::new();
-    let table = database.table_id("t").unwrap();
-    let visit = &mut |id, row: sochdb_wasmi::database::StoredRow<'_>| {
-        let n = row.value(0).unwrap().as_int().unwrap();
-        rows.insert(id, (n, row.value(1).unwrap().as_text().map(Into::into)));
-        ControlFlow::Continue(())
-    };
-    database.scan_rows(table, 0, None, &mut Meter::unlimited(), visit).unwrap();
-    rows
-}
-
-/// Ids in the order of an index, one way and the other.
-fn by_index<S: Storage>(database: &Database<S>, reverse: bool) -> Vec<u64> {
-    let table = database.table_id("t").unwrap();
-    let all = IndexQuery::Range { lower: Bound::Unbounded, upper: Bound::Unbounded };
-    let mut ids = Vec::new();
-    let visit = &mut |entry: sochdb_wasmi::database::Entry<'_>, _: &mut Meter| {
-        ids.push(entry.id);
-        Ok(ControlFlow::Continue(()))
-    };
-    let meter = &mut Meter::unlimited();
-    database.lookup(table, "by_s", &all, reverse, None, meter, visit).unwrap();
-    ids
-}
-
-/// Compares everything that can be asked with the model.
-fn compare<S: Storage>(database: &Database<S>, model: &Rows) {
-    assert_eq!(rows(database), *model);
-    let mut expected: Vec<(&Option<String>, i64, u64)> =
-        model.iter().map(|(id, (n, s))| (s, *n, *id)).collect();
-    expected.sort();
-    let expected: Vec<u64> = expected.into_iter().map(|(_, _, id)| id).collect();
-    assert_eq!(by_index(database, false), expected);
-    let reversed: Vec<u64> = expected.into_iter().rev().collect();
-    assert_eq!(by_index(database, true), reversed);
-    for id in 0..42 {
-        let got = database.get("t", id, |row| row.value(0).unwrap().as_int().unwrap()).unwrap();
-        assert_eq!(got, model.get(&id).map(|(n, _)| *n));
-    }
-    database.check().unwrap();
-}
-
-/// The three storages, and what they must hold.
-struct World {
-    memory: Option<Database<MemoryStorage>>,
-    file: Option<Database<RedbStorage>>,
-    flash: Option<Database<FlashStorage<Shared>>>,
-    device: Shared,
-    path: PathBuf,
-    model: Rows,
-    next: u64,
-}
-
-impl World {
-    fn new() -> Self {
-        let (path, device) = (fresh_path(), Shared::new(32));
-        let mut memory = Database::open(MemoryStorage::default()).unwrap();
-        let mut file = open_file(&path);
-        let mut flash = open_flash(&device);
-        memory.create_table(schema()).unwrap();
-        file.create_table(schema()).unwrap();
-        flash.create_table(schema()).unwrap();
-        let (memory, file, flash) = (Some(memory), Some(file), Some(flash));
-        Self { memory, file, flash, device, path, model: Rows::new(), next: 1 }
-    }
-
-    fn parts(
-        &mut self,
-    ) -> (
-        &mut Database<MemoryStorage>,
-        &mut Database<RedbStorage>,
-        &mut Database<FlashStorage<Shared>>,
-    ) {
-        let Self { memory: Some(memory), file: Some(file), flash: Some(flash), .. } = self else {
-            panic!("closed")
-        };
-        (memory, file, flash)
-    }
-
-    /// Runs statements on all; returns what the rows are if they are committed.
-    fn statements(&mut self, statements: &[Statement]) -> (Rows, u64) {
-        let mut now = (self.model.clone(), self.next);
-        for statement in statements {
-            let expected = model(&now.0, now.1, statement);
-            let (memory, file, flash) = self.parts();
-            let done = run(memory, statement);
-            assert_eq!(done.is_ok(), expected.is_some(), "{statement:?}: {done:?}");
-            assert_eq!(run(file, statement), done);
-            assert_eq!(run(flash, statement), done);
-            now = expected.unwrap_or(now);
-        }
-        now
-    }
-
-    fn take(&mut self, step: &Step) {
-        match step {
-            Step::Call(statements) => {
-                let after = self.statements(statements);
-                let (memory, file, flash) = self.parts();
-                assert_eq!(memory.commit(), Ok(()));
-                assert_eq!((file.commit(), flash.commit()), (Ok(()), Ok(())));
-                (self.model, self.next) = after;
-            }
-            Step::Crash(statements, at) => {
-                let after = self.statements(statements);
-                // The power fails while flash is written, and with it everything.
-                self.device.fail_after(*at);
-                let committed = self.parts().2.commit();
-                drop(self.flash.take());
-                self.device.power_on();
-                let flash = open_flash(&self.device);
-                let made = rows(&flash) == after.0;
-                assert!(made || rows(&flash) == self.model, "neither before nor after");
-                assert!(made || committed.is_err(), "a finished call is lost");
-                self.flash = Some(flash);
-                // The others have the same luck: all of the call is there, or nothing.
-                let (memory, file, _) = self.parts();
-                if made {
-                    memory.commit().unwrap();
-                    file.commit().unwrap();
-                    (self.model, self.next) = after;
-                } else {
-                    memory.rollback();
-                }
-                self.reopen_file();
-            }
-            Step::Reopen => {
-                let memory = self.memory.take().unwrap().into_storage();
-                self.memory = Some(Database::open(memory).unwrap());
-                drop(self.flash.take());
-                self.flash = Some(open_flash(&self.device));
-                self.reopen_file();
-            }
-        }
-        let model = &self.model.clone();
-        let (memory, file, flash) = self.parts();
-        compare(memory, model);
-        compare(file, model);
-        compare(flash, model);
-        flash.storage().verify().unwrap();
-    }
-
-    /// Opens what the file holds while it is still open, as after a killed process.
-    fn reopen_file(&mut self) {
-        let copy = fresh_path();
-        std::fs::copy(&self.path, &copy).unwrap();
-        drop(self.file.take());
-        std::fs::rename(&copy, &self.path).unwrap();
-        self.file = Some(open_file(&self.path));
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
-    }
-}
-
-fn open_file(path: &PathBuf) -> Database<RedbStorage> {
-    Database::open(RedbStorage::open(path, small_cache()).unwrap()).unwrap()
-}
-
-fn open_flash(device: &Shared) -> Database<FlashStorage<Shared>> {
-    Database::open(FlashStorage::open(device.clone(), 0..REGION).unwrap()).unwrap()
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..Default::default() })]
-
-    #[test]
-    fn all_storages_equal_a_model_through_crashes_and_reopenings(
-        steps in proptest::collection::vec(step(), 1..40),
-    ) {
-        let mut world = World::new();
-        steps.iter().for_each(|step| world.take(step));
-    }
-}
 
 /// Runs the same test over a storage that is closed and opened again in between.
 fn over_each(test: impl Fn(&mut dyn FnMut(&mut dyn FnMut(Any<'_>)))) {
@@ -516,6 +178,61 @@ fn fill_and_empty<S: Storage>(mut database: Database<S>) {
     assert!(filled.iter().all(|&rows| rows == filled[0]), "{filled:?}");
 }
 
+/// Whatever statements were let in, the commit fits, however full the region is: in regions of
+/// several sizes, with rows and calls of all sizes.
+#[test]
+fn what_is_admitted_can_be_committed() {
+    for pages in [24, 32, 70] {
+        let device = Shared::new(pages);
+        let region = 0..pages as u32 * 4096;
+        let storage = FlashStorage::open(device.clone(), region).unwrap();
+        let mut database = Database::open(storage).unwrap();
+        let blobs = TableSchema::new("b").unwrap().column("b", ColumnType::Binary).unwrap();
+        let blobs = blobs.column("n", ColumnType::UInt).unwrap().index("by_n", &["n"]).unwrap();
+        let table = database.create_table(blobs).unwrap();
+        let mut state = 7_u64;
+        let mut random = move |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) % below
+        };
+        let meter = &mut Meter::unlimited();
+        let (mut full, mut ids) = (0, Vec::new());
+        for _ in 0..300 {
+            for _ in 0..1 + random(12) {
+                let len = [3, 40, 40, 200, 3000][random(5) as usize];
+                let bytes = vec![random(256) as u8; len];
+                let values = [Value::Binary(&bytes), Value::UInt(random(1 << 40))];
+                let new = [NewRow { id: None, values: Seq::new(&values) }];
+                let (columns, rows) = (Seq::new(&["b", "n"]), Seq::new(&new));
+                let keep = &mut |id| ids.push(id);
+                match database.write(table, WriteMode::Insert, &columns, &rows, meter, keep) {
+                    Ok(_) => {}
+                    Err(DatabaseError::Storage(StorageError::Full(_))) => {
+                        full += 1;
+                        break;
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            database.commit().unwrap();
+            if full % 4 == 3 {
+                // A third of what is there goes, in calls of ten rows.
+                full += 1;
+                for _ in 0..ids.len() / 30 {
+                    for _ in 0..10 {
+                        let id = ids.swap_remove(random(ids.len() as u64) as usize);
+                        database.delete(table, &RowSelector::One(id), meter).unwrap();
+                    }
+                    database.commit().unwrap();
+                }
+            }
+        }
+        assert!(full > 10, "{pages} pages were full {full} times");
+        database.check().unwrap();
+        database.storage().verify().unwrap();
+    }
+}
+
 #[test]
 fn row_that_no_page_can_hold_is_a_named_error() {
     let mut flash = open_flash(&Shared::new(32));
@@ -591,4 +308,66 @@ fn what_is_no_region_is_refused_and_nothing_is_written() {
     drop(made);
     assert_eq!(open(32 * 4096..64 * 4096), Ok(()));
     assert!(flash.table_id("t").is_some() && flash.check().is_ok());
+}
+
+/// A flash driver of the other kind: nothing is done when it is asked for the first time.
+struct Slow(Shared);
+
+impl Slow {
+    /// Comes back once before it is done.
+    async fn pause() {
+        let mut asked = false;
+        std::future::poll_fn(|_| {
+            if std::mem::replace(&mut asked, true) {
+                std::task::Poll::Ready(())
+            } else {
+                std::task::Poll::Pending
+            }
+        })
+        .await;
+    }
+}
+
+impl asynchronous::ErrorType for Slow {
+    type Error = Fault;
+}
+
+impl asynchronous::ReadNorFlash for Slow {
+    const READ_SIZE: usize = 1;
+
+    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Fault> {
+        Self::pause().await;
+        self.0.read(offset, bytes)
+    }
+
+    fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+}
+
+impl asynchronous::NorFlash for Slow {
+    const WRITE_SIZE: usize = 4;
+    const ERASE_SIZE: usize = nor_flash::BLOCK;
+
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), Fault> {
+        Self::pause().await;
+        self.0.erase(from, to)
+    }
+
+    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Fault> {
+        Self::pause().await;
+        self.0.write(offset, bytes)
+    }
+}
+
+#[test]
+fn driver_that_is_asynchronous_is_polled_until_it_is_done() {
+    let device = Shared::new(32);
+    let open = || FlashStorage::open(Polled(Slow(device.clone())), 0..REGION).unwrap();
+    let mut database = Database::open(open()).unwrap();
+    database.create_table(schema()).unwrap();
+    run(&mut database, &insert(3)).unwrap();
+    database.commit().unwrap();
+    drop(database);
+    assert_eq!(rows(&Database::open(open()).unwrap()).len(), 1);
 }

@@ -7,6 +7,7 @@ extern crate alloc;
 #[path = "golden/compare.rs"]
 mod compare;
 #[path = "golden/lines.rs"]
+#[allow(dead_code, reason = "only the watched job is wanted")]
 mod lines;
 #[path = "golden/trace.rs"]
 mod trace;

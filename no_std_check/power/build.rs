@@ -29,7 +29,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut number = || -> Result<f64, Box<dyn Error>> {
             Ok(fields.next().ok_or("a line without a number")?.parse()?)
         };
-        let (precipitation, temp_max, temp_min, wind) = (number()?, number()?, number()?, number()?);
+        let (precipitation, temp_max, temp_min, wind) =
+            (number()?, number()?, number()?, number()?);
         let kind = fields.next().ok_or("a line without a kind")?;
         Ok(Day { date, precipitation, temp_max, temp_min, wind, kind })
     });

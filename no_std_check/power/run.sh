@@ -33,6 +33,13 @@ if [ "${BLESS:-}" = 1 ]; then
 fi
 diff report.txt "$scratch/report" || { echo "the report is not what report.txt says" >&2; exit 1; }
 cat "$scratch/output"
+# State, heap and the deepest stack of any operation of the storage, the simulated flash's own
+# kilobyte of counters among it.
+ram=$(awk '/^used: storage_(state|heap) / { sum += $3 }
+  /^used: stack_of_/ { if ($3 > most) most = $3 }
+  END { print sum + most }' "$scratch/output")
+echo "the storage takes at most $ram bytes of RAM, stack and all"
+[ "$ram" -le 16384 ] || { echo "that is more than 16 KiB" >&2; exit 1; }
 
 if [ "${1:-}" = sizes ]; then
   cargo build --quiet --locked --release --no-default-features

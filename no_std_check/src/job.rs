@@ -263,6 +263,9 @@ impl Station {
         let held = crate::heap::live() - before;
         let _: MonthReport = self.call("month_report", "2012-03")?;
         self.host.unload(self.weather);
+        let bound = LIMITS.ram_bound(WEATHER.len()).ok_or(Failure::Wrong("there is no bound"))?;
+        let most = bound.tables + bound.instance + bound.module;
+        check(held as u64 <= most, "the plugin holds more than the bound")?;
         println!("used: weather_bytes {held}");
         let buffer = self.host.take_static_memory().map_or(0, |buffer| buffer.len());
         println!("used: job_memory {buffer}");

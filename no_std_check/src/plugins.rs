@@ -33,6 +33,11 @@ pub static FREEZER: Plugin = plugin!("freezer");
 pub static SENSOR: Plugin = plugin!("sensor");
 
 impl Plugin {
+    /// Bytes of the module.
+    pub fn len(&self) -> u32 {
+        self.wasm.len() as u32
+    }
+
     /// Loads it.
     #[cfg(feature = "validate")]
     pub fn load(&self, host: &mut Host, config: &PluginConfig) -> Result<PluginId, LoadError> {

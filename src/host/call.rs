@@ -254,6 +254,7 @@ struct Slices {
     /// Fuel of a slice; all of it where nobody looks between slices.
     size: u64,
     /// Whether somebody looks between slices.
+    #[cfg_attr(not(feature = "record"), expect(dead_code, reason = "only a trace tells it"))]
     watched: bool,
 }
 

@@ -76,12 +76,9 @@ impl Settings {
         Some(value)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Keys, rising, and their values.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    /// All of them, by rising key.
+    #[allow(dead_code, reason = "manifests and traces look at them")]
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
         self.0.iter().map(|(key, value)| (&**key, &**value))
     }
 

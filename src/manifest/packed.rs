@@ -155,7 +155,7 @@ impl PluginConfig {
             OnDenied::Status => 0,
             OnDenied::Trap => 1,
         });
-        writer.len(self.settings().len());
+        writer.len(self.settings().iter().len());
         for (key, value) in self.settings().iter() {
             writer.bytes(key);
             writer.raw(value);

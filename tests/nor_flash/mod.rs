@@ -105,7 +105,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, const WORD: usize> SimulatedFlash<M, WORD> {
 
     fn inside(&self, offset: u32, len: usize, unit: usize) -> Result<usize, Fault> {
         let offset = offset as usize;
-        if offset % unit != 0 || len % unit != 0 {
+        if !offset.is_multiple_of(unit) || !len.is_multiple_of(unit) {
             return Err(Fault::NotAligned);
         }
         let end = offset.checked_add(len).ok_or(Fault::OutOfBounds)?;

@@ -4,6 +4,14 @@
 use core::{fmt, ops::ControlFlow};
 
 use semihosting::println;
+#[cfg(feature = "flash")]
+use sochdb_wasmi::{
+    abi::{
+        Seq, Value,
+        message::{NewRow, WriteMode},
+    },
+    database::KeyRange,
+};
 use sochdb_wasmi::{
     audit::PluginId,
     capability::{Capabilities, GlobError, Globs},
@@ -35,6 +43,8 @@ const LIMITS: Limits = Limits {
     stack_bytes: 8 << 10,
     recursion: 64,
     module_bytes: 64 << 10,
+    results: 1,
+    locals: 256,
     host_calls: 10_000,
     rows: 10_000,
     bytes: 1 << 20,
@@ -98,7 +108,7 @@ fn check(condition: bool, otherwise: &'static str) -> Result<(), Failure> {
 /// Opens the database and does what is left of the job.
 #[cfg(feature = "flash")]
 pub fn run() -> Result<(), Failure> {
-    use sochdb_wasmi::database::FlashStorage;
+    use sochdb_wasmi::database::{FlashStorage, StorageError};
 
     use crate::kept::{self, BoardFlash};
 
@@ -107,7 +117,9 @@ pub fn run() -> Result<(), Failure> {
         println!("Cortex-M4 (thumbv7em-none-eabihf), {} KiB of flash", kept::BYTES >> 10);
     }
     let before = heap::live();
-    let storage = FlashStorage::open(flash, 0..kept::BYTES as u32).map_err(DatabaseError::from)?;
+    let mut storage = Err(StorageError::Foreign);
+    let opening = stack::of(|| storage = FlashStorage::open(flash, 0..kept::BYTES as u32));
+    let storage = storage.map_err(DatabaseError::from)?;
     let held = heap::live() - before;
     let database = Database::open(storage)?;
     database.check()?;
@@ -117,10 +129,48 @@ pub fn run() -> Result<(), Failure> {
     let host = finish(database)?;
     check(BoardFlash::is_safe(starts), "the power failed less often than it should")?;
     host.database().storage().verify().map_err(DatabaseError::from)?;
-    println!("used: storage_heap {held}");
-    println!("used: storage_state {}", size_of::<FlashStorage<BoardFlash>>() - size_of::<BoardFlash>());
     println!("used: stack_peak {}", stack::peak());
     println!("used: heap_peak {}", heap::peak());
+    println!("used: storage_heap {held}");
+    println!(
+        "used: storage_state {}",
+        size_of::<FlashStorage<BoardFlash>>() - size_of::<BoardFlash>()
+    );
+    println!("used: stack_of_opening {opening}");
+    stacks(host)
+}
+
+/// What the operations of the storage take of the stack, each from where it is called.
+#[cfg(feature = "flash")]
+fn stacks<S: Storage + 'static>(mut host: Host<S>) -> Result<(), Failure> {
+    let storage = host.database().storage();
+    let all = KeyRange { lower: &[], upper: None };
+    let mut done = Ok(());
+    let get = stack::of(|| done = storage.get(&[1], |_| ()).map(drop));
+    done.map_err(DatabaseError::from)?;
+    println!("used: stack_of_get {get}");
+    for (name, reverse) in [("scan", false), ("scan_backwards", true)] {
+        let scan = stack::of(|| {
+            done = storage.scan(all, reverse, &mut |_, _| ControlFlow::Continue(()));
+        });
+        done.map_err(DatabaseError::from)?;
+        println!("used: stack_of_{name} {scan}");
+    }
+    // Enough calls to merge files several times.
+    let mut commit = 0;
+    for _ in 0..40 {
+        let database = host.database_mut();
+        let table = database.table_id("payroll").ok_or(Failure::Wrong("a table is missing"))?;
+        let values = [Value::Int(1)];
+        let rows = [NewRow { id: None, values: Seq::new(&values) }];
+        let (columns, rows) = (Seq::new(&["salary"]), Seq::new(&rows));
+        let meter = &mut Meter::unlimited();
+        database.write(table, WriteMode::Insert, &columns, &rows, meter, &mut |_| ())?;
+        let mut done = Ok(());
+        commit = commit.max(stack::of(|| done = database.commit()));
+        done?;
+    }
+    println!("used: stack_of_commit {commit}");
     Ok(())
 }
 

@@ -19,11 +19,13 @@ mod kept;
 #[path = "../../../tests/nor_flash/mod.rs"]
 #[cfg(feature = "flash")]
 mod nor_flash;
-#[path = "../../src/stack.rs"]
 mod stack;
 
 use cortex_m_rt::{ExceptionFrame, entry, exception};
 use semihosting::{eprintln, process};
+
+/// Bytes of the heap.
+const HEAP_BYTES: usize = 512 << 10;
 
 /// What the stack's painter asks of the machine.
 mod machine {

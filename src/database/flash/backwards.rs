@@ -2,14 +2,16 @@
 //!
 //! The last entries of a range are found by halving it: a cursor that begins in the middle either
 //! reaches the end within a few entries, which are then handed out from the last to the first, or
-//! does not, and then the upper half is halved again.
+//! does not, and then the upper half is halved again. Keys that are numbers lie close together, in
+//! a small part of what their bytes could say: where nothing is found, the next part is looked for
+//! in leaps.
 
 use alloc::{vec, vec::Vec};
-use core::ops::ControlFlow;
+use core::{mem, ops::ControlFlow};
 
 use embedded_storage::nor_flash::NorFlash;
 
-use super::{Ekv, walk};
+use super::tree::{Ekv, walk};
 use crate::database::storage::{KeyRange, MAX_KEY_LEN, StorageError, Visit};
 
 /// The most bytes of entries that are kept, and one entry of any length.
@@ -56,6 +58,9 @@ impl Kept {
 }
 
 /// Hands the entries of a range to `visit`, keys falling.
+///
+/// # Errors
+/// [`StorageError`].
 pub fn scan<F: NorFlash>(
     database: &Ekv<F>,
     range: KeyRange<'_>,
@@ -63,11 +68,13 @@ pub fn scan<F: NorFlash>(
     visit: &mut Visit<'_>,
 ) -> Result<(), StorageError> {
     let mut kept = Kept::default();
+    // What is left to be handed out ends before this key.
     let mut upper = range.upper.map(<[u8]>::to_vec);
-    // All entries from `from` to `upper` are looked at; those before it may not be.
+    // It is known how much there is from `from` on; below it, to `floor`, it is not.
     let mut from = range.lower.to_vec();
-    // The highest key that is known to have entries from it on to `upper`.
     let mut floor = from.clone();
+    // The part of what is between that is looked at: one half, or less, as a power of two.
+    let mut shift = 1;
     loop {
         kept.clear();
         let mut beyond: Option<Vec<u8>> = None;
@@ -80,46 +87,74 @@ pub fn scan<F: NorFlash>(
             ControlFlow::Break(())
         })?;
         match beyond {
-            // Too many: the last entries are in the upper part.
+            // Too many: the last ones are above this one.
             Some(key) => {
-                from = middle(&key, upper.as_deref());
                 floor = key;
+                shift = 1;
+                from = between(&floor, upper.as_deref(), shift);
+            }
+            None if kept.hand_out(visit).is_break() || from == range.lower => return Ok(()),
+            // Nothing: keys are close together somewhere below, so less is looked at each time.
+            None if kept.ends.is_empty() && from > floor => {
+                upper = Some(from);
+                shift = shift.saturating_mul(2);
+                from = between(&floor, upper.as_deref(), shift);
             }
             None => {
-                if kept.hand_out(visit).is_break() || from == range.lower {
-                    return Ok(());
-                }
-                upper = Some(from);
-                // What is left ends here. Where it begins to be few enough is not known.
-                from = floor;
+                let below = if from > floor { floor } else { range.lower.to_vec() };
+                upper = Some(mem::replace(&mut from, below));
                 floor = range.lower.to_vec();
-                if upper.as_deref().is_some_and(|upper| upper <= from.as_slice()) {
-                    from = floor.clone();
-                }
+                shift = 1;
             }
         }
     }
 }
 
-/// A key between two, the lower one included: halfway, as fractions of 256.
-fn middle(lower: &[u8], upper: Option<&[u8]>) -> Vec<u8> {
+/// The key that is above `lower` by the 2^`shift`th part of what is between two keys, as fractions
+/// of 256; `lower` itself if nothing is.
+fn between(lower: &[u8], upper: Option<&[u8]>, shift: usize) -> Vec<u8> {
     // One byte more than the longer of the two, so that there is something between neighbours.
     let len = lower.len().max(upper.map_or(0, <[u8]>::len)).saturating_add(1).min(MAX_KEY_LEN);
-    let digit = |key: &[u8], at: usize| u16::from(key.get(at).copied().unwrap_or(0));
-    let mut sum = vec![0; len];
+    let digit = |key: &[u8], at: usize| i16::from(key.get(at).copied().unwrap_or(0));
+    let high = |at| upper.map_or(0xff, |upper| digit(upper, at));
+    let mut gap = vec![0; len];
+    let mut borrow = 0;
+    for (at, place) in gap.iter_mut().enumerate().rev() {
+        let rest = high(at) - digit(lower, at) - borrow;
+        borrow = i16::from(rest < 0);
+        *place = rest + 256 * borrow;
+    }
+    let (bytes, bits) = (shift / 8, shift % 8);
+    let shifted = |at: usize| {
+        let byte = |at: Option<usize>| at.and_then(|at| gap.get(at)).copied().unwrap_or(0);
+        let pair = byte(at.checked_sub(bytes + 1)) << 8 | byte(at.checked_sub(bytes));
+        pair >> bits & 0xff
+    };
+    let mut key = vec![0; len];
     let mut carry = 0;
-    for (at, place) in sum.iter_mut().enumerate().rev() {
-        let high = upper.map_or(0xff, |upper| digit(upper, at));
-        let total = digit(lower, at) + high + carry;
-        *place = total & 0xff;
-        carry = total >> 8;
+    for (at, place) in key.iter_mut().enumerate().rev() {
+        let sum = digit(lower, at) + shifted(at) + carry;
+        *place = (sum & 0xff) as u8;
+        carry = sum >> 8;
     }
-    let mut half = Vec::with_capacity(len);
-    for place in sum {
-        let value = carry << 8 | place;
-        half.push((value >> 1) as u8);
-        carry = value & 1;
+    // Nothing was added.
+    let (same, rest) = key.split_at_checked(lower.len()).unwrap_or_default();
+    if same == lower && rest.iter().all(|&byte| byte == 0) { lower.to_vec() } else { key }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::between;
+
+    #[test]
+    fn parts_are_counted_from_the_lower_key() {
+        assert_eq!(between(&[2], Some(&[4]), 1), [3, 0]);
+        assert_eq!(between(&[2], Some(&[3]), 1), [2, 128]);
+        assert_eq!(between(&[2], Some(&[3]), 8), [2, 1]);
+        assert_eq!(between(&[2, 255], Some(&[3, 1]), 1), [3, 0, 0]);
+        assert_eq!(between(&[0], None, 4), [15, 255]);
+        // No byte is left.
+        assert_eq!(between(&[2], Some(&[3]), 9), [2]);
+        assert_eq!(between(&[7; 128], Some(&[7; 128]), 1), [7; 128]);
     }
-    // Where the digits end, half may be no more than the lower one.
-    if half.as_slice() > lower { half } else { lower.to_vec() }
 }

@@ -14,7 +14,7 @@ pub const MAX_PAGES: u32 = 256;
 pub const WORD: u32 = 4;
 /// The longest value.
 pub const MAX_VALUE: usize = 4096;
-/// The longest chunk.
+/// The longest chunk. Short ones make reads cheap; `ekv` wants its file table to fit into one.
 pub const MAX_CHUNK: usize = 256;
 /// Bytes of entries in a full page: 15 chunks of 256 bytes and one of 96.
 pub const PAYLOAD: u64 = 3936;

@@ -11,18 +11,15 @@ mod format;
 mod polled;
 mod region;
 mod survey;
+mod tree;
 
-use alloc::{vec, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 use core::{
     cell::{Cell, Ref, RefCell, RefMut},
     fmt, mem,
-    ops::{Bound, Range},
+    ops::Range,
 };
 
-use ekv::{
-    CommitError, Config, CursorError, Error, MountError, ReadError, ReadTransaction, WriteError,
-};
-use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embedded_storage::nor_flash::NorFlash;
 
 pub use self::polled::Polled;
@@ -30,18 +27,13 @@ use self::{
     format::{MAX_VALUE, PAGE, PAYLOAD, RECORD},
     polled::at_once,
     region::Region,
-    survey::Survey,
+    tree::{Ekv, FIRST, commit, read, start, stop, verify, walk},
 };
 use super::{
-    storage::{Batch, BatchEntry, KeyRange, MAX_KEY_LEN, Storage, StorageError, Visit},
-    superblock::{MAX_LEN, Superblock},
+    storage::{Batch, KeyRange, Storage, StorageError, Visit},
+    superblock::Superblock,
 };
 use crate::limits::{Limit, LimitExceeded};
-
-/// The key of the superblock. The engine's keys begin with a higher byte.
-const ABOUT: &[u8] = &[0];
-/// The first key that can be the engine's.
-const FIRST: &[u8] = &[1];
 
 /// Pages that hold no entries: what `ekv` wants free before it writes, its two pages of file
 /// tables, and pages of files that are not full while they are merged.
@@ -51,10 +43,8 @@ const EMPTYING_PAGES: u32 = 4;
 /// The fewest pages that leave some for entries.
 const MIN_PAGES: u32 = RESERVED_PAGES + 2 * EMPTYING_PAGES;
 
-type Ekv<F> = ekv::Database<Region<F>, NoopRawMutex>;
-
 enum State<F: NorFlash> {
-    Running(Ekv<F>),
+    Running(Box<Ekv<F>>),
     /// The device failed. It is `None` only if `ekv` did not give it back, which it always does.
     Stopped(Option<F>),
 }
@@ -111,7 +101,7 @@ impl<F: NorFlash> FlashStorage<F> {
     /// Gives the device back.
     pub fn into_flash(self) -> Option<F> {
         match self.state.into_inner() {
-            State::Running(database) => stop(database),
+            State::Running(database) => stop(&database),
             State::Stopped(flash) => flash,
         }
     }
@@ -160,7 +150,7 @@ impl<F: NorFlash> FlashStorage<F> {
         }
         let state = self.state.try_borrow().map_err(|_| StorageError::InUse)?;
         Ref::filter_map(state, |state| match state {
-            State::Running(database) => Some(database),
+            State::Running(database) => Some(&**database),
             State::Stopped(_) => None,
         })
         .map_err(|_| StorageError::InUse)
@@ -169,7 +159,7 @@ impl<F: NorFlash> FlashStorage<F> {
     /// Stops the database and starts it again from what is on flash.
     fn restart(&self, mut state: RefMut<'_, State<F>>) -> Result<(), StorageError> {
         let flash = match mem::replace(&mut *state, State::Stopped(None)) {
-            State::Running(database) => stop(database),
+            State::Running(database) => stop(&database),
             State::Stopped(flash) => flash,
         };
         let flash = flash.ok_or(StorageError::InUse)?;
@@ -258,7 +248,16 @@ impl<F: NorFlash> Storage for FlashStorage<F> {
         };
         // The device may have failed before the last word of the commit or after it.
         self.restart(self.state.try_borrow_mut().map_err(|_| StorageError::InUse)?)?;
-        if self.held.get() == after { Ok(()) } else { Err(error) }
+        match error {
+            _ if self.held.get() == after => Ok(()),
+            // `ekv` needs more room than is reckoned with here. What it says has no numbers.
+            StorageError::Full(_) => {
+                let asked = self.bytes().saturating_add(batch.totals().written);
+                let (limit, allowed) = (Limit::StoreBytes, self.capacity());
+                Err(StorageError::Full(LimitExceeded { limit, allowed, asked }))
+            }
+            error => Err(error),
+        }
     }
 }
 
@@ -266,191 +265,5 @@ impl<F: NorFlash> fmt::Debug for FlashStorage<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("FlashStorage");
         debug.field("region", &self.region).field("held", &self.held.get()).finish_non_exhaustive()
-    }
-}
-
-/// Opens what is in a region, or makes an empty store there if it is erased.
-fn start<F: NorFlash>(
-    mut region: Region<F>,
-) -> Result<(Ekv<F>, Superblock), (Option<F>, StorageError)> {
-    let survey = match region.survey() {
-        Ok(survey) => survey,
-        Err(error) => return Err((region.take(), error)),
-    };
-    // Where `ekv` begins to take pages depends on the seed, so that a device which is often
-    // switched off does not wear out its first pages. The first look is only for the superblock.
-    let mut seed = 0;
-    if let Survey::Erased { first } = survey {
-        region.refresh();
-        seed = format::seed_for(first);
-    }
-    let database = Ekv::new(region, seeded(seed));
-    let held = match first_look(&database, survey) {
-        Ok(held) => held,
-        Err(error) => return Err((stop(database), error)),
-    };
-    let region = at_once(database.lock_flash()).ok().and_then(|mut region| region.moved());
-    drop(database);
-    let Some(region) = region else { return Err((None, StorageError::InUse)) };
-    // An odd factor, so that each page has its turn.
-    let spread = (held.batches as u32).wrapping_mul(2_654_435_761);
-    let database = Ekv::new(region, seeded(format::seed_for(spread)));
-    match at_once(database.mount()).and_then(|mounted| mounted.map_err(StorageError::from)) {
-        Ok(()) => Ok((database, held)),
-        Err(error) => Err((stop(database), error)),
-    }
-}
-
-fn seeded(seed: u32) -> Config {
-    let mut config = Config::default();
-    config.random_seed = seed;
-    config
-}
-
-fn first_look<F: NorFlash>(database: &Ekv<F>, survey: Survey) -> Result<Superblock, StorageError> {
-    if let Survey::Erased { .. } = survey {
-        at_once(database.format())?.map_err(|ekv::FormatError::Flash(error)| error)?;
-    }
-    at_once(database.mount())??;
-    let mut buffer = [0; MAX_LEN];
-    let held = match read(database, ABOUT, &mut buffer)? {
-        Some(len) => Superblock::decode(buffer.get(..len).unwrap_or_default())?,
-        None => {
-            // Formatted, and then the power failed; or somebody else's.
-            let mut empty = true;
-            let range = KeyRange { lower: &[], upper: None };
-            walk(database, range, &mut vec![0; MAX_VALUE], &mut |_, _| {
-                empty = false;
-                core::ops::ControlFlow::Break(())
-            })?;
-            if !empty {
-                return Err(StorageError::Foreign);
-            }
-            let none = Superblock::default();
-            commit(database, &none, core::iter::empty())?;
-            none
-        }
-    };
-    if survey == Survey::Odd {
-        verify(database, &held)?;
-    }
-    Ok(held)
-}
-
-/// Ends a database and gives its device back.
-fn stop<F: NorFlash>(database: Ekv<F>) -> Option<F> {
-    at_once(database.lock_flash()).ok()?.take()
-}
-
-fn read<F: NorFlash>(
-    database: &Ekv<F>,
-    key: &[u8],
-    buffer: &mut [u8],
-) -> Result<Option<usize>, StorageError> {
-    let transaction = at_once(database.read_transaction())?;
-    match at_once(transaction.read(key, buffer))? {
-        Ok(len) => Ok(Some(len)),
-        Err(ReadError::KeyNotFound | ReadError::KeyTooBig) => Ok(None),
-        Err(ReadError::Flash(error)) => Err(error),
-        Err(ReadError::Corrupted | ReadError::BufferTooSmall) => {
-            Err(StorageError::Corrupt { at: None })
-        }
-    }
-}
-
-/// Hands the entries of a range to `visit`, keys rising.
-fn walk<F: NorFlash>(
-    database: &Ekv<F>,
-    range: KeyRange<'_>,
-    value: &mut [u8],
-    visit: &mut Visit<'_>,
-) -> Result<(), StorageError> {
-    let transaction: ReadTransaction<'_, _, _> = at_once(database.read_transaction())?;
-    let bounds =
-        (Bound::Included(range.lower), range.upper.map_or(Bound::Unbounded, Bound::Excluded));
-    let mut cursor = at_once(transaction.read_range(bounds))??;
-    let mut key = [0; MAX_KEY_LEN];
-    while let Some((key_len, value_len)) = at_once(cursor.next(&mut key, value))?? {
-        let (key, value) = (key.get(..key_len), value.get(..value_len));
-        if visit(key.unwrap_or_default(), value.unwrap_or_default()).is_break() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-fn verify<F: NorFlash>(database: &Ekv<F>, held: &Superblock) -> Result<(), StorageError> {
-    let mut found = Superblock { batches: held.batches, ..Superblock::default() };
-    let all = KeyRange { lower: FIRST, upper: None };
-    walk(database, all, &mut vec![0; MAX_VALUE], &mut |key, value| {
-        found.entries += 1;
-        found.rows += u64::from(super::key::is_row(key));
-        found.bytes += key.len() as u64 + value.len() as u64;
-        core::ops::ControlFlow::Continue(())
-    })?;
-    if found == *held { Ok(()) } else { Err(StorageError::Corrupt { at: None }) }
-}
-
-fn commit<'a, F: NorFlash>(
-    database: &Ekv<F>,
-    held: &Superblock,
-    entries: impl Iterator<Item = BatchEntry<'a>>,
-) -> Result<(), StorageError> {
-    let mut transaction = at_once(database.write_transaction())?;
-    // The lowest key first: `ekv` wants them in order.
-    at_once(transaction.write(ABOUT, held.encode(&mut [0; MAX_LEN])))??;
-    for BatchEntry { key, value } in entries {
-        match value {
-            Some(value) => at_once(transaction.write(key, value))??,
-            None => at_once(transaction.delete(key))??,
-        }
-    }
-    Ok(at_once(transaction.commit())??)
-}
-
-impl From<MountError<StorageError>> for StorageError {
-    fn from(error: MountError<StorageError>) -> Self {
-        match error {
-            MountError::Flash(error) => error,
-            MountError::Corrupted => Self::Corrupt { at: None },
-        }
-    }
-}
-
-impl From<Error<StorageError>> for StorageError {
-    fn from(error: Error<StorageError>) -> Self {
-        match error {
-            Error::Flash(error) => error,
-            Error::Corrupted => Self::Corrupt { at: None },
-        }
-    }
-}
-
-impl From<CursorError<StorageError>> for StorageError {
-    fn from(error: CursorError<StorageError>) -> Self {
-        match error {
-            CursorError::Flash(error) => error,
-            // No entry of ours is longer than the buffers.
-            _ => Self::Corrupt { at: None },
-        }
-    }
-}
-
-impl From<WriteError<StorageError>> for StorageError {
-    fn from(error: WriteError<StorageError>) -> Self {
-        match error {
-            WriteError::Flash(error) => error,
-            // What is admitted fits, so the pages are not as they should be.
-            _ => Self::Corrupt { at: None },
-        }
-    }
-}
-
-impl From<CommitError<StorageError>> for StorageError {
-    fn from(error: CommitError<StorageError>) -> Self {
-        match error {
-            CommitError::Flash(error) => error,
-            _ => Self::Corrupt { at: None },
-        }
     }
 }

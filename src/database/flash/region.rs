@@ -31,14 +31,16 @@ impl<F: NorFlash> Region<F> {
     /// # Errors
     /// [`StorageError::Unsuitable`] if it or the driver cannot be used.
     pub fn pages(flash: &F, region: &Range<u32>) -> Result<u32, StorageError> {
-        let divides = |size: usize, whole: u32| size != 0 && whole as usize % size == 0;
+        let divides = |size: usize, whole: u32| size != 0 && (whole as usize).is_multiple_of(size);
         let what = if !divides(F::ERASE_SIZE, PAGE) {
             "an erase block is not a part of 4,096 bytes"
         } else if !divides(F::WRITE_SIZE, WORD) || !divides(F::READ_SIZE, WORD) {
             "words of four bytes cannot be read and written"
         } else if region.end as usize > flash.capacity() || region.start >= region.end {
             "the region is not inside it"
-        } else if !divides(F::ERASE_SIZE, region.start) || (region.end - region.start) % PAGE != 0 {
+        } else if !divides(F::ERASE_SIZE, region.start)
+            || !(region.end - region.start).is_multiple_of(PAGE)
+        {
             "the region is not made of whole pages"
         } else if region.end - region.start > MAX_PAGES * PAGE {
             "a region has at most 1 MiB"

@@ -46,6 +46,7 @@ impl<F: NorFlash> Region<F> {
     ///
     /// # Errors
     /// [`StorageError::Foreign`], [`StorageError::Corrupt`] or [`StorageError::Device`].
+    #[inline(never)]
     pub fn survey(&mut self) -> Result<Survey, StorageError> {
         let mut odd = false;
         loop {
