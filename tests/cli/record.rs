@@ -94,6 +94,62 @@ fn a_trace_of_digests_has_none_of_the_data_and_is_compared_and_not_replayed() {
 }
 
 #[test]
+fn a_redacted_column_is_not_in_the_trace_which_replays_all_the_same() {
+    let key = file("redact", "key", [7; 32]);
+    let manifest = "examples/plugins/weather.toml";
+    let record = |name: &str, more: &[&str]| {
+        let out = path("redact", name);
+        let call = [
+            "record",
+            WEATHER,
+            "wettest",
+            "--input",
+            "[\"rain\", 3]",
+            "--types",
+            "@examples/plugins/weather.types",
+            "--schema",
+            "examples/data/weather-schema.toml",
+            "--load",
+            "weather=examples/data/seattle-weather.csv",
+            "--manifest",
+            manifest,
+            "--json",
+            "--out",
+            &*out,
+        ];
+        (sochdb(&[&call[..], more].concat()), out)
+    };
+    let contains = |path: &str| {
+        let bytes = std::fs::read(path).expect("it was recorded");
+        bytes.windows(10).any(|window| window == b"2012-11-19")
+    };
+    let (ran, plain) = record("plain.trace", &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let redact = ["--redact", "weather.date", "--redaction-key", &*key, "--keep-inputs"];
+    let (ran, redacted) = record("redacted.trace", &redact);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(contains(&plain) && !contains(&redacted));
+    assert_eq!(sochdb(&["replay", &redacted, "--plugin", WEATHER]).code, 0);
+    // Without inputs nothing can be replayed.
+    let (_, without) = record("without.trace", &redact[..4]);
+    let ran = sochdb(&["replay", &without, "--plugin", WEATHER, "--json"]);
+    assert_eq!((ran.code, &*ran.error().0), (32, "redacted"));
+
+    let short = file("redact", "short", "password");
+    for (redact, code, kind) in [
+        (["--redact", "weather.dates", "--redaction-key", &*key], 3, "no_column"),
+        (["--redact", "days.date", "--redaction-key", &*key], 3, "no_column"),
+        (["--redact", "weather.date", "--redaction-key", &*short], 3, "redaction_key"),
+        (["--redact", "weather.date", "--redaction-key", "nothing"], 4, "io"),
+    ] {
+        let (ran, out) = record("refused.trace", &redact);
+        assert_eq!((ran.code, &*ran.error().0), (code, kind), "{redact:?}");
+        assert!(!std::path::Path::new(&out).exists());
+    }
+    assert_eq!(record("refused.trace", &["--redact", "weather.date"]).0.code, 2);
+}
+
+#[test]
 fn a_line_that_is_no_call_is_named_and_nothing_is_recorded() {
     let good = "{\"entry\": \"echo\"}\n";
     let csv = file("lines", "rows.csv", "a,b\n1,x\n300,y\n");

@@ -59,6 +59,10 @@ pub enum Failure {
     Store { path: PathBuf, error: DatabaseError },
     /// A table is there, and otherwise than the schema has it.
     OtherTable { table: String },
+    /// A column that is to be redacted is not there.
+    NoColumn { table: String, column: String },
+    /// The key of a redaction is too short.
+    RedactionKey { path: PathBuf, len: usize },
     /// The file is no trace, or a damaged one.
     Trace { path: PathBuf, error: TraceError },
     /// The trace cannot be replayed, with these plugins or at all.
@@ -133,6 +137,8 @@ impl Failure {
             },
             Self::Store { .. } => "database",
             Self::OtherTable { .. } => "other_table",
+            Self::NoColumn { .. } => "no_column",
+            Self::RedactionKey { .. } => "redaction_key",
             Self::Trace { error, .. } | Self::Replay { error: ReplayError::Trace(error), .. } => {
                 damage(error)
             }
@@ -183,6 +189,7 @@ impl Failure {
             | Self::Packed { path, .. }
             | Self::NotText { path }
             | Self::Store { path, .. }
+            | Self::RedactionKey { path, .. }
             | Self::Trace { path, .. }
             | Self::Replay { path, .. }
             | Self::Minimise { path, .. }
@@ -243,6 +250,12 @@ impl fmt::Display for Failure {
                 f,
                 "the table {table:?} is there, with other columns or indexes than it should have"
             ),
+            Self::NoColumn { table, column } => {
+                write!(f, "no column {table}.{column} is there to be redacted")
+            }
+            Self::RedactionKey { path, len } => {
+                write!(f, "{}: a key has at least 16 random bytes, this has {len}", path.display())
+            }
             Self::Trace { path, error } => write!(f, "{}: {error}", path.display()),
             Self::Replay { path, error } => write!(f, "{}: {error}", path.display()),
             Self::Minimise { path, error } => match error {

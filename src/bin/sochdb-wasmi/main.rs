@@ -54,6 +54,7 @@ Of a replay or a difference of traces, by the likely cause of the first divergen
   11  different-answer     15  missing    19  different-setup
   12  plugin-changed       16  extra      20  time
   13  fuel                 17  truncated: the trace breaks off, all before it is as recorded
+  21  redaction: the plugin may have decided by a redacted value
 
 Of a trace:
   30  damaged: the chain is broken, events were moved, it is no trace

@@ -1,16 +1,25 @@
 //! What a host does, into a file: a trace.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use clap::Args;
 use serde_json::{Value, json};
-use sochdb_wasmi::trace::Recorder;
+use sochdb_wasmi::{
+    abi::Name,
+    trace::{Recorder, Redaction},
+};
 
-use crate::{bytes::hex, failure::Failure, stage::Host, trace_file::TraceFile};
+use crate::{bytes::hex, failure::Failure, files, stage::Host, trace_file::TraceFile};
 
 /// The buffer of the recorder, in bytes: the largest request and the largest response that it can
 /// record, together.
 const BUFFER: usize = 4 << 20;
+
+/// The shortest key that values are redacted with, in bytes.
+const MIN_KEY: usize = 16;
 
 /// What of a run is recorded.
 #[derive(Args)]
@@ -19,12 +28,78 @@ pub struct RecordingArguments {
     /// trace is small and has nobody's data in it. It can be compared and not be replayed.
     #[arg(long)]
     digests_only: bool,
+    /// Puts pseudonyms in the place of the values of a column. Equal values have equal ones.
+    #[arg(long, value_name = "TABLE.COLUMN", requires = "redaction_key")]
+    redact: Vec<ColumnArgument>,
+    /// Puts a pseudonym in the place of a value of the configuration.
+    #[arg(long, value_name = "KEY", requires = "redaction_key")]
+    redact_config: Vec<String>,
+    /// The key of the pseudonyms: a file of at least 16 random bytes. Whoever has it can guess
+    /// values. Inputs and outputs of entry points become digests.
+    #[arg(long, value_name = "FILE")]
+    redaction_key: Option<PathBuf>,
+    /// Leaves inputs of entry points as they are, without which nothing can be replayed: if they
+    /// hold none of the redacted values.
+    #[arg(long, requires = "redaction_key")]
+    keep_inputs: bool,
+    /// Leaves outputs of entry points as they are.
+    #[arg(long, requires = "redaction_key")]
+    keep_outputs: bool,
+}
+
+/// `table.column`, as the option has it.
+#[derive(Clone, Debug)]
+struct ColumnArgument {
+    table: String,
+    column: String,
+}
+
+impl FromStr for ColumnArgument {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (table, column) = text.split_once('.').ok_or("it is TABLE.COLUMN")?;
+        for name in [table, column] {
+            Name::new(name).map_err(|error| error.to_string())?;
+        }
+        Ok(Self { table: table.into(), column: column.into() })
+    }
 }
 
 impl RecordingArguments {
     /// Whether something is asked for.
     pub const fn is_given(&self) -> bool {
-        self.digests_only
+        self.digests_only || self.redaction_key.is_some()
+    }
+
+    /// What of a trace is redacted, if something is. A column that is not there is an error: its
+    /// values would be recorded under another name.
+    fn redaction(&self, host: &Host) -> Result<Option<Redaction>, Failure> {
+        let Some(path) = &self.redaction_key else { return Ok(None) };
+        let key = files::read(path)?;
+        if key.len() < MIN_KEY {
+            return Err(Failure::RedactionKey { path: path.clone(), len: key.len() });
+        }
+        let mut redaction = Redaction::new(&key);
+        let database = host.database();
+        for ColumnArgument { table, column } in &self.redact {
+            let schema = database.table_id(table).and_then(|id| database.schema(id));
+            if schema.and_then(|schema| schema.column_named(column)).is_none() {
+                let (table, column) = (table.clone(), column.clone());
+                return Err(Failure::NoColumn { table, column });
+            }
+            redaction = redaction.column(table, column);
+        }
+        for key in &self.redact_config {
+            redaction = redaction.config_key(key);
+        }
+        if self.keep_inputs {
+            redaction = redaction.keep_inputs();
+        }
+        if self.keep_outputs {
+            redaction = redaction.keep_outputs();
+        }
+        Ok(Some(redaction))
     }
 }
 
@@ -47,9 +122,13 @@ impl<'p> Recording<'p> {
         path: &'p Path,
         arguments: &RecordingArguments,
     ) -> Result<Self, Failure> {
+        let redaction = arguments.redaction(host)?;
         let mut recorder = Recorder::to(TraceFile::create(path)?, BUFFER);
         if arguments.digests_only {
             recorder = recorder.with_digests_only();
+        }
+        if let Some(redaction) = redaction {
+            recorder = recorder.with_redaction(redaction);
         }
         host.record(recorder);
         Ok(Self { path })
