@@ -21,8 +21,6 @@ const GROWTH_BYTES_PER_FUEL: u64 = 64;
 pub(crate) struct Recorded {
     pub(crate) number: u64,
     bytes: Vec<u8>,
-    /// Rows visited and bytes moved by this host call alone.
-    pub(super) used: (u32, u64),
 }
 
 impl Recorded {
@@ -31,7 +29,7 @@ impl Recorded {
         event.encode(&mut counter);
         let mut bytes = alloc::vec![0; counter.position()];
         event.encode(&mut crate::abi::wire::Writer::new(&mut bytes));
-        Self { number, bytes, used: (0, 0) }
+        Self { number, bytes }
     }
 
     pub(crate) fn event(&self) -> Event<'_> {
@@ -140,19 +138,11 @@ impl Player {
     /// Makes ready for a call whose recorded events are `script`, and `end`.
     pub(crate) fn begin(
         &mut self,
-        mut script: VecDeque<Recorded>,
+        script: VecDeque<Recorded>,
         end: Recorded,
         sliced: bool,
         time_us: u64,
     ) {
-        let mut before = (0, 0);
-        for recorded in &mut script {
-            let Event::HostCall(HostCallEvent { visited, moved, .. }) = recorded.event() else {
-                continue;
-            };
-            recorded.used = (visited.saturating_sub(before.0), moved.saturating_sub(before.1));
-            before = (visited, moved);
-        }
         self.script = script;
         self.end = Some(end);
         self.answered.clear();

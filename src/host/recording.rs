@@ -260,6 +260,7 @@ impl<S: Storage> PluginState<S> {
         else {
             return;
         };
+        let (visited, moved) = recorder.used(visited, moved);
         let entry = audit.last();
         let capacity = arguments.response_capacity;
         let (request, response) = match regions(linear_memory, arguments) {
@@ -317,6 +318,7 @@ pub(super) fn record_usual(
     let part = |ptr: u32, len: u32| {
         linear_memory.get(ptr as usize..).and_then(|m| m.get(..len as usize)).unwrap_or_default()
     };
+    let (visited, moved) = recorder.used(meter.rows(), meter.bytes());
     recorder.usual(&Usual {
         function: entry.function,
         time_us: entry.time_us,
@@ -324,8 +326,8 @@ pub(super) fn record_usual(
         fuel_host: fuel_left.saturating_sub(meter.fuel()),
         capacity: arguments.response_capacity,
         rows: entry.rows,
-        visited: meter.rows(),
-        moved: meter.bytes(),
+        visited,
+        moved,
         table: entry.table.as_ref(),
         request: part(arguments.request_ptr, arguments.request_len),
         response: part(arguments.response_ptr, entry.bytes_out),

@@ -232,8 +232,7 @@ impl<S: Storage> PluginState<S> {
         if meter.charge(answer.fuel_host).is_err() {
             meter.drain();
         }
-        let (visited, moved) = recorded.used;
-        meter.use_up(visited, moved);
+        meter.use_up(answer.visited, answer.moved);
         *denied += u32::from(answer.status == Status::PermissionDenied.code());
         let result = match answer.stop {
             Stop::No => Ok(answer.status),
@@ -271,7 +270,7 @@ fn answers_nothing(function: FunctionId) -> bool {
 fn silent_answer(asked: &Asked<'_>, time_us: u64) -> Recorded {
     let moved = asked.request.len().into();
     let price = PRICES.call + u64::from(asked.request.len()).div_ceil(16) * PRICES.bytes16;
-    let mut recorded = Recorded::new(
+    Recorded::new(
         0,
         &Event::HostCall(HostCallEvent {
             function: asked.function,
@@ -288,7 +287,5 @@ fn silent_answer(asked: &Asked<'_>, time_us: u64) -> Recorded {
             moved,
             response: Data::EMPTY,
         }),
-    );
-    recorded.used = (0, moved);
-    recorded
+    )
 }

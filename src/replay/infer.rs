@@ -115,6 +115,8 @@ struct Running {
     id: PluginId,
     fuel: u64,
     host_calls: u32,
+    rows: u32,
+    bytes: u64,
     deadline: bool,
 }
 
@@ -143,6 +145,8 @@ fn take_in<R: Read>(trace: R, plugins: &mut BTreeMap<String, Used>) -> Result<()
                 running = Running { plugin, id, fuel, ..Running::default() };
             }
             Event::HostCall(call) => {
+                running.rows = running.rows.saturating_add(call.visited);
+                running.bytes = running.bytes.saturating_add(call.moved);
                 let allowed = limits.get(&running.id).map_or(u32::MAX, |l| l.host_calls);
                 let used = plugins.entry(running.plugin.clone()).or_default();
                 // What is over the limit is refused before anybody looks at it.
@@ -151,6 +155,8 @@ fn take_in<R: Read>(trace: R, plugins: &mut BTreeMap<String, Used>) -> Result<()
                     used.host_call(&call, needed(&own, call.function));
                 }
                 used.host_calls = used.host_calls.max(running.host_calls);
+                used.rows = used.rows.max(running.rows);
+                used.bytes = used.bytes.max(running.bytes);
             }
             Event::Slice(slice) => running.deadline |= slice.end == SliceEnd::Deadline,
             Event::CallOut(out) => {
@@ -185,8 +191,6 @@ impl Used {
     }
 
     fn host_call(&mut self, call: &HostCallEvent<'_>, capability: Capability<'_>) {
-        self.rows = self.rows.max(call.visited);
-        self.bytes = self.bytes.max(call.moved);
         if call.function.name() == Some("get_config")
             && let Some(request) = call.request.bytes()
             && let Ok(ConfigRequest { key }) = wire::decode(request)

@@ -219,6 +219,9 @@ struct Judged {
     fuel: u64,
     begun_us: u64,
     host_calls: u64,
+    /// Rows visited and bytes moved so far.
+    rows: u64,
+    bytes: u64,
     sliced: bool,
     /// Limits that were reached: each is told once.
     reached: Vec<Limit>,
@@ -263,6 +266,8 @@ impl Judge<'_> {
             fuel: call.fuel,
             begun_us: call.time_us,
             host_calls: 0,
+            rows: 0,
+            bytes: 0,
             sliced: call.sliced,
             reached: Vec::new(),
             denied: false,
@@ -272,9 +277,12 @@ impl Judge<'_> {
     fn host_call(&mut self, number: u64, call: &HostCallEvent<'_>) {
         let Some(judged) = &mut self.call else { return };
         judged.host_calls += 1;
+        judged.rows = judged.rows.saturating_add(call.visited.into());
+        judged.bytes = judged.bytes.saturating_add(call.moved);
         self.found.host_calls += 1;
         let spent = judged.fuel.saturating_sub(call.fuel_left).saturating_add(call.fuel_host);
         let (host_calls, sliced) = (judged.host_calls, judged.sliced);
+        let (rows, bytes) = (judged.rows, judged.bytes);
         let quota = call.status == Status::LimitExceeded.code();
         let limits = self.config.limits;
         // In the order in which a host looks.
@@ -284,9 +292,9 @@ impl Judge<'_> {
         let used = (limits.host_calls.into(), host_calls);
         self.limit(number, Some(call), Limit::HostCalls, used, quota);
         self.grant(number, call);
-        let used = (limits.rows.into(), call.visited.into());
+        let used = (limits.rows.into(), rows);
         self.limit(number, Some(call), Limit::Rows, used, false);
-        self.limit(number, Some(call), Limit::Bytes, (limits.bytes, call.moved), false);
+        self.limit(number, Some(call), Limit::Bytes, (limits.bytes, bytes), false);
         self.limit(number, Some(call), Limit::Fuel, (limits.fuel_per_call, spent), false);
     }
 

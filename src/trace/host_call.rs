@@ -28,9 +28,9 @@ pub struct HostCallEvent<'a> {
     pub capacity: u32,
     /// Rows answered, written or deleted.
     pub rows: u32,
-    /// Rows and index entries that the whole call has visited so far.
+    /// Rows and index entries that it visited.
     pub visited: u32,
-    /// Bytes that the whole call has moved so far.
+    /// Bytes that it moved: of the request, of the response, and between rows.
     pub moved: u64,
     /// The table that the request named, if it is one.
     pub table: Option<&'a str>,
@@ -47,8 +47,8 @@ pub struct HostCallEvent<'a> {
 /// Number of a host call among the events.
 pub(super) const HOST_CALL: u8 = 7;
 
-/// The form of a call that succeeded, all of whose bytes are here, and whose status is the length of
-/// the response.
+/// The form of a call that succeeded, all of whose bytes are here and were moved, and whose status is
+/// the length of the response.
 const USUAL: u8 = 0;
 
 /// The form of all others.
@@ -59,7 +59,8 @@ impl<'a> HostCallEvent<'a> {
     pub(super) fn usual(&self) -> Option<(&'a [u8], &'a [u8])> {
         match (self.stop, self.request, self.response) {
             (Stop::No, Data::Full(request), Data::Full(response))
-                if i32::try_from(response.len()) == Ok(self.status) =>
+                if i32::try_from(response.len()) == Ok(self.status)
+                    && self.moved >= (request.len() + response.len()) as u64 =>
             {
                 Some((request, response))
             }
@@ -79,7 +80,8 @@ impl<'a> Wire<'a> for HostCallEvent<'a> {
         writer.u32(self.capacity);
         writer.u32(self.rows);
         writer.u32(self.visited);
-        writer.u64(self.moved);
+        let beside = usual.map_or(0, |(request, response)| request.len() + response.len());
+        writer.u64(self.moved.saturating_sub(beside as u64));
         self.table.encode(writer);
         if let Some((request, response)) = usual {
             writer.bytes(request);
@@ -116,6 +118,11 @@ impl<'a> Wire<'a> for HostCallEvent<'a> {
                 call.response = Data::Full(response);
                 call.status = i32::try_from(response.len())
                     .map_err(|_| reader.error(WireErrorKind::VarintOverflow))?;
+                let beside = u64::from(call.request.len()) + u64::from(call.response.len());
+                call.moved = call
+                    .moved
+                    .checked_add(beside)
+                    .ok_or_else(|| reader.error(WireErrorKind::VarintOverflow))?;
             }
             OTHER => {
                 call.status = Wire::decode(reader)?;
@@ -201,7 +208,7 @@ impl<'a> Usual<'a> {
         head.varint(self.capacity.into());
         head.varint(self.rows.into());
         head.varint(self.visited.into());
-        head.varint(self.moved);
+        head.varint(self.moved.checked_sub((request.len() + response.len()) as u64)?);
         match self.table {
             Some(table) => {
                 head.u8(1);

@@ -55,6 +55,8 @@ pub struct Recorder {
     link: Link,
     /// Number of the next event.
     event: u64,
+    /// Rows visited and bytes moved by the running call so far.
+    used: (u32, u64),
     place: Place,
     mode: Mode,
     hash_memory: bool,
@@ -110,6 +112,7 @@ impl Recorder {
             unsealed: 0,
             link: chain::START,
             event: 0,
+            used: (0, 0),
             place,
             mode: Mode::Full,
             hash_memory: true,
@@ -236,6 +239,14 @@ impl Recorder {
         self.hash_memory && self.error.is_none()
     }
 
+    /// What a host call added to the rows that its plugin's call visited and the bytes that it
+    /// moved, of which these are the sums.
+    #[inline]
+    pub(crate) const fn used(&mut self, visited: u32, moved: u64) -> (u32, u64) {
+        let before = core::mem::replace(&mut self.used, (visited, moved));
+        (visited.saturating_sub(before.0), moved.saturating_sub(before.1))
+    }
+
     /// Records a host call that went as usual: what is hot.
     #[inline]
     pub(crate) fn usual(&mut self, call: &Usual<'_>) {
@@ -285,6 +296,7 @@ impl Recorder {
 
     /// Records a call's begin.
     pub(crate) fn call_in(&mut self, mut call: CallIn<'_>) {
+        self.used = (0, 0);
         if let Some(redaction) = &self.redaction {
             redaction.call_in(&mut call);
         }
