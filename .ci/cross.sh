@@ -84,7 +84,7 @@ else
     describe "$target"
     variable=CARGO_TARGET_$(tr a-z- A-Z_ <<<"$target")
     export "${variable}_LINKER=$gnu-gcc" "${variable}_RUNNER=qemu-$qemu -L /usr/$gnu"
-    run "$target" cargo test --target "$target" --no-fail-fast
+    run "$target" cargo test --target "$target" --features replay --no-fail-fast
     run "$target, release" cargo test --target "$target" "${release[@]}" "${bits[@]}"
   done
 fi

@@ -2,7 +2,7 @@
 //! back event by event.
 //!
 //! A trace is eight bytes of [`MAGIC`] and then frames: the length of the payload (`u32`, little
-//! endian), eight bytes of [chain](chain), and the payload, which is one [`Event`] in postcard's
+//! endian), eight bytes of [chain], and the payload, which is one [`Event`] in postcard's
 //! format after its number. The same run writes the same bytes on every target.
 //!
 //! It knows no host and no interpreter. What is written when is [`host`](crate::host)'s, what a

@@ -96,7 +96,7 @@ pub enum MinimiseError {
     /// Every call ends with an output, and as it was recorded.
     DoesNotFail,
     /// A plugin diverges from the recorded one, which is needed to record the smaller trace:
-    /// [`Minimiser::with_recorded`].
+    /// [`Minimiser::with_recorded`](super::Minimiser::with_recorded).
     NeedsRecorded(Box<Divergence>),
     /// The failure depends on more than the order of answers by function: it does not come again
     /// when the trace is run so.
