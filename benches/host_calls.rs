@@ -35,7 +35,10 @@ fn host_call(criterion: &mut Criterion) {
 }
 
 #[cfg(feature = "record")]
-fn recorded(group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>, calls: u32) {
+fn recorded(
+    group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
+    calls: u32,
+) {
     use criterion::BatchSize::PerIteration;
 
     let cases = cases();

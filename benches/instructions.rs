@@ -25,7 +25,11 @@ fn recording_ratio(times: u32) {
     }
     let [plain, recorded, seal] = least.map(|nanoseconds| nanoseconds as f64 / f64::from(CALLS));
     println!("soch_read {plain:.1} ns, recorded {recorded:.1} ns, sealing an event {seal:.1} ns");
-    println!("recorded {:.3} times, sealed too {:.3} times", recorded / plain, (recorded + seal) / plain);
+    println!(
+        "recorded {:.3} times, sealed too {:.3} times",
+        recorded / plain,
+        (recorded + seal) / plain
+    );
 }
 
 fn main() {
