@@ -7,7 +7,7 @@
 #   but for the run with all four years, which has other answers,
 # - flash, heap and stack are within budgets.txt,
 # - both machines compute the lines of tests/golden/, in several profiles and with both dispatches
-#   of the interpreter,
+#   of the interpreter, and record the same trace byte for byte,
 # - a panic and a fault of the processor end a run with an error.
 #
 # With BLESS=1 it writes report.txt instead of comparing it.
@@ -114,12 +114,13 @@ machine() {
   within "$name" job_ram $(($(used job_heap_reach) + $(used job_stack_peak) + $(used job_memory)))
 }
 
-# Computes the golden lines on a machine: target, profile's directory, what it is.
+# Computes the golden lines on a machine: target, profile's directory, what it is, and trace.txt if
+# it was built to record.
 golden() {
   echo
   echo "== golden lines: $3"
   start "$1" "$target_dir/$1/$2/golden" >"$scratch/golden" || fail "$3: the run ended with $?"
-  sed 1d "$scratch/golden" | diff - <(cat ../tests/golden/weather.txt ../tests/golden/operators.txt) \
+  (cd ../tests/golden && cat ${4:-} weather.txt operators.txt) | diff <(sed 1d "$scratch/golden") - \
     && echo "  as committed" || fail "$3: other lines than tests/golden/"
 }
 
@@ -168,10 +169,10 @@ machine smallest-trusted $arm "$target_dir/smallest"
 
 # The other size profile with the other dispatch, and a build with overflow checks and debug
 # assertions: at opt-level 0 it would be a matter of hours in the emulator.
-CARGO_PROFILE_RELEASE_OPT_LEVEL=s build $arm deterministic,validate --release --bin golden
-golden $arm release "Cortex-M4, opt-level s"
-CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=1 build $riscv deterministic,validate,compact --bin golden
-golden $riscv debug "RV32IMAC, debug, compact"
+CARGO_PROFILE_RELEASE_OPT_LEVEL=s build $arm deterministic,validate,record --release --bin golden
+golden $arm release "Cortex-M4, opt-level s, with the job's trace" trace.txt
+CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=1 build $riscv deterministic,validate,compact,record --bin golden
+golden $riscv debug "RV32IMAC, debug, compact, with the job's trace" trace.txt
 
 if [ "${BLESS:-}" = 1 ]; then
   cp "$scratch/cortex-m4" report.txt

@@ -1,5 +1,5 @@
 //! The golden lines, computed on a machine without an operating system: the main job over all four
-//! years, and the plugin of every class of operators, on a native stack that is measured. `run.sh`
+//! years, with the feature `record` its trace, and the plugin of every class of operators, on a native stack that is measured. `run.sh`
 //! compares what it prints with `tests/golden/`, which every other target is compared with too.
 //!
 //! It takes what RAM it needs: its limits are those of the test on a desk.
@@ -12,12 +12,16 @@ extern crate alloc;
 #[allow(dead_code, reason = "the heap is not measured here")]
 mod heap;
 #[path = "../../tests/golden/lines.rs"]
+#[cfg_attr(feature = "record", allow(dead_code, reason = "only the watched job is needed then"))]
 mod lines;
 #[cfg_attr(target_arch = "arm", path = "cortex_m4.rs")]
 #[cfg_attr(target_arch = "riscv32", path = "rv32.rs")]
 mod machine;
 mod panic;
 mod stack;
+#[cfg(feature = "record")]
+#[path = "../../tests/golden/trace.rs"]
+mod trace;
 
 use alloc::string::String;
 use core::fmt::Write;
@@ -60,7 +64,16 @@ fn main(name: &str, _: Clock) -> ! {
 
 fn run() -> Result<(), Failure> {
     let mut text = String::new();
+    #[cfg(not(feature = "record"))]
     lines::write_lines(&mut text, WEATHER, COUNTER, DAYS)?;
+    #[cfg(feature = "record")]
+    {
+        let mut line = String::new();
+        let mut watch = trace::watch(&mut line);
+        lines::write_lines_watched(&mut text, WEATHER, COUNTER, DAYS, &mut watch)?;
+        drop(watch);
+        print(&line);
+    }
     print(&text);
     let whole = operators(Limits { deadline_ms: None, ..LIMITS })?;
     print(&whole);

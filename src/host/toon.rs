@@ -216,10 +216,24 @@ fn float(writer: &mut Writer<'_>, value: f64) {
 fn decimal(writer: &mut Writer<'_>, value: f64) {
     let mut buffer = ryu::Buffer::new();
     let text = buffer.format_finite(value);
-    let Some((digits, exponent)) = text.split_once('e') else {
-        return writer.raw(text.as_bytes());
-    };
+    let (digits, exponent) = text.split_once('e').unwrap_or((text, "0"));
     let exponent: i16 = exponent.parse().unwrap_or_default();
+    let places = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len() as i32);
+    let mut digits = digits.as_bytes();
+    let mut corrected = [0; 24];
+    if is_below_half(value, places - i32::from(exponent))
+        && let Some(copy) = corrected.get_mut(..digits.len())
+    {
+        copy.copy_from_slice(digits);
+        if let Some(last) = copy.last_mut() {
+            *last += 1;
+        }
+        digits = copy;
+    }
+    let digits = core::str::from_utf8(digits).unwrap_or_default();
+    if exponent == 0 {
+        return writer.raw(digits.as_bytes());
+    }
     let zeros = |writer: &mut Writer<'_>, count: usize| (0..count).for_each(|_| writer.u8(b'0'));
     let unsigned = digits.trim_start_matches('-');
     if unsigned.len() < digits.len() {
@@ -237,6 +251,24 @@ fn decimal(writer: &mut Writer<'_>, value: f64) {
     if exponent > 0 {
         zeros(writer, places.saturating_sub(fraction.len()));
     }
+}
+
+/// Whether a value lies in the middle between two decimals of so many places behind the point, of
+/// which the one nearer to zero is even. Both are the shortest text then: `ryu` takes the even one,
+/// and `core` the one that is farther from zero, as the reference does.
+fn is_below_half(value: f64, places: i32) -> bool {
+    const FRACTION: u32 = f64::MANTISSA_DIGITS - 1;
+    let bits = value.to_bits();
+    let exponent = (bits >> FRACTION) as i32 & 0x7ff;
+    let hidden = u64::from(exponent > 0) << FRACTION;
+    let mantissa = bits & ((1 << FRACTION) - 1) | hidden;
+    let zeros = mantissa.trailing_zeros();
+    // The value is an odd number times two to this power. In the middle it is half of 10^-places
+    // times an odd number, which has as many twos as 2^-(places + 1).
+    let power = exponent.max(1) - 1075 + zeros as i32;
+    // `odd * 5^places` is one more than twice the decimal nearer to zero, and 5 is 1 modulo 4.
+    let odd = mantissa.checked_shr(zeros).unwrap_or(0);
+    places > 0 && power == -(places + 1) && odd % 4 == 1
 }
 
 fn binary(writer: &mut Writer<'_>, bytes: &[u8]) {
