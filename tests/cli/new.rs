@@ -10,6 +10,8 @@ fn a_new_project_builds_passes_its_test_and_runs() {
     let project = parent.join("notes");
     // What an earlier run of this test left.
     let _ = fs::remove_dir_all(&project);
+    // The project lies inside this crate's target directory, but is not formatted as this crate is.
+    fs::write(parent.join("rustfmt.toml"), "").expect("the directory can be written to");
     let clone = env!("CARGO_MANIFEST_DIR");
     let parent_text = parent.to_str().expect("the path is UTF-8");
     let ran = sochdb(&["new", "notes", "--dir", parent_text, "--path", clone, "--json"]);
