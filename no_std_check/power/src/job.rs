@@ -39,8 +39,6 @@ const WEATHER: &[u8] = include_bytes!("../../../examples/plugins/weather.wasm");
 const LIMITS: Limits = Limits {
     memory_bytes: 64 << 10,
     table_elements: 64,
-    results: 8,
-    locals: 1000,
     fuel_per_call: 5_000_000,
     stack_bytes: 8 << 10,
     recursion: 64,
