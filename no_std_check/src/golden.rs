@@ -89,21 +89,8 @@ fn print(text: &str) {
 }
 
 /// Those of `tests/dispatch.rs`.
-const LIMITS: Limits = Limits {
-    memory_bytes: 16 << 20,
-    table_elements: 1 << 10,
-    fuel_per_call: 1_000_000_000,
-    stack_bytes: 64 << 10,
-    recursion: 256,
-    module_bytes: 1 << 20,
-    results: 32,
-    locals: 10_000,
-    host_calls: 100_000,
-    rows: 100_000,
-    bytes: 16 << 20,
-    deadline_ms: None,
-    slice_fuel: 100_000,
-};
+const LIMITS: Limits =
+    Limits { fuel_per_call: 1_000_000_000, deadline_ms: None, ..Limits::DEFAULT };
 
 /// Runs every class of operators, and says what each computed and used. Fails if one of them takes
 /// more native stack than it may.

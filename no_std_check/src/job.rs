@@ -11,7 +11,7 @@ use sochdb_wasmi::{
     capability::{Capabilities, Globs},
     database::{Database, MemoryLimits},
     host::{CallError, Host, HostConfig, PluginConfig, Slice, SliceDecision},
-    limits::{Limit, LimitExceeded, Limits},
+    limits::{Limit, LimitExceeded},
 };
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     feed,
     memory::LinearMemory,
     own_function::ReadSensor,
+    plugin_limits::LIMITS,
     plugins::{SENSOR, WEATHER},
     tally,
 };
@@ -272,22 +273,6 @@ impl Station {
         check(crate::heap::live() == before, "an unloaded plugin left something on the heap")
     }
 }
-
-const LIMITS: Limits = Limits {
-    memory_bytes: 64 << 10,
-    table_elements: 64,
-    fuel_per_call: 5_000_000,
-    stack_bytes: 8 << 10,
-    recursion: 64,
-    module_bytes: 64 << 10,
-    results: 1,
-    locals: 256,
-    host_calls: 10_000,
-    rows: 10_000,
-    bytes: 1 << 20,
-    deadline_ms: None,
-    slice_fuel: 10_000,
-};
 
 fn weather_config() -> Result<PluginConfig, Failure> {
     let tables = Globs::new(&["weather", "month*"])?;

@@ -22,6 +22,7 @@ mod memory;
 mod own_function;
 mod panic;
 mod part;
+mod plugin_limits;
 #[allow(dead_code, reason = "another program has the others")]
 mod plugins;
 mod small;

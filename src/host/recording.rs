@@ -20,7 +20,7 @@ use crate::{
     meter::Meter,
     trace::{
         CallIn, CallOut, Checkpoint, Data, Digest, Ending, Event, Function, Growth, GrowthRefusal,
-        HostCallEvent, Load, Recorder, Slice, SliceEnd, Stop, Table, Unload, Usual, chain,
+        HostCallEvent, Load, Recorder, Slice, SliceEnd, Stop, Table, Unload, Usual,
     },
 };
 
@@ -396,5 +396,5 @@ fn settings_digest<'s>(settings: impl Iterator<Item = (&'s [u8], &'s [u8])>) -> 
         bytes.extend((part.len() as u32).to_le_bytes());
         bytes.extend(part);
     }
-    chain::digest(&[&bytes])
+    Digest::of(&bytes)
 }

@@ -1,7 +1,7 @@
 //! The job: the days of the data file go in batch by batch, whatever happens, and are asked about
 //! in the end. How far it came is what the database says.
 
-use core::{fmt, ops::ControlFlow};
+use core::ops::ControlFlow;
 
 use semihosting::println;
 #[cfg(feature = "flash")]
@@ -14,14 +14,18 @@ use sochdb_wasmi::{
 };
 use sochdb_wasmi::{
     audit::PluginId,
-    capability::{Capabilities, GlobError, Globs},
-    database::{Database, DatabaseError, SchemaError, Storage},
-    host::{CallError, Host, HostConfig, LoadError, NoClock, PluginConfig},
-    limits::Limits,
+    capability::{Capabilities, Globs},
+    database::{Database, DatabaseError, Storage},
+    host::{Host, HostConfig, NoClock, PluginConfig},
     meter::Meter,
 };
 
-use crate::{heap, stack};
+use crate::{
+    failure::{Failure, check},
+    heap,
+    plugin_limits::LIMITS,
+    stack,
+};
 
 #[path = "../../../examples/station/tables.rs"]
 mod tables;
@@ -35,75 +39,6 @@ const BATCHES: &[&[u8]] = include!(concat!(env!("OUT_DIR"), "/batches.rs"));
 const BATCH: usize = 5;
 
 const WEATHER: &[u8] = include_bytes!("../../../examples/plugins/weather.wasm");
-
-const LIMITS: Limits = Limits {
-    memory_bytes: 64 << 10,
-    table_elements: 64,
-    fuel_per_call: 5_000_000,
-    stack_bytes: 8 << 10,
-    recursion: 64,
-    module_bytes: 64 << 10,
-    results: 1,
-    locals: 256,
-    host_calls: 10_000,
-    rows: 10_000,
-    bytes: 1 << 20,
-    deadline_ms: None,
-    slice_fuel: 10_000,
-};
-
-/// Why the job did not go as it must.
-pub enum Failure {
-    Database(DatabaseError),
-    Load(LoadError),
-    Call(&'static str, CallError),
-    Wrong(&'static str),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Database(error) => error.fmt(f),
-            Self::Load(error) => error.fmt(f),
-            Self::Call(entry, error) => write!(f, "{entry}: {error}"),
-            Self::Wrong(what) => f.write_str(what),
-        }
-    }
-}
-
-impl From<DatabaseError> for Failure {
-    fn from(error: DatabaseError) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl From<LoadError> for Failure {
-    fn from(error: LoadError) -> Self {
-        Self::Load(error)
-    }
-}
-
-impl From<SchemaError> for Failure {
-    fn from(_: SchemaError) -> Self {
-        Self::Wrong("a schema is wrong")
-    }
-}
-
-impl From<GlobError> for Failure {
-    fn from(_: GlobError) -> Self {
-        Self::Wrong("a pattern of names is wrong")
-    }
-}
-
-impl From<postcard::Error> for Failure {
-    fn from(_: postcard::Error) -> Self {
-        Self::Wrong("a message does not encode or decode")
-    }
-}
-
-fn check(condition: bool, otherwise: &'static str) -> Result<(), Failure> {
-    if condition { Ok(()) } else { Err(Failure::Wrong(otherwise)) }
-}
 
 /// Opens the database and does what is left of the job.
 #[cfg(feature = "flash")]

@@ -10,6 +10,8 @@
 
 extern crate alloc;
 
+#[path = "../../src/failure.rs"]
+mod failure;
 #[path = "../../src/heap.rs"]
 #[allow(dead_code, reason = "the other firmware uses more of it")]
 mod heap;
@@ -19,6 +21,8 @@ mod kept;
 #[path = "../../../tests/nor_flash/mod.rs"]
 #[cfg(feature = "flash")]
 mod nor_flash;
+#[path = "../../src/plugin_limits.rs"]
+mod plugin_limits;
 mod stack;
 
 use cortex_m_rt::{ExceptionFrame, entry, exception};
