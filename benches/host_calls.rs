@@ -1,8 +1,9 @@
 //! Time of a host call, host and floor in one run: `cargo bench --manifest-path benches/Cargo.toml`.
 //!
 //! Each iteration is a loop of calls inside the plugin; the throughput line is calls per second.
-//! With `--features record` there is a `soch_read` that is recorded whole, and `seal`, the hashing
-//! of its events, which a recorder with a buffer does when somebody looks at the trace.
+//! With `--features record` there is a `soch_read` that is recorded whole, one that is not but is
+//! run in the same way, and `seal`, the hashing of the events, which a recorder with a buffer does
+//! when somebody looks at the trace.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sochdb_wasmi_benches::{Bench, Floor, ROWS, cases, naive_search, vector};
@@ -45,6 +46,14 @@ fn recorded(
     for case in cases.iter().filter(|case| case.name == "soch_read") {
         // Setup and routine share the host, so that a run begins with an empty recorder.
         let bench = std::cell::RefCell::new(Bench::new(case));
+        group.bench_function("soch_read_unrecorded", |bencher| {
+            let begin = || {
+                let mut bench = bench.borrow_mut();
+                bench.record(1);
+                bench.stop_recording();
+            };
+            bencher.iter_batched(begin, |()| bench.borrow_mut().run(calls), PerIteration);
+        });
         group.bench_function("soch_read_recorded", |bencher| {
             let begin = || bench.borrow_mut().record(calls);
             bencher.iter_batched(begin, |()| bench.borrow_mut().run(calls), PerIteration);

@@ -275,8 +275,10 @@ fn refused(meter: &mut Meter, failure: HostCallResult) -> HostCallResult {
     }
 }
 
-/// Request and response, as two parts of linear memory that do not overlap.
-#[inline]
+/// Request and response, as two parts of linear memory that do not overlap. Where a recorder calls it
+/// too, the compiler would no longer inline it into the hot one of its callers.
+#[cfg_attr(feature = "record", inline(always))]
+#[cfg_attr(not(feature = "record"), inline)]
 pub(super) fn regions(
     linear_memory: &mut [u8],
     arguments: Arguments,

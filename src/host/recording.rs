@@ -328,7 +328,6 @@ pub(super) fn record_usual(
         rows: entry.rows,
         visited,
         moved,
-        table: entry.table.as_ref(),
         request: part(arguments.request_ptr, arguments.request_len),
         response: part(arguments.response_ptr, entry.bytes_out),
     });

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     abi::{
-        MAX_NAME_LEN, Name,
+        Capability, HOST_FUNCTIONS,
         wire::{Reader, Wire, WireError, WireErrorKind, Writer},
     },
     audit::FunctionId,
@@ -47,32 +47,61 @@ pub struct HostCallEvent<'a> {
 /// Number of a host call among the events.
 pub(super) const HOST_CALL: u8 = 7;
 
-/// The form of a call that succeeded, all of whose bytes are here and were moved, and whose status is
-/// the length of the response.
+/// The form of a call that went as usual: see [`Usual`].
 const USUAL: u8 = 0;
 
 /// The form of all others.
 const OTHER: u8 = 1;
 
 impl<'a> HostCallEvent<'a> {
-    /// Request and response, if the call went as usual.
-    pub(super) fn usual(&self) -> Option<(&'a [u8], &'a [u8])> {
-        match (self.stop, self.request, self.response) {
-            (Stop::No, Data::Full(request), Data::Full(response))
-                if i32::try_from(response.len()) == Ok(self.status)
-                    && self.moved >= (request.len() + response.len()) as u64 =>
-            {
-                Some((request, response))
-            }
-            _ => None,
-        }
+    /// The call in its short form, if it has one: it succeeded, all its bytes are here, its status is
+    /// the length of the response, and its table is the one that the request names.
+    pub(super) fn usual(&self) -> Option<Usual<'a>> {
+        let (Stop::No, Data::Full(request), Data::Full(response)) =
+            (self.stop, self.request, self.response)
+        else {
+            return None;
+        };
+        let usual = Usual {
+            function: self.function,
+            time_us: self.time_us,
+            fuel_left: self.fuel_left,
+            fuel_host: self.fuel_host,
+            capacity: self.capacity,
+            rows: self.rows,
+            visited: self.visited,
+            moved: self.moved,
+            request,
+            response,
+        };
+        (i32::try_from(response.len()) == Ok(self.status)
+            && named_table(self.function, request) == self.table
+            && usual.fits().is_some())
+        .then_some(usual)
+    }
+}
+
+/// The table that the request of a successful call names: the first field of those requests that
+/// name one. An embedder's functions have requests of their own.
+fn named_table(function: FunctionId, request: &[u8]) -> Option<&str> {
+    match HOST_FUNCTIONS.get(usize::from(function.0))?.capability {
+        Capability::Always | Capability::Named(_) => None,
+        _ => Reader::new(request).text().ok(),
     }
 }
 
 impl<'a> Wire<'a> for HostCallEvent<'a> {
     fn encode(&self, writer: &mut Writer<'_>) {
-        let usual = self.usual();
-        writer.u8(if usual.is_some() { USUAL } else { OTHER });
+        if let Some(usual) = self.usual() {
+            let mut front = [0; FRONT];
+            usual.put_front(&mut front);
+            // The kind is written already.
+            writer.raw(front.get(1..).unwrap_or_default());
+            writer.raw(usual.request);
+            writer.raw(usual.response);
+            return;
+        }
+        writer.u8(OTHER);
         self.function.encode(writer);
         writer.u64(self.time_us);
         writer.u64(self.fuel_left);
@@ -80,14 +109,8 @@ impl<'a> Wire<'a> for HostCallEvent<'a> {
         writer.u32(self.capacity);
         writer.u32(self.rows);
         writer.u32(self.visited);
-        let beside = usual.map_or(0, |(request, response)| request.len() + response.len());
-        writer.u64(self.moved.saturating_sub(beside as u64));
+        writer.u64(self.moved);
         self.table.encode(writer);
-        if let Some((request, response)) = usual {
-            writer.bytes(request);
-            writer.bytes(response);
-            return;
-        }
         self.status.encode(writer);
         self.stop.encode(writer);
         self.request.encode(writer);
@@ -95,44 +118,25 @@ impl<'a> Wire<'a> for HostCallEvent<'a> {
     }
 
     fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
-        let form = reader.u8()?;
-        let mut call = Self {
-            function: Wire::decode(reader)?,
-            time_us: reader.u64()?,
-            fuel_left: reader.u64()?,
-            fuel_host: reader.u64()?,
-            capacity: reader.u32()?,
-            rows: reader.u32()?,
-            visited: reader.u32()?,
-            moved: reader.u64()?,
-            table: Wire::decode(reader)?,
-            status: 0,
-            stop: Stop::No,
-            request: Data::EMPTY,
-            response: Data::EMPTY,
-        };
-        match form {
-            USUAL => {
-                call.request = Data::Full(reader.bytes()?);
-                let response = reader.bytes()?;
-                call.response = Data::Full(response);
-                call.status = i32::try_from(response.len())
-                    .map_err(|_| reader.error(WireErrorKind::VarintOverflow))?;
-                let beside = u64::from(call.request.len()) + u64::from(call.response.len());
-                call.moved = call
-                    .moved
-                    .checked_add(beside)
-                    .ok_or_else(|| reader.error(WireErrorKind::VarintOverflow))?;
-            }
-            OTHER => {
-                call.status = Wire::decode(reader)?;
-                call.stop = Wire::decode(reader)?;
-                call.request = Wire::decode(reader)?;
-                call.response = Wire::decode(reader)?;
-            }
-            _ => return Err(reader.error(WireErrorKind::UnknownVariant)),
+        match reader.u8()? {
+            USUAL => Ok(Usual::decode(reader)?.event()),
+            OTHER => Ok(Self {
+                function: Wire::decode(reader)?,
+                time_us: reader.u64()?,
+                fuel_left: reader.u64()?,
+                fuel_host: reader.u64()?,
+                capacity: reader.u32()?,
+                rows: reader.u32()?,
+                visited: reader.u32()?,
+                moved: reader.u64()?,
+                table: Wire::decode(reader)?,
+                status: Wire::decode(reader)?,
+                stop: Wire::decode(reader)?,
+                request: Wire::decode(reader)?,
+                response: Wire::decode(reader)?,
+            }),
+            _ => Err(reader.error(WireErrorKind::UnknownVariant)),
         }
-        Ok(call)
     }
 }
 
@@ -156,6 +160,11 @@ impl crate::abi::inspect::Inspect for HostCallEvent<'_> {
 }
 
 /// A host call that went as usual. The fields are those of [`HostCallEvent`].
+///
+/// Its form has all numbers in a fixed size and place, as this is what a plugin waits for when it is
+/// recorded: they are eleven stores, where varints would be a loop for each byte. What does not fit
+/// has the other form.
+#[derive(Clone, Copy)]
 pub(crate) struct Usual<'a> {
     pub(crate) function: FunctionId,
     pub(crate) time_us: u64,
@@ -165,12 +174,69 @@ pub(crate) struct Usual<'a> {
     pub(crate) rows: u32,
     pub(crate) visited: u32,
     pub(crate) moved: u64,
-    pub(crate) table: Option<&'a Name>,
     pub(crate) request: &'a [u8],
     pub(crate) response: &'a [u8],
 }
 
+/// Bytes before the request: kind of the event, form, two numbers of 64 bits, one of 32 and seven of
+/// 16.
+const FRONT: usize = 2 + 2 * 8 + 4 + 7 * 2;
+
 impl<'a> Usual<'a> {
+    /// Bytes moved beside those of the request and the response; `None` if a number is too large for
+    /// its place.
+    #[inline(always)]
+    fn fits(&self) -> Option<u64> {
+        let (request, response) = (self.request.len() as u64, self.response.len() as u64);
+        let beside = self.moved.checked_sub(request + response)?;
+        let small =
+            [self.fuel_host, self.rows.into(), self.visited.into(), beside, request, response];
+        let all = small.into_iter().fold(0, |all, one| all | one);
+        (all <= u16::MAX.into()).then_some(beside)
+    }
+
+    /// Writes the numbers; `false` if one does not fit.
+    #[inline(always)]
+    fn put_front(&self, front: &mut [u8; FRONT]) -> bool {
+        let Some(beside) = self.fits() else { return false };
+        let mut place = front.as_mut_slice();
+        put(&mut place, [HOST_CALL, USUAL]);
+        put(&mut place, self.time_us.to_le_bytes());
+        put(&mut place, self.fuel_left.to_le_bytes());
+        put(&mut place, self.capacity.to_le_bytes());
+        put(&mut place, self.function.0.to_le_bytes());
+        put(&mut place, (self.fuel_host as u16).to_le_bytes());
+        put(&mut place, (self.rows as u16).to_le_bytes());
+        put(&mut place, (self.visited as u16).to_le_bytes());
+        put(&mut place, (beside as u16).to_le_bytes());
+        put(&mut place, (self.request.len() as u16).to_le_bytes());
+        put(&mut place, (self.response.len() as u16).to_le_bytes());
+        true
+    }
+
+    /// Reads what follows the form.
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        let time_us = u64::from_le_bytes(reader.array()?);
+        let fuel_left = u64::from_le_bytes(reader.array()?);
+        let capacity = u32::from_le_bytes(reader.array()?);
+        let function = FunctionId(u16::from_le_bytes(reader.array()?));
+        let mut small = || Ok(u16::from_le_bytes(reader.array()?));
+        let (fuel_host, rows, visited, beside) = (small()?, small()?, small()?, small()?);
+        let (request, response) = (small()?, small()?);
+        Ok(Self {
+            function,
+            time_us,
+            fuel_left,
+            fuel_host: fuel_host.into(),
+            capacity,
+            rows: rows.into(),
+            visited: visited.into(),
+            moved: u64::from(beside) + u64::from(request) + u64::from(response),
+            request: reader.take(request.into())?,
+            response: reader.take(response.into())?,
+        })
+    }
+
     /// The event that it is.
     pub(super) fn event(&self) -> HostCallEvent<'a> {
         HostCallEvent {
@@ -182,7 +248,7 @@ impl<'a> Usual<'a> {
             rows: self.rows,
             visited: self.visited,
             moved: self.moved,
-            table: self.table.map(Name::as_str),
+            table: named_table(self.function, self.request),
             // No linear memory is larger than an `i32` says.
             status: i32::try_from(self.response.len()).unwrap_or(i32::MAX),
             stop: Stop::No,
@@ -191,109 +257,46 @@ impl<'a> Usual<'a> {
         }
     }
 
-    /// Writes its frame but for the check, and returns the length; `None` if there is not plenty of
-    /// room. The bytes are those of [`event`](Self::event); what is fast is that room is looked for
-    /// once and not for every byte.
-    #[inline]
+    /// Writes its frame but for the check, and returns the length; `None` if there is no room for it,
+    /// or it has not this form. The bytes are those of [`event`](Self::event).
+    #[inline(always)]
     pub(super) fn write(&self, frame: &mut [u8], number: u64) -> Option<usize> {
         let Self { request, response, .. } = self;
-        let mut head = Front { bytes: frame.first_chunk_mut::<HEAD>()?, at: FRAME_HEADER_LEN };
-        head.varint(number);
-        head.u8(HOST_CALL);
-        head.u8(USUAL);
-        head.varint(self.function.0.into());
-        head.varint(self.time_us);
-        head.varint(self.fuel_left);
-        head.varint(self.fuel_host);
-        head.varint(self.capacity.into());
-        head.varint(self.rows.into());
-        head.varint(self.visited.into());
-        head.varint(self.moved.checked_sub((request.len() + response.len()) as u64)?);
-        match self.table {
-            Some(table) => {
-                head.u8(1);
-                head.name(table.as_bytes());
-            }
-            None => head.u8(0),
+        let head: &mut [u8; HEAD] = frame.first_chunk_mut()?;
+        let mut at = FRAME_HEADER_LEN;
+        let mut left = number;
+        while left >= 0x80 {
+            // The remainder changes nothing, but the compiler leaves out a check for it.
+            head[at % HEAD] = left as u8 | 0x80;
+            left >>= 7;
+            at += 1;
         }
-        head.varint(request.len() as u64);
-        let at = head.at;
-        let (target, rest) = frame.get_mut(at..)?.split_at_mut_checked(request.len())?;
+        head[at % HEAD] = left as u8;
+        let front = head.get_mut(at + 1..)?.first_chunk_mut()?;
+        if !self.put_front(front) {
+            return None;
+        }
+        at += 1 + FRONT;
+        let len = at + request.len() + response.len();
+        let (target, rest) = frame.get_mut(at..len)?.split_at_mut_checked(request.len())?;
         target.copy_from_slice(request);
-        let mut tail = Front { bytes: rest.first_chunk_mut::<TAIL>()?, at: 0 };
-        tail.varint(response.len() as u64);
-        let tail = tail.at;
-        rest.get_mut(tail..)?.get_mut(..response.len())?.copy_from_slice(response);
-        let len = at + request.len() + tail + response.len();
-        let payload = u32::try_from(len - FRAME_HEADER_LEN).ok()?;
-        *frame.first_chunk_mut::<4>()? = payload.to_le_bytes();
+        rest.copy_from_slice(response);
+        // The lengths are of 16 bits.
+        *frame.first_chunk_mut()? = ((len - FRAME_HEADER_LEN) as u32).to_le_bytes();
         Some(len)
     }
 }
 
-/// Room for everything before the request: a power of two.
-const HEAD: usize = 128;
+/// Room for everything before the request, number included: a power of two.
+const HEAD: usize = 64;
 
-/// Room for the length of the response: a power of two.
-const TAIL: usize = 8;
+const _: () = assert!(FRAME_HEADER_LEN + 10 + FRONT <= HEAD);
 
-/// Longest varints of a `u64` and a `u32`.
-const U64: usize = 10;
-const U32: usize = 5;
-
-/// The frame's header, number, kind and form, the fields up to the rows, the table, and the length
-/// of the request.
-const LONGEST_HEAD: usize =
-    FRAME_HEADER_LEN + U64 + 2 + 3 + 4 * U64 + 3 * U32 + 2 + MAX_NAME_LEN + U64;
-
-const _: () = assert!(LONGEST_HEAD <= HEAD && U32 <= TAIL);
-
-/// Bytes at the front of a place of `N` bytes, which are enough, and a power of two.
-struct Front<'f, const N: usize> {
-    bytes: &'f mut [u8; N],
-    at: usize,
-}
-
-impl<const N: usize> Front<'_, N> {
-    #[inline(always)]
-    fn u8(&mut self, byte: u8) {
-        // The remainder changes nothing, but the compiler leaves out a check for it.
-        if let Some(place) = self.bytes.get_mut(self.at % N) {
-            *place = byte;
-        }
-        self.at += 1;
-    }
-
-    #[inline(always)]
-    fn varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.u8(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.u8(value as u8);
-    }
-
-    /// A name after its length. Those of 8 to 16 bytes, as most are, are copied as two words, which
-    /// is cheaper than calling the copy of any length.
-    #[inline(always)]
-    fn name(&mut self, name: &[u8]) {
-        self.u8(name.len() as u8);
-        let Some(place) = self.bytes.get_mut(self.at..).and_then(|b| b.get_mut(..name.len()))
-        else {
-            return;
-        };
-        self.at += name.len();
-        if name.len() <= 16
-            && let (Some(first), Some(last)) = (name.first_chunk::<8>(), name.last_chunk::<8>())
-        {
-            if let Some(target) = place.first_chunk_mut() {
-                *target = *first;
-            }
-            if let Some(target) = place.last_chunk_mut() {
-                *target = *last;
-            }
-        } else {
-            place.copy_from_slice(name);
-        }
+/// Puts bytes at the front of a place, and leaves what is behind them.
+#[inline(always)]
+fn put<const N: usize>(place: &mut &mut [u8], bytes: [u8; N]) {
+    if let Some((target, rest)) = core::mem::take(place).split_first_chunk_mut() {
+        *target = bytes;
+        *place = rest;
     }
 }

@@ -59,6 +59,8 @@ pub struct Recorder {
     used: (u32, u64),
     place: Place,
     mode: Mode,
+    /// Whether bytes are recorded as they are: not digested, not redacted, and there is no error.
+    plain: bool,
     hash_memory: bool,
     error: Option<RecordError>,
     redaction: Option<Box<Redaction>>,
@@ -115,6 +117,7 @@ impl Recorder {
             used: (0, 0),
             place,
             mode: Mode::Full,
+            plain: true,
             hash_memory: true,
             error: None,
             redaction: None,
@@ -125,6 +128,7 @@ impl Recorder {
     #[must_use]
     pub fn with_digests_only(mut self) -> Self {
         self.mode = Mode::Digest;
+        self.plain = false;
         self
     }
 
@@ -141,6 +145,7 @@ impl Recorder {
     #[must_use]
     pub fn with_redaction(mut self, redaction: Redaction) -> Self {
         self.redaction = Some(Box::new(redaction));
+        self.plain = false;
         self.without_memory_digest()
     }
 
@@ -250,12 +255,9 @@ impl Recorder {
     /// Records a host call that went as usual: what is hot.
     #[inline]
     pub(crate) fn usual(&mut self, call: &Usual<'_>) {
-        if self.mode == Mode::Full
-            && self.error.is_none()
-            && self.redaction.is_none()
+        if self.plain
             && let Some(room) = self.buffer.get_mut(self.at..)
             && let Some(len) = call.write(room, self.event)
-            && len <= FRAME_HEADER_LEN + MAX_FRAME_LEN as usize
         {
             self.at += len;
             self.event += 1;
@@ -282,14 +284,18 @@ impl Recorder {
     /// its request is before the response's length.
     fn redact(&mut self, call: &HostCallEvent<'_>) {
         let Self { buffer, at, redaction: Some(redaction), .. } = self else { return };
-        let tag = usize::from(call.usual().is_none());
         let len = |data: &Data<'_>| data.bytes().map_or(0, <[u8]>::len);
         let (request, response) = (len(&call.request), len(&call.response));
+        // The length of the response and a tag, where it has not its length in front.
+        let between = match call.usual() {
+            Some(_) => 0,
+            None => 1 + varint_len(response as u64),
+        };
         let Some(frames) = buffer.get_mut(..*at) else { return };
         let Some((before, response)) = frames.split_at_mut_checked(frames.len() - response) else {
             return;
         };
-        let end = before.len() - tag - varint_len(response.len() as u64);
+        let end = before.len() - between;
         let Some(request) = before.get_mut(end.saturating_sub(request)..end) else { return };
         redaction.host_call(call.function, request, response, call.status);
     }
@@ -441,6 +447,7 @@ impl Recorder {
     #[cold]
     fn fail(&mut self, error: RecordError) {
         self.error = Some(error);
+        self.plain = false;
     }
 }
 
