@@ -66,9 +66,9 @@ fn another_version_of_the_format_is_refused() {
 fn a_trace_torn_at_any_byte_says_where_and_replays_up_to_there() {
     let trace = small_trace();
     let frames = frames(&trace);
-    let whole_calls = |end: usize| {
-        let ends = frames.iter().filter(|frame| frame.end <= end);
-        ends.filter(|frame| matches!(event(payload(&trace, frame)).1, Event::CallOut(_))).count()
+    let begun_calls = |end: usize| {
+        let whole = frames.iter().filter(|frame| frame.end <= end);
+        whole.filter(|frame| matches!(event(payload(&trace, frame)).1, Event::CallIn(_))).count()
     };
     for end in 1..trace.len() {
         let torn = &trace[..end];
@@ -87,7 +87,7 @@ fn a_trace_torn_at_any_byte_says_where_and_replays_up_to_there() {
             let replay = replayed(torn).unwrap();
             assert!(replay.divergences.is_empty(), "{:?}", replay.divergences);
             assert_eq!(replay.broken_off, Some(expected));
-            assert_eq!(replay.calls, whole_calls(end) as u64, "cut at {end}");
+            assert_eq!(replay.calls, begun_calls(end) as u64, "cut at {end}");
             assert_eq!(replay.link, None);
         }
     }

@@ -97,11 +97,11 @@ pub(crate) struct Player {
     pub(crate) sliced: bool,
     pub(crate) time_us: u64,
     pub(crate) mismatch: Option<Mismatch>,
-    /// The call ended in a host call, as it was recorded.
+    /// The call ended in a host call, as it was recorded, or was left where the trace breaks off.
     pub(crate) stopped: bool,
     /// The last things that happened.
     pub(crate) happened: VecDeque<Recorded>,
-    /// How the call ended when it was recorded.
+    /// How the call ended when it was recorded; `None` if the trace breaks off in it.
     end: Option<Recorded>,
     /// The host calls that were answered in this call.
     pub(crate) answered: Vec<Recorded>,
@@ -135,16 +135,17 @@ impl Player {
         }
     }
 
-    /// Makes ready for a call whose recorded events are `script`, and `end`.
+    /// Makes ready for a call whose recorded events are `script`, and `end`. Without an end, it is left
+    /// when it does the first thing behind the script.
     pub(crate) fn begin(
         &mut self,
         script: VecDeque<Recorded>,
-        end: Recorded,
+        end: Option<Recorded>,
         sliced: bool,
         time_us: u64,
     ) {
         self.script = script;
-        self.end = Some(end);
+        self.end = end;
         self.answered.clear();
         self.started = false;
         self.sliced = sliced;
@@ -175,6 +176,11 @@ impl Player {
         self.happened.push_back(event);
     }
 
+    /// Whether nothing was otherwise so far, and the call is not over.
+    pub(super) const fn goes_on(&self) -> bool {
+        self.mismatch.is_none() && !self.stopped
+    }
+
     pub(super) fn differs(
         &mut self,
         expected: Option<Recorded>,
@@ -182,7 +188,10 @@ impl Player {
         fuel_left: u64,
         only_fuel: bool,
     ) {
-        if self.mismatch.is_none() {
+        if self.end.is_none() && expected.is_none() {
+            // Nobody knows what came here.
+            self.stopped = true;
+        } else if self.mismatch.is_none() {
             self.mismatch = Some(Mismatch { expected, got, fuel_left, only_fuel });
         }
     }

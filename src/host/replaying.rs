@@ -203,7 +203,7 @@ impl<S: Storage> PluginState<S> {
         let asked = Asked { function, request, capacity, fuel_left: fuel_before, redacted };
         let recorded = match player.answer(&asked) {
             Some(recorded) => recorded,
-            None if player.mismatch.is_none() && answers_nothing(function) => {
+            None if player.goes_on() && answers_nothing(function) => {
                 silent_answer(&asked, player.time_us)
             }
             None => {

@@ -22,15 +22,14 @@ pub(super) struct Found {
 }
 
 impl Told<'_> {
-    /// A host call, a growth or a slice that was not recorded like this. `later` is what was
-    /// recorded behind it.
+    /// A host call, a growth or a slice that was not recorded like this. `expected` is what was, or
+    /// the call's end; `later` is what was recorded behind it.
     pub(super) fn mismatched<'l>(
         &self,
         mismatch: &Mismatch,
+        expected: &Recorded,
         later: impl IntoIterator<Item = &'l Recorded>,
-        end: &Recorded,
     ) -> Found {
-        let expected = mismatch.expected.as_ref().unwrap_or(end);
         let event = expected.event();
         let mut difference = difference(self.names, &event, &mismatch.got);
         let recorded_fuel = fuel_left(&event);

@@ -6,7 +6,7 @@
 
 mod audit;
 mod bless;
-mod calls;
+mod call;
 mod cause;
 mod compare;
 mod diff;
@@ -23,6 +23,7 @@ mod names;
 mod run;
 mod session;
 mod stats;
+mod steps;
 mod what_if;
 
 pub use audit::audit_entries;

@@ -8,11 +8,11 @@ use core::fmt;
 use embedded_io::Read;
 
 use super::{
-    calls::{Step, StepError, Steps},
     divergence::{Cause, Divergence, Side},
     error::ReplayError,
     json::{Json, hex},
     session::{Ended, Session},
+    steps::{Step, StepError, Steps},
 };
 use crate::{
     host::player::Answering,
@@ -35,7 +35,7 @@ pub struct FuelDifference {
 pub struct Replay {
     /// Events read.
     pub events: u64,
-    /// Calls replayed.
+    /// Calls replayed, with the one that a trace breaks off in.
     pub calls: u64,
     /// What was otherwise, in order; at most as many as were asked for.
     pub divergences: Vec<Divergence>,
@@ -218,6 +218,9 @@ impl<'p> Replayer<'p> {
                     break;
                 }
                 Err(StepError::BreaksOff(error)) => {
+                    if let Some(cut) = steps.take_cut() {
+                        session.cut(cut)?;
+                    }
                     session.replay.truncated = Some(truncated(&session, &error));
                     session.replay.broken_off = Some(error);
                     break;

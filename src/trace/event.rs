@@ -249,7 +249,7 @@ pub enum Data<'a> {
     },
 }
 
-impl Data<'_> {
+impl<'a> Data<'a> {
     /// No bytes.
     pub const EMPTY: Self = Data::Full(&[]);
 
@@ -267,7 +267,7 @@ impl Data<'_> {
     }
 
     /// The bytes, if they are here.
-    pub fn bytes(&self) -> Option<&[u8]> {
+    pub const fn bytes(&self) -> Option<&'a [u8]> {
         if let Self::Full(bytes) = self { Some(bytes) } else { None }
     }
 }

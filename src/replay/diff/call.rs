@@ -7,11 +7,11 @@ use crate::{
     abi::inspect::{Field, Fields},
     host::player::Recorded,
     replay::{
-        calls::Call,
         compare::{Found, fuel_left},
         divergence::{Cause, Side},
         explain::{self, Compared, Difference, bytes_difference, end_difference, told},
         names::Names,
+        steps::Call,
     },
     trace::{CallOut, Data, Digest, Event, HostCallEvent},
 };

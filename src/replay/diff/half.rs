@@ -11,9 +11,9 @@ use super::{DiffError, call::same};
 use crate::{
     host::player::Recorded,
     replay::{
-        calls::{Call, Step, StepError, Steps},
         error::ReplayError,
         names::Names,
+        steps::{Call, Step, StepError, Steps},
     },
     trace::{Event, TraceError},
 };

@@ -13,7 +13,6 @@ use core::fmt;
 use embedded_io::Read;
 
 use super::{
-    calls::Call,
     compare::Found,
     divergence::{Cause, Divergence, Side},
     error::ReplayError,
@@ -21,6 +20,7 @@ use super::{
     json::Json,
     line::Line,
     names::Names,
+    steps::Call,
 };
 use crate::{
     abi::inspect::{Field, Fields},

@@ -20,9 +20,9 @@ use self::{
 };
 use super::{
     bless::Blessed,
-    calls::{Step, StepError, Steps},
     error::ReplayError,
     run::Replayer,
+    steps::{Step, StepError, Steps},
 };
 use crate::{
     host::player::{Answering, Recorded},

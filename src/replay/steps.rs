@@ -21,6 +21,15 @@ pub(super) struct Call {
     pub(super) end: Recorded,
 }
 
+/// A call that the trace breaks off in.
+#[derive(Debug)]
+pub(super) struct CutCall {
+    /// The call's begin.
+    pub(super) begin: Recorded,
+    /// What is left of what happened in it.
+    pub(super) events: VecDeque<Recorded>,
+}
+
 /// A part of a trace.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
@@ -33,6 +42,7 @@ pub(super) enum Step {
 /// Reads a trace step by step.
 pub(super) struct Steps<R> {
     reader: TraceReader<R>,
+    cut: Option<CutCall>,
 }
 
 /// Why there is no further step.
@@ -57,7 +67,7 @@ impl From<TraceError> for StepError {
 
 impl<R: Read> Steps<R> {
     pub(super) fn new(trace: R) -> Self {
-        Self { reader: TraceReader::new(trace) }
+        Self { reader: TraceReader::new(trace), cut: None }
     }
 
     /// The next step; `None` after the end, behind which there is nothing.
@@ -76,8 +86,13 @@ impl<R: Read> Steps<R> {
         }
         let mut events = VecDeque::new();
         loop {
-            let Some(recorded) = self.recorded()? else {
-                return Err(TraceError::Unfinished { event: first.number }.into());
+            let recorded = match self.recorded() {
+                Ok(Some(recorded)) => recorded,
+                Ok(None) => return Err(TraceError::Unfinished { event: first.number }.into()),
+                Err(error) => {
+                    self.cut = Some(CutCall { begin: first, events });
+                    return Err(error.into());
+                }
             };
             match recorded.event() {
                 Event::CallOut(_) => {
@@ -90,6 +105,11 @@ impl<R: Read> Steps<R> {
                 }
             }
         }
+    }
+
+    /// What there is of the call that the trace breaks off in, after that was said.
+    pub(super) fn take_cut(&mut self) -> Option<CutCall> {
+        self.cut.take()
     }
 
     fn recorded(&mut self) -> Result<Option<Recorded>, TraceError> {
