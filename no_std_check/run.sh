@@ -7,7 +7,8 @@
 #   but for the run with all four years, which has other answers,
 # - flash, heap and stack are within budgets.txt,
 # - both machines compute the lines of tests/golden/, in several profiles and with both dispatches
-#   of the interpreter, and record the same trace byte for byte,
+#   of the interpreter, record the same trace byte for byte, and replay those of tests/traces/, which
+#   were recorded on a desk,
 # - a panic and a fault of the processor end a run with an error.
 #
 # With BLESS=1 it writes report.txt instead of comparing it.
@@ -169,10 +170,10 @@ machine smallest-trusted $arm "$target_dir/smallest"
 
 # The other size profile with the other dispatch, and a build with overflow checks and debug
 # assertions: at opt-level 0 it would be a matter of hours in the emulator.
-CARGO_PROFILE_RELEASE_OPT_LEVEL=s build $arm deterministic,validate,record --release --bin golden
-golden $arm release "Cortex-M4, opt-level s, with the job's trace" trace.txt
-CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=1 build $riscv deterministic,validate,compact,record --bin golden
-golden $riscv debug "RV32IMAC, debug, compact, with the job's trace" trace.txt
+CARGO_PROFILE_RELEASE_OPT_LEVEL=s build $arm deterministic,validate,replay --release --bin golden
+golden $arm release "Cortex-M4, opt-level s, with the job's trace and replays" trace.txt
+CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=1 build $riscv deterministic,validate,compact,replay --bin golden
+golden $riscv debug "RV32IMAC, debug, compact, with the job's trace and replays" trace.txt
 
 if [ "${BLESS:-}" = 1 ]; then
   cp "$scratch/cortex-m4" report.txt

@@ -1,6 +1,8 @@
 //! The golden lines, computed on a machine without an operating system: the main job over all four
-//! years, with the feature `record` its trace, and the plugin of every class of operators, on a native stack that is measured. `run.sh`
-//! compares what it prints with `tests/golden/`, which every other target is compared with too.
+//! years, with the feature `record` its trace, and the plugin of every class of operators, on a native
+//! stack that is measured. `run.sh` compares what it prints with `tests/golden/`, which every other
+//! target is compared with too. With the feature `replay` it replays the traces of `tests/traces/`,
+//! and fails unless the weather plugin does here what it did where they were recorded.
 //!
 //! It takes what RAM it needs: its limits are those of the test on a desk.
 
@@ -75,10 +77,29 @@ fn run() -> Result<(), Failure> {
         print(&line);
     }
     print(&text);
+    #[cfg(feature = "replay")]
+    replay()?;
     let whole = operators(Limits { deadline_ms: None, ..LIMITS })?;
     print(&whole);
     let slices = operators(Limits { deadline_ms: Some(u32::MAX), slice_fuel: 500, ..LIMITS })?;
     if slices == whole { Ok(()) } else { Err("slices change what operators compute".into()) }
+}
+
+#[cfg(feature = "replay")]
+fn replay() -> Result<(), Failure> {
+    const TRACES: [&[u8]; 3] = [
+        include_bytes!("../../tests/traces/ends.trace"),
+        include_bytes!("../../tests/traces/ingest.trace"),
+        include_bytes!("../../tests/traces/queries.trace"),
+    ];
+    let replayer = sochdb_wasmi::replay::Replayer::new().with_plugin(WEATHER);
+    for trace in TRACES {
+        let replay = replayer.replay(trace)?;
+        if !replay.is_exact() {
+            return Err(alloc::format!("{replay}").into());
+        }
+    }
+    Ok(())
 }
 
 /// A line at a time: what semihosting writes at once must not be long.
