@@ -252,7 +252,8 @@ impl<'s> Host<'s> {
 
     fn hits(&mut self, request: &SearchRequest<'_>) -> Result<Page, CallError> {
         let place = exchange::<imports::VectorSearch>(request, self.scratch)?;
-        Ok(Page::begin(self.scratch, &place)?)
+        let page = Page::begin(self.scratch, &place)?;
+        Ok(page)
     }
 
     /// Entries of an index in its order, page by page. [`Lookup`] has the options.
