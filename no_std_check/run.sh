@@ -84,6 +84,8 @@ smallest() { # features
   RUSTC_BOOTSTRAP=1 rustc -Zunstable-options --print target-spec-json --target $arm \
     | sed 's/"frame-pointer": "always"/"frame-pointer": "may-omit"/' >"$specification"
   RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Clink-arg=-Tlink.x -Clink-arg=--icf=all -Zunstable-options \
+    -Cllvm-args=-tail-merge-threshold=3000 -Cllvm-args=-machine-sink-split=false \
+    -Cllvm-args=-disable-machine-licm \
     -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none" \
     cargo build --quiet --locked --release --bin firmware --target-dir "$target_dir/smallest" \
     --target "$specification" -Zjson-target-spec \

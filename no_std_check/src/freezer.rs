@@ -23,6 +23,7 @@ use alloc::boxed::Box;
 
 use semihosting::{println, process};
 use sochdb_wasmi::{
+    audit::PluginId,
     capability::{Capabilities, Globs},
     database::{ColumnType, Database, MemoryLimits, TableSchema},
     host::{CallError, Host, HostConfig, PluginConfig},
@@ -53,13 +54,26 @@ const MEMORY_BYTES: usize = 16 << 10;
 
 static MEMORY: LinearMemory<MEMORY_BYTES> = LinearMemory::new();
 
-/// Measures, runs out of fuel once in the middle, and looks at what is there.
+/// Measures, runs out of fuel in the middle, and looks at what is there.
+///
+/// The steps are not inlined: what one needs of the stack is gone in the next.
 fn run(clock: fn() -> u64) -> Result<(), Failure> {
     let mut host = host(clock)?;
     host.add_static_memory(MEMORY.take());
-    let config = config()?;
-    let freezer = FREEZER.load(&mut host, &config)?;
-    drop(config);
+    let freezer = load(&mut host)?;
+    let fuel = record(&mut host, freezer)?;
+    never_ends(&mut host, freezer)?;
+    report(&mut host, freezer, fuel)?;
+    println!("used: freezer_memory {MEMORY_BYTES}");
+
+    host.unload(freezer);
+    let buffer = host.take_static_memory().map(|buffer| buffer.len());
+    check(buffer == Some(MEMORY_BYTES), "the host did not give the memory back")
+}
+
+/// Records a measurement a minute and returns the fuel that it took.
+#[inline(never)]
+fn record(host: &mut Host, freezer: PluginId) -> Result<u64, Failure> {
     let mut fuel = 0;
     for minute in 0..ROWS {
         // Not a good freezer: it warms up for ten minutes, and is at -20 again.
@@ -71,15 +85,23 @@ fn run(clock: fn() -> u64) -> Result<(), Failure> {
         fuel += outcome.report.fuel;
     }
     check(host.database().storage().rows() == u64::from(ROWS), "there are not 100 rows")?;
+    Ok(fuel)
+}
 
-    // Twice, as after each the plugin is made anew, in the same buffer.
+/// Runs out of fuel, twice, as after each the plugin is made anew, in the same buffer.
+#[inline(never)]
+fn never_ends(host: &mut Host, freezer: PluginId) -> Result<(), Failure> {
     for _ in 0..2 {
         let forever = host.call(freezer, "wait", &[]).map(|_| ());
         let exhausted =
             matches!(forever, Err(CallError::Limit(LimitExceeded { limit: Limit::Fuel, .. })));
         check(exhausted, "a call that never ends did not run out of fuel")?;
     }
+    Ok(())
+}
 
+#[inline(never)]
+fn report(host: &mut Host, freezer: PluginId, fuel: u64) -> Result<(), Failure> {
     let input = postcard::to_allocvec(&(50_u32, 1000_u32, -1800_i32))?;
     let outcome =
         host.call(freezer, "report", &input).map_err(|error| Failure::Call("report", error))?;
@@ -88,12 +110,13 @@ fn run(clock: fn() -> u64) -> Result<(), Failure> {
     check(report == (50, -2000, -1550, -1775, 5), "the report says something else")?;
     check(memory_bytes as usize == MEMORY_BYTES, "the plugin's memory is not 16 KiB")?;
     println!("{ROWS} readings in a plugin with {memory_bytes} bytes of memory: {fuel} fuel");
+    Ok(())
+}
 
-    println!("used: freezer_memory {MEMORY_BYTES}");
-
-    host.unload(freezer);
-    let buffer = host.take_static_memory().map(|buffer| buffer.len());
-    check(buffer == Some(MEMORY_BYTES), "the host did not give the memory back")
+#[inline(never)]
+fn load(host: &mut Host) -> Result<PluginId, Failure> {
+    let config = config()?;
+    Ok(FREEZER.load(host, &config)?)
 }
 
 /// On the heap, and made in a function of its own: what building it leaves on the stack is gone

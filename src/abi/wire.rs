@@ -165,15 +165,16 @@ impl<'a> Reader<'a> {
         if first < 0x80 {
             return Ok(u64::from(first));
         }
-        self.long_varint(first)
+        self.long_varint(first, 64)
     }
 
-    fn long_varint(&mut self, first: u8) -> Result<u64, WireError> {
+    /// The rest of an integer of `bits` bits whose first byte has others behind it.
+    fn long_varint(&mut self, first: u8, bits: u32) -> Result<u64, WireError> {
         let mut value = u64::from(first & 0x7f);
-        for shift in (7..=63).step_by(7) {
+        for shift in (7..bits).step_by(7) {
             let byte = self.u8()?;
-            // The tenth byte holds only bit 63.
-            if shift == 63 && byte > 1 {
+            // The last byte holds only the bits that are left.
+            if u32::from(byte) >> (bits - shift).min(8) != 0 {
                 break;
             }
             value |= u64::from(byte & 0x7f) << shift;
@@ -194,12 +195,7 @@ impl<'a> Reader<'a> {
         if first < 0x80 {
             return Ok(u32::from(first));
         }
-        let start = self.position();
-        let value = self.long_varint(first)?;
-        match u32::try_from(value) {
-            Ok(value) if self.position() - start <= 4 => Ok(value),
-            _ => Err(self.error(WireErrorKind::VarintOverflow)),
-        }
+        Ok(self.long_varint(first, 32)? as u32)
     }
 
     /// A signed integer: zigzag, then LEB128.
@@ -414,7 +410,7 @@ impl<'a> Writer<'a> {
     }
 
     /// A count of items or bytes, as LEB128.
-    #[inline]
+    #[inline(always)]
     pub fn len(&mut self, len: usize) {
         self.u64(len as u64);
     }

@@ -22,6 +22,9 @@ use crate::limits::{Limit, LimitExceeded};
 /// the order take on a 64-bit target. Fixed, so that a store is full at the same row everywhere.
 pub const ENTRY_OVERHEAD: u64 = 32;
 
+/// The most rows that there is room for from the start.
+const MAX_FEW: u32 = 256;
+
 /// How much a [`MemoryStorage`] may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryLimits {
@@ -75,9 +78,11 @@ pub struct MemoryStorage {
 impl MemoryStorage {
     /// An empty storage.
     pub fn new(limits: MemoryLimits) -> Self {
+        // A list that grows is copied, and leaves a hole of its size: much where RAM is short.
+        let few = if limits.max_rows <= MAX_FEW { limits.max_rows as usize } else { 0 };
         Self {
             limits,
-            slots: Vec::new(),
+            slots: Vec::with_capacity(few),
             free: Vec::new(),
             by_key: HashTable::new(),
             order: Order::default(),

@@ -7,7 +7,7 @@ use core::{fmt, ops::Range};
 use super::HostFunction;
 use crate::abi::{
     Status,
-    wire::{self, Wire, WireError},
+    wire::{self, Reader, Wire, WireError},
 };
 
 /// A host call that failed.
@@ -87,6 +87,15 @@ pub fn exchange<F: HostFunction>(
 ) -> Result<Range<usize>, CallError> {
     let len = wire::encode(request, scratch).map_err(|error| CallError::too_small(error.needed))?;
     invoke_encoded::<F>(len, scratch)
+}
+
+/// As [`exchange`]; returns a reader of the response, for one that is not decoded as a whole.
+pub(super) fn ask<'s, F: HostFunction>(
+    request: &F::Request<'_>,
+    scratch: &'s mut [u8],
+) -> Result<Reader<'s>, CallError> {
+    let place = exchange::<F>(request, scratch)?;
+    Ok(Reader::new(scratch.get(place).unwrap_or_default()))
 }
 
 /// Calls `F` with a request that is already in the first `request_len` bytes of `scratch`.

@@ -4,19 +4,20 @@
 //! by the next call. A plugin that must hold an answer across calls copies what it needs, or
 //! [splits](Host::split) the scratch.
 
+use core::ops::ControlFlow;
+
 use super::{
-    CallError, Fields, FromValue, HostFunction, Lookup, Scan, WriteBatch, call, call_as, exchange,
-    imports, send,
+    CallError, Fields, FromValue, HostFunction, Lookup, Scan, WriteBatch, call, call::ask, call_as,
+    exchange, imports, pages::Page, send,
 };
 use crate::abi::{
     Seq, Status, Value,
     message::{
-        ConfigRequest, ConfigResponse, DeleteRequest, Format, IndexQuery, LastErrorRequest,
-        LogLevel, LogRequest, MetricKind, MetricRequest, NewRow, ReadRequest, RowSelector,
-        RowsResponse, SearchRequest, SearchResponse, ToonResponse, WriteMode, WriteRequest,
-        WriteResponse,
+        ConfigRequest, DeleteRequest, Format, IndexQuery, LastErrorRequest, LogLevel, LogRequest,
+        MetricKind, MetricRequest, NewRow, ReadRequest, RowSelector, RowsResponse, SearchRequest,
+        SearchResponse, ToonResponse, WriteMode, WriteRequest, WriteResponse,
     },
-    wire::Wire,
+    wire::{Reader, Wire},
 };
 
 /// The host, as a plugin sees it.
@@ -89,8 +90,7 @@ impl<'s> Host<'s> {
             limit: None,
             format: Format::Rows,
         };
-        let place = exchange::<imports::SochRead>(&request, self.scratch)?;
-        Fields::single(self.scratch.get(place).unwrap_or_default())?
+        Fields::single(ask::<imports::SochRead>(&request, self.scratch)?)?
             .ok_or(CallError::new(Status::NotFound))
     }
 
@@ -153,8 +153,9 @@ impl<'s> Host<'s> {
         let rows = [NewRow { id, values: Seq::new(values) }];
         let request =
             WriteRequest { table, mode, columns: Seq::new(columns), rows: Seq::new(&rows) };
-        let response = call::<imports::SochWrite>(&request, self.scratch)?;
-        response.ids.iter().next().ok_or(CallError::new(Status::Error))
+        // A list of one id.
+        let mut response = ask::<imports::SochWrite>(&request, self.scratch)?;
+        if response.u32()? == 1 { Ok(response.u64()?) } else { Err(Status::Error.into()) }
     }
 
     /// Inserts one row under an id that the host assigns, and returns the id.
@@ -226,6 +227,33 @@ impl<'s> Host<'s> {
     /// [`CallError`].
     pub fn search(&mut self, request: &SearchRequest<'_>) -> Result<SearchResponse<'_>, CallError> {
         call::<imports::VectorSearch>(request, self.scratch)
+    }
+
+    /// As [`search`](Self::search), but hands each hit to `each`, with its distance, until there is no
+    /// more or `each` breaks. It takes less code and fuel, as only those columns are looked at that
+    /// `each` takes.
+    ///
+    /// # Errors
+    /// [`CallError`], and what `each` returns.
+    pub fn search_each<E: From<CallError>>(
+        &mut self,
+        request: &SearchRequest<'_>,
+        mut each: impl FnMut(f32, &mut Fields<'_>) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        let mut page = self.hits(request)?;
+        while let Some((distance, mut fields)) = page.hit(self.scratch)? {
+            if each(distance, &mut fields)?.is_break() {
+                break;
+            }
+            page.pass(&mut fields)?;
+        }
+        Ok(())
+    }
+
+    fn hits(&mut self, request: &SearchRequest<'_>) -> Result<Page, CallError> {
+        let place = exchange::<imports::VectorSearch>(request, self.scratch)?;
+        let page = Page::begin(self.scratch, &place)?;
+        Ok(page)
     }
 
     /// Entries of an index in its order, page by page. [`Lookup`] has the options.
@@ -305,9 +333,12 @@ impl<'s> Host<'s> {
     /// [`CallError`]; [`Status::NotFound`] if there is no such key, [`Status::InvalidArgs`] if its
     /// value is not a `T`.
     pub fn config<'a, T: FromValue<'a>>(&'a mut self, key: &str) -> Result<T, CallError> {
-        let response: ConfigResponse<'a> =
-            call::<imports::GetConfig>(&ConfigRequest { key }, self.scratch)?;
-        T::from_value(response.value).ok_or(CallError::new(Status::InvalidArgs))
+        T::take(&mut self.config_value(key)?)
+    }
+
+    /// The value in a [`ConfigResponse`](crate::abi::message::ConfigResponse), which has nothing else.
+    fn config_value(&mut self, key: &str) -> Result<Reader<'_>, CallError> {
+        ask::<imports::GetConfig>(&ConfigRequest { key }, self.scratch)
     }
 
     /// As [`config`](Self::config), with `default` for a key that does not exist.

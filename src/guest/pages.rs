@@ -6,30 +6,88 @@ use super::{CallError, Fields, exchange, imports};
 use crate::abi::{
     Seq,
     message::{IndexQuery, LookupRequest, LookupResponse, ReadRequest, RowSelector, RowsResponse},
-    wire::{self, Reader, Wire, WireError},
+    wire::{self, Reader, Wire},
 };
 
-/// Hands the rows at the front of `page` to `each`. Returns what is behind them, or `None` if `each`
-/// broke.
-fn rows<'p, E: From<CallError>>(
-    page: &'p [u8],
-    each: &mut impl FnMut(&mut Fields<'_>) -> Result<ControlFlow<()>, E>,
-) -> Result<Option<Reader<'p>>, E> {
-    let wrong = |error: WireError| E::from(error.into());
-    let mut reader = Reader::new(page);
-    for _ in 0..reader.u32().map_err(wrong)? {
-        let mut fields = Fields::begin(reader).map_err(wrong)?;
-        if each(&mut fields)?.is_break() {
+/// The page that is being handed out. Its bytes stay in the scratch; this says how far one is.
+///
+/// It is none of the code that is generic over what a plugin does with a row, so a plugin has it once
+/// and not once for each of its loops.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Page {
+    /// Where the page ends in the scratch; 0 before the first page.
+    end: usize,
+    /// Bytes of it behind the rows that were handed out.
+    rest: usize,
+    /// Rows that were not.
+    left: u32,
+}
+
+impl Page {
+    /// The page at `place`.
+    pub(super) fn begin(scratch: &[u8], place: &Range<usize>) -> Result<Self, CallError> {
+        let mut reader = Reader::new(scratch.get(place.clone()).unwrap_or_default());
+        let left = reader.u32()?;
+        Ok(Self { end: place.end, rest: reader.rest().len(), left })
+    }
+
+    /// What was not handed out yet.
+    #[inline(never)]
+    fn reader<'p>(&self, scratch: &'p [u8]) -> Reader<'p> {
+        let start = self.end.saturating_sub(self.rest);
+        Reader::new(scratch.get(start..self.end).unwrap_or_default())
+    }
+
+    /// The next row, if the page is one of rows.
+    fn row<'p>(&mut self, scratch: &'p [u8]) -> Result<Option<Fields<'p>>, CallError> {
+        if self.left == 0 {
             return Ok(None);
         }
-        reader = fields.end().map_err(wrong)?;
+        self.left -= 1;
+        Ok(Some(Fields::begin(self.reader(scratch))?))
     }
-    Ok(Some(reader))
+
+    /// The next hit, if it is an answer of hits: its distance and its columns.
+    pub(super) fn hit<'p>(
+        &mut self,
+        scratch: &'p [u8],
+    ) -> Result<Option<(f32, Fields<'p>)>, CallError> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        Ok(Some(Fields::begin_hit(self.reader(scratch))?))
+    }
+
+    /// Goes behind the row whose columns these are.
+    pub(super) fn pass(&mut self, fields: &mut Fields<'_>) -> Result<(), CallError> {
+        self.rest = fields.skip()?.len();
+        Ok(())
+    }
 }
 
 /// What [`Scan`] and [`Lookup`] do with the rows of all their pages.
 macro_rules! every_row {
     () => {
+        /// The next row, of the next page if this one has no more.
+        ///
+        /// Not inlined: the interpreter's compiler keeps buffers of the size of a plugin's largest
+        /// function, which would be the plugin's loop with all of this in it.
+        #[inline(never)]
+        fn row(&mut self, page: &mut Page) -> Result<Option<Fields<'_>>, CallError> {
+            while page.left == 0 {
+                if page.end > 0 {
+                    let next = Wire::decode(&mut page.reader(self.scratch))?;
+                    self.state = self.state.go_on(next, page.end);
+                }
+                let Some(place) = self.fetch()? else {
+                    return Ok(None);
+                };
+                *page = Page::begin(self.scratch, &place)?;
+            }
+            page.row(self.scratch)
+        }
+
         /// Hands every row of every page to `each`, until there is no more or `each` breaks.
         ///
         /// # Errors
@@ -38,14 +96,12 @@ macro_rules! every_row {
             mut self,
             mut each: impl FnMut(&mut Fields<'_>) -> Result<ControlFlow<()>, E>,
         ) -> Result<(), E> {
-            while let Some(place) = self.fetch()? {
-                let page = self.scratch.get(place.clone()).unwrap_or_default();
-                let Some(mut reader) = rows(page, &mut each)? else {
+            let mut page = Page::default();
+            while let Some(mut fields) = self.row(&mut page)? {
+                if each(&mut fields)?.is_break() {
                     break;
-                };
-                let next =
-                    Wire::decode(&mut reader).map_err(|error: WireError| E::from(error.into()))?;
-                self.state = self.state.go_on(next, &place);
+                }
+                page.pass(&mut fields)?;
             }
             Ok(())
         }
@@ -66,7 +122,7 @@ pub struct Scan<'a> {
 struct ScanState(Option<u64>);
 
 impl ScanState {
-    const fn go_on(self, next: Option<u64>, _: &Range<usize>) -> Self {
+    const fn go_on(self, next: Option<u64>, _: usize) -> Self {
         Self(next)
     }
 }
@@ -107,7 +163,7 @@ impl<'a> Scan<'a> {
         };
         let page: RowsResponse<'_> =
             wire::decode(self.scratch.get(place.clone()).unwrap_or_default())?;
-        self.state = self.state.go_on(page.next, &place);
+        self.state = self.state.go_on(page.next, place.end);
         Ok(Some(page))
     }
 
@@ -135,9 +191,9 @@ struct LookupState {
 
 impl LookupState {
     /// After the page at `place`. Its `next` is its last field, so it is the end of the page.
-    fn go_on(self, next: Option<&[u8]>, place: &Range<usize>) -> Self {
+    fn go_on(self, next: Option<&[u8]>, end: usize) -> Self {
         let cursor_len = next.map_or(0, <[u8]>::len);
-        Self { cursor: place.end.saturating_sub(cursor_len), cursor_len, done: next.is_none() }
+        Self { cursor: end.saturating_sub(cursor_len), cursor_len, done: next.is_none() }
     }
 }
 
@@ -214,7 +270,7 @@ impl<'a> Lookup<'a> {
         };
         let page: LookupResponse<'_> =
             wire::decode(self.scratch.get(place.clone()).unwrap_or_default())?;
-        self.state = self.state.go_on(page.next, &place);
+        self.state = self.state.go_on(page.next, place.end);
         Ok(Some(page))
     }
 
@@ -228,7 +284,7 @@ impl<'a> Lookup<'a> {
             return Ok(None);
         };
         let scratch: &'a [u8] = self.scratch;
-        Ok(Fields::single(scratch.get(place).unwrap_or_default())?)
+        Ok(Fields::single(Reader::new(scratch.get(place).unwrap_or_default()))?)
     }
 
     every_row!();
@@ -236,10 +292,11 @@ impl<'a> Lookup<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::vec;
-
     use super::*;
-    use crate::abi::{Status, Value, message::Row};
+    use crate::abi::{
+        Status, Value,
+        message::{Hit, Row, SearchResponse},
+    };
 
     const ERROR: CallError = CallError::new(Status::Error);
 
@@ -258,7 +315,7 @@ mod tests {
 
         let key = [Value::UInt(1)];
         let mut lookup = Lookup::new(&mut scratch, "t", "i", IndexQuery::Point(Seq::new(&key)));
-        lookup.state = lookup.state.go_on(page.next, &place);
+        lookup.state = lookup.state.go_on(page.next, place.end);
         // There is no host here, so the page is asked for again: the place must not wear off.
         for _ in 0..3 {
             assert_eq!(lookup.fetch(), Err(ERROR));
@@ -266,7 +323,7 @@ mod tests {
             assert_eq!(request.after, Some(&next[..]));
             assert_eq!(request.query, lookup.request.query);
         }
-        lookup.state = lookup.state.go_on(None, &place);
+        lookup.state = lookup.state.go_on(None, place.end);
         assert_eq!(lookup.fetch(), Ok(None));
     }
 
@@ -286,29 +343,62 @@ mod tests {
             let request: ReadRequest<'_> = asked(scan.scratch);
             assert_eq!(request.rows, RowSelector::Range { from, until: Some(90) });
             assert_eq!(request.limit, Some(3));
-            scan.state = scan.state.go_on(Some(42), &(0..0));
+            scan.state = scan.state.go_on(Some(42), 0);
         }
-        scan.state = scan.state.go_on(None, &(0..0));
+        scan.state = scan.state.go_on(None, 0);
         assert_eq!(scan.fetch(), Ok(None));
     }
 
     #[test]
-    fn every_row_of_a_page_is_handed_out_until_it_breaks() {
+    fn every_row_of_a_page_is_handed_out() {
         let values = [Value::UInt(8), Value::Text("x")];
         let page = [1, 2, 3].map(|id| Row { id, values: Seq::new(&values) });
         let page = RowsResponse { rows: Seq::new(&page), next: Some(4) };
         let mut bytes = [0; 64];
         let len = wire::encode(&page, &mut bytes).expect("the page fits");
 
-        for stop in 1..=4 {
-            let mut seen = 0;
-            let rest = rows::<CallError>(&bytes[..len], &mut |row| {
-                seen += 1;
-                assert_eq!((row.id(), row.take()), (seen, Ok(8_u64)));
-                Ok(if seen == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-            });
-            let rest = rest.expect("the page decodes").map(|reader| reader.rest().to_vec());
-            assert_eq!((seen, rest), if stop == 4 { (3, Some(vec![1, 4])) } else { (stop, None) });
+        let mut place = Page::begin(&bytes, &(0..len)).expect("the page decodes");
+        for id in 1..=3 {
+            let mut row = place.row(&bytes).expect("the row decodes").expect("there is a row");
+            // The second column of each is left, and passed over.
+            assert_eq!((row.id(), row.take()), (id, Ok(8_u64)));
+            assert_eq!(place.pass(&mut row), Ok(()));
         }
+        assert!(place.row(&bytes).expect("the page decodes").is_none());
+        assert_eq!(place.reader(&bytes).rest(), [1, 4]);
+
+        // A page that is cut anywhere is an error, and hands out nothing else.
+        for cut in 0..len {
+            let rows = Page::begin(&bytes, &(0..cut)).and_then(|mut page| {
+                let mut seen = 0;
+                while let Some(mut row) = page.row(&bytes)? {
+                    page.pass(&mut row)?;
+                    seen += 1;
+                }
+                Ok((seen, page.reader(&bytes).rest().len()))
+            });
+            assert!(matches!(rows, Err(ERROR) | Ok((3, 0..2))), "{cut}: {rows:?}");
+        }
+    }
+
+    #[test]
+    fn every_hit_is_handed_out_with_its_distance() {
+        let values = [Value::Text("x")];
+        let hits = [(7, 0.5), (9, 1.5)].map(|(id, distance)| Hit {
+            id,
+            distance,
+            values: Seq::new(&values),
+        });
+        let mut bytes = [0; 64];
+        let response = SearchResponse { hits: Seq::new(&hits) };
+        let len = wire::encode(&response, &mut bytes).expect("the answer fits");
+        let mut place = Page::begin(&bytes, &(0..len)).expect("the answer decodes");
+        for hit in hits {
+            let (distance, mut row) =
+                place.hit(&bytes).expect("the hit decodes").expect("there is a hit");
+            assert_eq!((row.id(), distance, row.take()), (hit.id, hit.distance, Ok("x")));
+            assert_eq!(place.pass(&mut row), Ok(()));
+        }
+        assert!(place.hit(&bytes).expect("the answer decodes").is_none());
     }
 }

@@ -6,6 +6,9 @@ use crate::limits::Limits;
 
 /// An engine for one plugin. Each plugin has its own, so that its stack limits are its own and
 /// its compiled code is freed when it is unloaded.
+///
+/// Not inlined: the configuration is 1 KB that shall not lie on the stack while a module is compiled.
+#[inline(never)]
 pub(super) fn engine(limits: &Limits) -> Engine {
     let stack_bytes = limits.stack_bytes as usize;
     let mut config = Config::default();

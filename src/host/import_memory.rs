@@ -17,6 +17,9 @@ const MEMORY_SECTION: u8 = 5;
 const MEMORY_KIND: u8 = 2;
 
 /// The bytes of the new module; `None` if there is nothing to change, or no module to do it to.
+///
+/// Not inlined: what it needs of the stack shall not lie there while the module is compiled.
+#[inline(never)]
 pub(super) fn import_memory(wasm: &[u8]) -> Option<Vec<u8>> {
     rewritten(wasm).ok().flatten()
 }

@@ -294,6 +294,7 @@ fn most_locals(mut functions: Reader<'_>) -> u32 {
     most
 }
 
+#[inline(never)]
 fn check_exports(module: &Module) -> Result<(), LoadError> {
     match module.get_export(MEMORY_EXPORT) {
         Some(ExternType::Memory(_)) => {}

@@ -329,6 +329,10 @@ impl<S: Storage + 'static> Host<S> {
 
     /// Unloads a plugin and frees everything it held but the rows it wrote. Its id is not given
     /// again. Says whether there was such a plugin.
+    ///
+    /// Not inlined, as [`load`](Self::load) is not: the plugin on its way out of the list lies on the
+    /// stack, which is its caller's else for as long as that runs.
+    #[inline(never)]
     pub fn unload(&mut self, plugin: PluginId) -> bool {
         let Some(at) = self.position(plugin) else { return false };
         #[cfg(feature = "record")]

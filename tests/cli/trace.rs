@@ -27,7 +27,7 @@ fn events_are_listed_by_call_function_table_and_denial() {
     let ran = sochdb(&["trace", "show", &trace, "--denied"]);
     assert_eq!(
         ran.stdout,
-        "#1783 host call: soch_read payroll, -1 (permission denied), fuel 46 of 19999218, t=0us\n"
+        "#1783 host call: soch_read payroll, -1 (permission denied), fuel 46 of 19999184, t=0us\n"
     );
     let ran = sochdb(&["trace", "show", &trace, "--function", "vector_search", "--fields"]);
     assert!(

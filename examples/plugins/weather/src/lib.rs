@@ -53,8 +53,10 @@ mod query;
 #[path = "../../../station/types.rs"]
 pub mod types;
 
+use core::ops::ControlFlow;
+
 use heapless::Vec;
-use sochdb_wasmi::guest::{Host, IndexQuery, RowSelector, Seq, Status, Value};
+use sochdb_wasmi::guest::{CallError, Host, IndexQuery, RowSelector, Seq, Status, Value};
 
 use crate::{
     ingest::{COLUMNS, features, ingest, values},
@@ -86,11 +88,12 @@ fn purge(host: &mut Host<'_>, input: Purge<'_, Vec<u64, MAX_IDS>>) -> Result<u64
     loop {
         // From the front each time: what was found before is gone.
         let mut ids = Vec::<u64, MAX_IDS>::new();
-        if let Some(page) =
-            host.lookup("weather", "by_date", query).page_limit(MAX_IDS as u32).next_page()?
-        {
-            ids.extend(page.rows.iter().take(MAX_IDS).map(|row| row.id));
-        }
+        host.lookup("weather", "by_date", query).page_limit(MAX_IDS as u32).try_for_each(
+            |row| -> Result<_, CallError> {
+                let _ = ids.push(row.id());
+                Ok(if ids.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            },
+        )?;
         if ids.is_empty() {
             return Ok(deleted);
         }

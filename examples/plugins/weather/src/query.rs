@@ -83,7 +83,7 @@ pub fn similar_days(
     let features: &[u8] = row.take()?;
     let features: [u8; 16] = features.try_into().map_err(|_| Status::Error)?;
 
-    let response = host.search(&SearchRequest {
+    let request = SearchRequest {
         table: "weather",
         column: "features",
         query: &features,
@@ -91,14 +91,15 @@ pub fn similar_days(
         k: query.k + 1,
         filter: Seq::empty(),
         columns: Some(Seq::new(&["date"])),
-    })?;
+    };
     let mut days = Vec::new();
-    for hit in response.hits.iter().filter(|hit| hit.id != id).take(query.k as usize) {
-        let text = hit.values.iter().next().and_then(|value| value.as_text());
-        let date = date(RawText(text.ok_or(Status::Error)?.as_bytes()))?;
-        let day = Similar { id: hit.id, date, distance: hit.distance };
-        days.push(day).map_err(|_| Status::Error)?;
-    }
+    host.search_each(&request, |distance, hit| -> Result<_, Status> {
+        if hit.id() != id && days.len() < query.k as usize {
+            let day = Similar { id: hit.id(), date: date(hit.take()?)?, distance };
+            days.push(day).map_err(|_| Status::Error)?;
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
     Ok(days)
 }
 
