@@ -234,7 +234,9 @@ fn changed_file_is_found_out_or_holds_what_it_held() {
     let written: Vec<usize> = (0..image.len()).filter(|&at| image[at] != 0).collect();
     let places = written.iter().copied().step_by(29).chain((0..image.len()).step_by(9973));
     let cuts = (0..image.len()).step_by(40_009);
-    for (at, cut) in places.map(|at| (at, false)).chain(cuts.map(|at| (at, true))) {
+    let every = sampling::every();
+    let all = places.map(|at| (at, false)).chain(cuts.map(|at| (at, true)));
+    for (at, cut) in all.step_by(every) {
         let mut changed = image.clone();
         if cut {
             changed.truncate(at);
@@ -256,7 +258,7 @@ fn changed_file_is_found_out_or_holds_what_it_held() {
         }
     }
     println!("{found} changes found, {harmless} in dead bytes");
-    assert!(found > 100);
+    assert!(found * every > 100);
     fs::remove_file(&copy).unwrap();
     fs::remove_file(&path).unwrap();
 }
