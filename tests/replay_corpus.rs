@@ -3,6 +3,7 @@
 //!
 //! `BLESS=1 cargo test --features replay --test replay_corpus` records it anew from a host.
 
+mod runner;
 #[path = "../examples/station/mod.rs"]
 #[allow(dead_code, reason = "the example uses more of it")]
 mod station;
@@ -239,7 +240,6 @@ fn one_line_fails_as_an_assertion_does() {
 
 /// The environment variable, in a process of its own.
 #[test]
-#[cfg(target_arch = "x86_64")]
 fn environment_variable_blesses() {
     const TARGET: &str = "SOCHDB_WASMI_TEST_DIRECTORY";
     if let Some(directory) = std::env::var_os(TARGET) {
@@ -250,7 +250,7 @@ fn environment_variable_blesses() {
     let copy = Copy::new("variable");
     let before = copy.files();
     for (value, blesses) in [("0", false), ("1", true)] {
-        let status = std::process::Command::new(std::env::current_exe().unwrap())
+        let status = runner::command(std::env::current_exe().unwrap())
             .args(["--exact", "environment_variable_blesses"])
             .env(TARGET, &copy.0)
             .env(testing::BLESS, value)

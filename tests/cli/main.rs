@@ -10,13 +10,15 @@ mod readme;
 mod record;
 mod replay;
 mod run;
+#[path = "../runner/mod.rs"]
+mod runner;
 mod trace;
 mod what_if;
 
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
     sync::OnceLock,
 };
 
@@ -54,7 +56,7 @@ fn sochdb(arguments: &[&str]) -> Ran {
 
 /// Runs the program in this directory.
 fn sochdb_in(directory: &Path, arguments: &[&str]) -> Ran {
-    let output = Command::new(env!("CARGO_BIN_EXE_sochdb-wasmi"))
+    let output = runner::command(env!("CARGO_BIN_EXE_sochdb-wasmi"))
         .args(arguments)
         .current_dir(directory)
         .stdin(Stdio::null())

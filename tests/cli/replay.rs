@@ -2,14 +2,16 @@
 
 use std::{
     io::{BufRead, BufReader},
-    process::{Command, Stdio},
+    process::Stdio,
     sync::mpsc,
     time::Duration,
 };
 
 use serde_json::json;
 
-use super::{WEATHER, changed_weather, directory, file, path, small_plugin, sochdb, weather_job};
+use super::{
+    WEATHER, changed_weather, directory, file, path, runner, small_plugin, sochdb, weather_job,
+};
 
 #[test]
 fn an_unchanged_plugin_replays_exactly_without_tables_and_files() {
@@ -121,7 +123,7 @@ fn a_corpus_is_replayed_in_the_order_of_names_and_its_first_failure_is_the_exit_
 fn a_watched_replay_comes_again_when_the_plugin_changes() {
     let trace = weather_job();
     let plugin = file("watch", "weather.wasm", std::fs::read(WEATHER).expect("it is there"));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_sochdb-wasmi"))
+    let mut child = runner::command(env!("CARGO_BIN_EXE_sochdb-wasmi"))
         .args(["replay", &trace, "--plugin", &plugin, "--changed", "--watch"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

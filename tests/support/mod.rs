@@ -1,6 +1,8 @@
 //! A host with the probe plugin (`probe.wat`): makes any host call through the real interpreter.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+use std::sync::LazyLock;
+
 use sochdb_wasmi::{
     abi::{
         HOST_FUNCTIONS, Seq, Status, Value,
@@ -22,7 +24,9 @@ pub const RESPONSE_CAPACITY: u32 = 65_532;
 pub const MEMORY: u32 = 4 * 65_536;
 
 pub fn probe_wasm() -> Vec<u8> {
-    wat::parse_str(include_str!("probe.wat")).unwrap()
+    static WASM: LazyLock<Vec<u8>> =
+        LazyLock::new(|| wat::parse_str(include_str!("probe.wat")).unwrap());
+    WASM.clone()
 }
 
 /// A plugin in WAT around the ABI's exports, with `body` for the rest.
