@@ -160,7 +160,7 @@ fn cut_everywhere<const WORD: usize>(mut flash: Flash<WORD>) -> usize {
                 // Nothing of a call is there before its last change was begun.
                 let whole = found == *after && number + 1 == changes.len();
                 assert!(found == *before || whole, "{place}: neither before nor after");
-                if places / every % 97 == 0 {
+                if (places / every).is_multiple_of(97) {
                     let step = at.checked_sub(1).map(|at| &steps[at]);
                     goes_on(storage, step.filter(|_| found == *before), after);
                 }

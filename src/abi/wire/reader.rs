@@ -1,0 +1,279 @@
+//! Decoding: values from the front of a slice, and what can be wrong with it.
+
+use core::fmt;
+
+use super::MAX_DEPTH;
+
+/// Why bytes could not be decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WireErrorKind {
+    /// The bytes end inside a value.
+    UnexpectedEnd,
+    /// A variable-length integer is longer or larger than its type.
+    VarintOverflow,
+    /// A text is not UTF-8.
+    InvalidUtf8,
+    /// A boolean or option tag is neither 0 nor 1.
+    InvalidBool,
+    /// No variant of the enumeration has this number.
+    UnknownVariant,
+    /// Arrays and objects are nested deeper than [`MAX_DEPTH`].
+    TooDeep,
+    /// Bytes are left after the message.
+    TrailingBytes,
+    /// A list has items that take no bytes, so that its count alone bounds it.
+    TooManyItems,
+    /// A text is not a [`Name`](crate::abi::Name).
+    InvalidName,
+}
+
+impl WireErrorKind {
+    /// The kind in words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UnexpectedEnd => "the bytes end inside a value",
+            Self::VarintOverflow => "an integer does not fit its type",
+            Self::InvalidUtf8 => "a text is not UTF-8",
+            Self::InvalidBool => "a boolean or option tag is neither 0 nor 1",
+            Self::UnknownVariant => "an enumeration has no variant of this number",
+            Self::TooDeep => "arrays and objects are nested too deep",
+            Self::TrailingBytes => "bytes are left after the message",
+            Self::TooManyItems => "a list has items that take no bytes",
+            Self::InvalidName => "a text is not a name",
+        }
+    }
+}
+
+/// A message that could not be decoded: what is wrong, and at which byte of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WireError {
+    /// What is wrong.
+    pub kind: WireErrorKind,
+    /// Offset in bytes from the start of the message.
+    pub offset: u32,
+}
+
+impl fmt::Display for WireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (at byte {})", self.kind.as_str(), self.offset)
+    }
+}
+
+impl core::error::Error for WireError {}
+
+/// Decodes values from the front of a slice, borrowing texts and bytes from it.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    rest: &'a [u8],
+    /// How many arrays and objects are open around the present position.
+    depth: u8,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader at the first byte of `bytes`.
+    #[inline]
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, rest: bytes, depth: 0 }
+    }
+
+    /// How many bytes were read so far.
+    #[inline]
+    pub const fn position(&self) -> usize {
+        self.bytes.len() - self.rest.len()
+    }
+
+    /// The bytes not read yet.
+    #[inline]
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// The bytes between `start` (an earlier [`position`](Self::position)) and here.
+    #[inline]
+    pub fn since(&self, start: usize) -> &'a [u8] {
+        self.bytes.get(start..self.position()).unwrap_or_default()
+    }
+
+    /// An error of `kind` at the present position.
+    #[cold]
+    pub const fn error(&self, kind: WireErrorKind) -> WireError {
+        WireError { kind, offset: self.position() as u32 }
+    }
+
+    /// The next byte.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::UnexpectedEnd`].
+    #[inline]
+    pub fn u8(&mut self) -> Result<u8, WireError> {
+        match self.rest.split_first() {
+            Some((&byte, rest)) => {
+                self.rest = rest;
+                Ok(byte)
+            }
+            None => Err(self.error(WireErrorKind::UnexpectedEnd)),
+        }
+    }
+
+    /// The next `len` bytes.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::UnexpectedEnd`].
+    #[inline]
+    pub fn take(&mut self, len: usize) -> Result<&'a [u8], WireError> {
+        match self.rest.split_at_checked(len) {
+            Some((bytes, rest)) => {
+                self.rest = rest;
+                Ok(bytes)
+            }
+            None => Err(self.error(WireErrorKind::UnexpectedEnd)),
+        }
+    }
+
+    /// The next `N` bytes as an array.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::UnexpectedEnd`].
+    #[inline]
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
+        match self.rest.split_first_chunk::<N>() {
+            Some((bytes, rest)) => {
+                self.rest = rest;
+                Ok(*bytes)
+            }
+            None => Err(self.error(WireErrorKind::UnexpectedEnd)),
+        }
+    }
+
+    /// An unsigned integer in LEB128, at most ten bytes.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::UnexpectedEnd`] or [`WireErrorKind::VarintOverflow`].
+    #[inline]
+    pub fn u64(&mut self) -> Result<u64, WireError> {
+        let first = self.u8()?;
+        if first < 0x80 {
+            return Ok(u64::from(first));
+        }
+        self.long_varint(first, 64)
+    }
+
+    /// The rest of an integer of `bits` bits whose first byte has others behind it.
+    fn long_varint(&mut self, first: u8, bits: u32) -> Result<u64, WireError> {
+        let mut value = u64::from(first & 0x7f);
+        for shift in (7..bits).step_by(7) {
+            let byte = self.u8()?;
+            // The last byte holds only the bits that are left.
+            if u32::from(byte) >> (bits - shift).min(8) != 0 {
+                break;
+            }
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(self.error(WireErrorKind::VarintOverflow))
+    }
+
+    /// An unsigned 32-bit integer in LEB128, at most five bytes.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::UnexpectedEnd`] or [`WireErrorKind::VarintOverflow`].
+    #[inline]
+    pub fn u32(&mut self) -> Result<u32, WireError> {
+        let first = self.u8()?;
+        if first < 0x80 {
+            return Ok(u32::from(first));
+        }
+        Ok(self.long_varint(first, 32)? as u32)
+    }
+
+    /// A signed integer: zigzag, then LEB128.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::UnexpectedEnd`] or [`WireErrorKind::VarintOverflow`].
+    #[inline]
+    pub fn i64(&mut self) -> Result<i64, WireError> {
+        let raw = self.u64()?;
+        Ok((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
+    }
+
+    /// A double: eight bytes, little-endian.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::UnexpectedEnd`].
+    #[inline]
+    pub fn f64(&mut self) -> Result<f64, WireError> {
+        Ok(f64::from_le_bytes(self.array()?))
+    }
+
+    /// A float: four bytes, little-endian.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::UnexpectedEnd`].
+    #[inline]
+    pub fn f32(&mut self) -> Result<f32, WireError> {
+        Ok(f32::from_le_bytes(self.array()?))
+    }
+
+    /// A boolean: one byte, 0 or 1. Also the tag of an option.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::UnexpectedEnd`] or [`WireErrorKind::InvalidBool`].
+    #[inline]
+    pub fn bool(&mut self) -> Result<bool, WireError> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(self.error(WireErrorKind::InvalidBool)),
+        }
+    }
+
+    /// Bytes: their count, then the bytes.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::UnexpectedEnd`] or [`WireErrorKind::VarintOverflow`].
+    #[inline]
+    pub fn bytes(&mut self) -> Result<&'a [u8], WireError> {
+        let len = self.u32()?;
+        self.take(len as usize)
+    }
+
+    /// A text: its count of bytes, then UTF-8.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::UnexpectedEnd`], [`WireErrorKind::VarintOverflow`] or
+    /// [`WireErrorKind::InvalidUtf8`].
+    #[inline]
+    pub fn text(&mut self) -> Result<&'a str, WireError> {
+        let bytes = self.bytes()?;
+        core::str::from_utf8(bytes).map_err(|_| self.error(WireErrorKind::InvalidUtf8))
+    }
+
+    /// Decodes what `inside` decodes, one level deeper.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::TooDeep`] past [`MAX_DEPTH`], and what `inside` returns.
+    pub fn nested<T>(
+        &mut self,
+        inside: impl FnOnce(&mut Self) -> Result<T, WireError>,
+    ) -> Result<T, WireError> {
+        if self.depth >= MAX_DEPTH {
+            return Err(self.error(WireErrorKind::TooDeep));
+        }
+        self.depth += 1;
+        let result = inside(self);
+        self.depth -= 1;
+        result
+    }
+
+    /// Succeeds if nothing is left.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::TrailingBytes`].
+    #[inline]
+    pub fn finish(&self) -> Result<(), WireError> {
+        if self.rest.is_empty() { Ok(()) } else { Err(self.error(WireErrorKind::TrailingBytes)) }
+    }
+}
