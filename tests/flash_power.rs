@@ -141,12 +141,12 @@ fn cut_everywhere<const WORD: usize>(mut flash: Flash<WORD>) -> usize {
     let begun = |change: &Change| matches!(change, Change::Write(at, bytes) if at % 4096 == 0 && bytes.len() == 20);
     assert!(recorded.iter().any(|done| done.changes.iter().any(begun)));
     let mut before = &Entries::new();
-    let mut places = 0;
+    let mut places = 0_usize;
     for (at, Done { entries: after, changes }) in recorded.iter().enumerate() {
         for (number, change) in changes.iter().enumerate() {
             for part in 0..change.steps() {
                 places += 1;
-                if places % every != 0 {
+                if !places.is_multiple_of(every) {
                     continue;
                 }
                 let mut cut = flash.clone();
