@@ -91,6 +91,9 @@ else
     echo 'int main(void) { return 0; }' | "$gnu-gcc" -static -x c -o "$log/.native" - && "$log/.native"
   }
 
+  # At opt-level 0 tests take many times as long, the interpreter above all.
+  export CARGO_PROFILE_DEV_OPT_LEVEL=1
+
   # All tests on one target.
   everything() {
     local target=$1 variable
@@ -102,8 +105,6 @@ else
       local flags="-Clink-arg=-Wl,--dynamic-linker=/usr/$gnu/lib/ld-linux.so.2,-rpath,/usr/$gnu/lib"
       export "${variable}_RUSTFLAGS=$flags" "${variable}_RUSTDOCFLAGS=$flags"
     else
-      # At opt-level 0 tests take several times as long in the emulator.
-      export CARGO_PROFILE_DEV_OPT_LEVEL=1
       # The second is for tests that start programs themselves.
       export "${variable}_RUNNER=qemu-$qemu -L /usr/$gnu" SOCHDB_WASMI_RUNNER="qemu-$qemu -L /usr/$gnu"
     fi
