@@ -8,7 +8,7 @@
 # can, everything else in qemu's user mode. Every target has something of its own: 32-bit addresses
 # (i686, armv7), the other byte order (s390x), another floating point unit.
 #
-# All tests, with all features but on armv7 and s390x, run in the dev profile, with overflow checks and debug assertions. The
+# All tests, with all features, run in the dev profile, with overflow checks and debug assertions. The
 # golden and the dispatch tests, which are about what a compiler might change, run with the default
 # features in the release profile too, as a user of the crate builds it: with cargo's own settings in
 # the place of this workspace's.
@@ -108,10 +108,7 @@ else
       # The second is for tests that start programs themselves.
       export "${variable}_RUNNER=qemu-$qemu -L /usr/$gnu" SOCHDB_WASMI_RUNNER="qemu-$qemu -L /usr/$gnu"
     fi
-    # All features were seen to pass on three of them; the other two run traces and replays.
-    local features=(--all-features)
-    case $target in armv7-* | s390x-*) features=(--features replay) ;; esac
-    run "$target" cargo test --target "$target" "${dev[@]}" "${features[@]}" --no-fail-fast -- "${skip[@]}"
+    run "$target" cargo test --target "$target" "${dev[@]}" --all-features --no-fail-fast -- "${skip[@]}"
     run "$target, release" cargo test --target "$target" --release "${bits[@]}"
   }
 
