@@ -8,7 +8,7 @@
 //! observation of a known series hashes and compares those bytes and changes a number. Names are
 //! checked once, when a series is new.
 
-use alloc::{boxed::Box, collections::BTreeMap};
+use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 use hashbrown::HashTable;
@@ -161,14 +161,16 @@ impl HostCounters {
 #[derive(Debug)]
 pub struct Metrics {
     series: HashTable<Series>,
-    /// What each name is, and how many series have it.
-    families: BTreeMap<Name, Family>,
+    /// What each name is, and how many series have it. By rising name: a list, as a tree is a
+    /// multiple of the code.
+    families: Vec<Family>,
     max_series: usize,
     dropped: u64,
 }
 
 #[derive(Debug)]
 struct Family {
+    name: Name,
     kind: MetricKind,
     series: usize,
 }
@@ -227,7 +229,7 @@ impl Metrics {
     /// An empty store for at most `max_series` series of all plugins together. A series takes some
     /// 100 bytes and its key, a histogram 100 more.
     pub const fn new(max_series: usize) -> Self {
-        Self { series: HashTable::new(), families: BTreeMap::new(), max_series, dropped: 0 }
+        Self { series: HashTable::new(), families: Vec::new(), max_series, dropped: 0 }
     }
 
     /// Takes the metric that `plugin` emitted: `request`, decoded from `request_bytes`.
@@ -308,7 +310,14 @@ impl Metrics {
                 asked: (self.max_series as u64).saturating_add(1),
             }));
         }
-        self.families.entry(name).or_insert(Family { kind: request.kind, series: 0 }).series += 1;
+        let family = find(&self.families, &name);
+        if let Err(at) = family {
+            self.families.insert(at, Family { name, kind: request.kind, series: 0 });
+        }
+        let (Ok(at) | Err(at)) = family;
+        if let Some(family) = self.families.get_mut(at) {
+            family.series += 1;
+        }
         let mut series = Series {
             plugin,
             plugin_name: plugin_name.into(),
@@ -323,24 +332,28 @@ impl Metrics {
 
     /// One name has one kind, and the names that a histogram is printed with belong to it.
     fn check_family(&self, name: &str, kind: MetricKind) -> Result<(), MetricError> {
-        if let Some(family) = self.families.get(name) {
+        if let Some(family) = self.family(name) {
             return match family.kind {
                 same if same == kind => Ok(()),
                 kind => Err(MetricError::NameInUse { kind }),
             };
         }
         for suffix in prometheus::HISTOGRAM_SUFFIXES {
-            let base = name.strip_suffix(suffix).and_then(|base| self.families.get(base));
+            let base = name.strip_suffix(suffix).and_then(|base| self.family(base));
             if let Some(Family { kind: kind @ MetricKind::Histogram, .. }) = base {
                 return Err(MetricError::NameInUse { kind: *kind });
             }
             if kind == MetricKind::Histogram
-                && let Some(family) = joined(name, suffix).and_then(|n| self.families.get(&n))
+                && let Some(family) = joined(name, suffix).and_then(|name| self.family(&name))
             {
                 return Err(MetricError::NameInUse { kind: family.kind });
             }
         }
         Ok(())
+    }
+
+    fn family(&self, name: &str) -> Option<&Family> {
+        self.families.get(find(&self.families, name).ok()?)
     }
 
     /// Frees the series of a plugin that is unloaded.
@@ -351,11 +364,12 @@ impl Metrics {
                 return true;
             }
             if let Some((_, name, _)) = prometheus::parse(&series.key)
-                && let Some(family) = families.get_mut(name)
+                && let Ok(at) = find(families, name)
+                && let Some(family) = families.get_mut(at)
             {
                 family.series = family.series.saturating_sub(1);
                 if family.series == 0 {
-                    families.remove(name);
+                    families.remove(at);
                 }
             }
             false
@@ -391,6 +405,12 @@ impl Metrics {
         prometheus::host_counters(out, self.dropped, plugins)?;
         prometheus::series(out, self.series.iter())
     }
+}
+
+/// Where the family of this name is, or would be.
+#[inline(never)]
+fn find(families: &[Family], name: &str) -> Result<usize, usize> {
+    families.binary_search_by(|family| (*family.name).cmp(name))
 }
 
 /// Checks all that a series of this request must be, and returns its name.
