@@ -167,7 +167,7 @@ fn write_input<S: Storage>(plugin: &mut Plugin<S>, input: &[u8]) -> Result<(), C
     let memory = plugin.store.data().memory;
     let target = memory
         .filter(|_| input.len() <= capacity as usize)
-        .and_then(|memory| memory.data_mut(&mut plugin.store).get_mut(start..))
+        .and_then(|memory| memory.data_mut(&mut *plugin.store).get_mut(start..))
         .and_then(|memory| memory.get_mut(..input.len()));
     match target {
         Some(target) => {

@@ -98,7 +98,7 @@ impl<S: Storage + 'static> Plugin<S> {
         let limits = config.limits;
         let Compiled { engine, module, .. } = compiled;
         let state = PluginState::new(identity, &limits, config.on_denied);
-        let mut store = Store::new(&engine, state);
+        let mut store = Box::new(Store::new(&engine, state));
         store.limiter(|state| state);
         let buffer = match config.static_memory {
             false => None,
@@ -142,7 +142,7 @@ impl<S: Storage + 'static> Plugin<S> {
         let old = self.store.data_mut();
         let identity = core::mem::take(&mut old.identity);
         let state = PluginState::new(identity, &self.limits, old.on_denied);
-        self.store = Store::new(&self.engine, state);
+        *self.store = Store::new(&self.engine, state);
         self.store.limiter(|state| state);
         let Self { store, module, limits, buffer, .. } = self;
         // SAFETY: the store that had the buffer was dropped in the line above.

@@ -312,7 +312,8 @@ pub(super) struct Plugin<S: Storage> {
     #[cfg(feature = "record")]
     pub(super) hash: [u8; 32],
     pub(super) module: Module,
-    pub(super) store: Store<PluginState<S>>,
+    /// Boxed, as it is large and a plugin is moved into its list and out of it.
+    pub(super) store: Box<Store<PluginState<S>>>,
     /// The embedder's buffer that is its linear memory, if one is.
     pub(super) buffer: Option<Buffer>,
     pub(super) descriptor: Descriptor,
@@ -346,7 +347,7 @@ impl<S: Storage> Plugin<S> {
         let Some(memory) = self.store.data().memory else { return &[] };
         let start = ptr as usize;
         memory
-            .data(&self.store)
+            .data(&*self.store)
             .get(start..)
             .and_then(|m| m.get(..len as usize))
             .unwrap_or_default()
