@@ -11,8 +11,6 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
-use hashbrown::HashTable;
-
 use super::{plugin::CallReport, prometheus};
 use crate::{
     abi::{
@@ -160,7 +158,8 @@ impl HostCounters {
 /// Every series of every plugin, up to a limit.
 #[derive(Debug)]
 pub struct Metrics {
-    series: HashTable<Series>,
+    /// By rising hash: a search is a few comparisons of numbers, and less code than a table.
+    series: Vec<Series>,
     /// What each name is, and how many series have it. By rising name: a list, as a tree is a
     /// multiple of the code.
     families: Vec<Family>,
@@ -177,6 +176,8 @@ struct Family {
 
 #[derive(Debug)]
 pub(super) struct Series {
+    /// Of plugin and key.
+    hash: u64,
     pub(super) plugin: PluginId,
     pub(super) plugin_name: Box<str>,
     /// The request without its value.
@@ -229,7 +230,7 @@ impl Metrics {
     /// An empty store for at most `max_series` series of all plugins together. A series takes some
     /// 100 bytes and its key, a histogram 100 more.
     pub const fn new(max_series: usize) -> Self {
-        Self { series: HashTable::new(), families: Vec::new(), max_series, dropped: 0 }
+        Self { series: Vec::new(), families: Vec::new(), max_series, dropped: 0 }
     }
 
     /// Takes the metric that `plugin` emitted: `request`, decoded from `request_bytes`.
@@ -239,6 +240,54 @@ impl Metrics {
     /// # Errors
     /// [`MetricError`]. [`MetricError::Limit`] is counted in [`dropped`](Self::dropped).
     pub fn emit(
+        &mut self,
+        plugin: PluginId,
+        plugin_name: &str,
+        request_bytes: &[u8],
+        request: &MetricRequest<'_>,
+    ) -> Result<(), MetricError> {
+        match self.observe(plugin, request_bytes)? {
+            true => Ok(()),
+            false => self.begin(plugin, plugin_name, request_bytes, request),
+        }
+    }
+
+    /// Takes the metric of `request_bytes` if its series is known, and says whether it is. Costs
+    /// no decoding: a series is known by the bytes before its value.
+    ///
+    /// # Errors
+    /// [`MetricError::NotFinite`] or [`MetricError::NegativeCounter`].
+    #[inline]
+    pub fn observe(&mut self, plugin: PluginId, request_bytes: &[u8]) -> Result<bool, MetricError> {
+        let Some((key, value)) = request_bytes.split_last_chunk::<8>() else {
+            return Ok(false);
+        };
+        let Ok(at) = self.position(plugin, key, hash(plugin, key)) else { return Ok(false) };
+        let Some(series) = self.series.get_mut(at) else { return Ok(false) };
+        let value = f64::from_le_bytes(*value);
+        if !value.is_finite() {
+            return Err(MetricError::NotFinite);
+        }
+        if value < 0.0 && matches!(series.data, Data::Counter(_)) {
+            return Err(MetricError::NegativeCounter);
+        }
+        series.data.add(value);
+        Ok(true)
+    }
+
+    /// Where the series is, or would be.
+    #[inline]
+    fn position(&self, plugin: PluginId, key: &[u8], hash: u64) -> Result<usize, usize> {
+        let first = self.series.partition_point(|series| series.hash < hash);
+        let same = self.series.get(first..).unwrap_or_default();
+        let mut same = same.iter().take_while(|series| series.hash == hash);
+        let found = same.position(|series| series.plugin == plugin && *series.key == *key);
+        found.map(|at| first + at).ok_or(first)
+    }
+
+    /// As [`emit`](Self::emit), for a series that [`observe`](Self::observe) does not know.
+    #[cold]
+    pub(super) fn begin(
         &mut self,
         plugin: PluginId,
         plugin_name: &str,
@@ -255,45 +304,6 @@ impl Metrics {
         let Some((key, _)) = request_bytes.split_last_chunk::<8>() else {
             return Err(MetricError::NotCanonical);
         };
-        if self.observe(plugin, request_bytes)? {
-            return Ok(());
-        }
-        self.insert(plugin, plugin_name, key, request)
-    }
-
-    /// Takes the metric of `request_bytes` if its series is known, and says whether it is. Costs
-    /// no decoding: a series is known by the bytes before its value.
-    ///
-    /// # Errors
-    /// [`MetricError::NotFinite`] or [`MetricError::NegativeCounter`].
-    #[inline]
-    pub fn observe(&mut self, plugin: PluginId, request_bytes: &[u8]) -> Result<bool, MetricError> {
-        let Some((key, value)) = request_bytes.split_last_chunk::<8>() else {
-            return Ok(false);
-        };
-        let found = self
-            .series
-            .find_mut(hash(plugin, key), |series| series.plugin == plugin && *series.key == *key);
-        let Some(series) = found else { return Ok(false) };
-        let value = f64::from_le_bytes(*value);
-        if !value.is_finite() {
-            return Err(MetricError::NotFinite);
-        }
-        if value < 0.0 && matches!(series.data, Data::Counter(_)) {
-            return Err(MetricError::NegativeCounter);
-        }
-        series.data.add(value);
-        Ok(true)
-    }
-
-    #[cold]
-    fn insert(
-        &mut self,
-        plugin: PluginId,
-        plugin_name: &str,
-        key: &[u8],
-        request: &MetricRequest<'_>,
-    ) -> Result<(), MetricError> {
         let name = check(request)?;
         // The shortest form is the only one of its length.
         let mut shortest = Writer::new(&mut []);
@@ -318,15 +328,17 @@ impl Metrics {
         if let Some(family) = self.families.get_mut(at) {
             family.series += 1;
         }
+        let hash = hash(plugin, key);
         let mut series = Series {
+            hash,
             plugin,
             plugin_name: plugin_name.into(),
             key: key.into(),
             data: Data::new(request.kind),
         };
         series.data.add(request.value);
-        self.series
-            .insert_unique(hash(plugin, key), series, |series| hash(series.plugin, &series.key));
+        let (Ok(at) | Err(at)) = self.position(plugin, key, hash);
+        self.series.insert(at, series);
         Ok(())
     }
 
@@ -459,6 +471,5 @@ fn hash(plugin: PluginId, key: &[u8]) -> u64 {
     for &byte in rest {
         state = mix(state, byte.into());
     }
-    // The table takes the low bits for the place and the high ones for the tag.
-    (state ^ state >> 32).wrapping_mul(FACTOR)
+    state
 }
