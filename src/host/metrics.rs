@@ -14,7 +14,7 @@ use core::fmt;
 use super::{plugin::CallReport, prometheus};
 use crate::{
     abi::{
-        MAX_NAME_LEN, Name, NameError, Status,
+        Name, NameError, Status,
         message::{MetricKind, MetricRequest},
         wire::{Wire, Writer},
     },
@@ -169,7 +169,7 @@ pub struct Metrics {
 
 #[derive(Debug)]
 struct Family {
-    name: Name,
+    name: Box<str>,
     kind: MetricKind,
     series: usize,
 }
@@ -304,14 +304,14 @@ impl Metrics {
         let Some((key, _)) = request_bytes.split_last_chunk::<8>() else {
             return Err(MetricError::NotCanonical);
         };
-        let name = check(request)?;
+        check(request)?;
         // The shortest form is the only one of its length.
         let mut shortest = Writer::new(&mut []);
         request.encode(&mut shortest);
         if shortest.position() != key.len() + 8 {
             return Err(MetricError::NotCanonical);
         }
-        self.check_family(&name, request.kind)?;
+        self.check_family(request.name, request.kind)?;
         if self.series.len() >= self.max_series {
             self.dropped = self.dropped.saturating_add(1);
             return Err(MetricError::Limit(LimitExceeded {
@@ -320,8 +320,9 @@ impl Metrics {
                 asked: (self.max_series as u64).saturating_add(1),
             }));
         }
-        let family = find(&self.families, &name);
+        let family = find(&self.families, request.name);
         if let Err(at) = family {
+            let name = request.name.into();
             self.families.insert(at, Family { name, kind: request.kind, series: 0 });
         }
         let (Ok(at) | Err(at)) = family;
@@ -355,8 +356,9 @@ impl Metrics {
             if let Some(Family { kind: kind @ MetricKind::Histogram, .. }) = base {
                 return Err(MetricError::NameInUse { kind: *kind });
             }
+            let taken = |family: &&Family| family.name.strip_suffix(suffix) == Some(name);
             if kind == MetricKind::Histogram
-                && let Some(family) = joined(name, suffix).and_then(|name| self.family(&name))
+                && let Some(family) = self.families.iter().find(taken)
             {
                 return Err(MetricError::NameInUse { kind: family.kind });
             }
@@ -425,10 +427,10 @@ fn find(families: &[Family], name: &str) -> Result<usize, usize> {
     families.binary_search_by(|family| (*family.name).cmp(name))
 }
 
-/// Checks all that a series of this request must be, and returns its name.
-fn check(request: &MetricRequest<'_>) -> Result<Name, MetricError> {
-    let name = Name::new(request.name).map_err(MetricError::Name)?;
-    if name.starts_with(RESERVED_PREFIX) {
+/// Checks all that a series of this request must be.
+fn check(request: &MetricRequest<'_>) -> Result<(), MetricError> {
+    Name::new(request.name).map_err(MetricError::Name)?;
+    if request.name.starts_with(RESERVED_PREFIX) {
         return Err(MetricError::ReservedName);
     }
     if request.labels.len() > MAX_LABELS {
@@ -448,14 +450,7 @@ fn check(request: &MetricRequest<'_>) -> Result<Name, MetricError> {
         }
         last = label;
     }
-    Ok(name)
-}
-
-/// `name` with `suffix`, if that is still a name.
-fn joined(name: &str, suffix: &str) -> Option<Name> {
-    let mut text = heapless::String::<{ MAX_NAME_LEN }, u8>::new();
-    text.push_str(name).and_then(|()| text.push_str(suffix)).ok()?;
-    Name::new(&text).ok()
+    Ok(())
 }
 
 /// A fixed hash, eight bytes at a time: the same on every target, and nothing that is seen depends
