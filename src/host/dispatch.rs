@@ -195,7 +195,7 @@ impl<S: Storage> PluginState<S> {
         self.identity.last_error = result.message();
         let status = result.status_code();
         match result {
-            HostCallResult::OutOfFuel(exceeded) => Err(Box::new(Stop::OutOfFuel(exceeded))),
+            HostCallResult::OutOfFuel(exceeded) => Err(Box::new(Stop::OutOfFuel(*exceeded))),
             HostCallResult::PermissionDenied(message) => {
                 self.denied = self.denied.saturating_add(1);
                 match self.on_denied {

@@ -1,5 +1,6 @@
 //! How one host call ended, and the way from every room's error to a status.
 
+use alloc::boxed::Box;
 use core::fmt::{self, Write};
 
 use super::metrics::MetricError;
@@ -17,32 +18,36 @@ use crate::{
 pub const MAX_MESSAGE_LEN: usize = 112;
 
 /// The text of a failure: what, where and which limit.
+///
+/// On the heap, so that a result is two words, which a function returns in registers.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Message(heapless::String<MAX_MESSAGE_LEN, u8>);
+pub struct Message(Option<Box<Text>>);
+
+type Text = heapless::String<MAX_MESSAGE_LEN, u8>;
 
 impl Message {
     /// A message of what `text` says, cut with a visible `…` at [`MAX_MESSAGE_LEN`].
     pub fn new(text: impl fmt::Display) -> Self {
-        let mut message = Cut { text: heapless::String::new(), full: false };
+        let mut message = Cut { text: Box::default(), full: false };
         // A text that did not fit is marked as cut below.
         let _ = write!(message, "{text}");
-        Self(message.text)
+        Self(Some(message.text))
     }
 
     /// The message as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_deref().map_or("", |text| text)
     }
 
     /// Whether there is no text.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.as_str().is_empty()
     }
 }
 
 /// Takes what fits and ends it with `…` where it does not.
 struct Cut {
-    text: heapless::String<MAX_MESSAGE_LEN, u8>,
+    text: Box<Text>,
     full: bool,
 }
 
@@ -67,7 +72,7 @@ impl fmt::Write for Cut {
 
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -101,7 +106,7 @@ pub enum HostCallResult {
     LimitExceeded(Message),
     /// The fuel of the call does not pay for the work: the call ends here, as it does when the
     /// plugin's own code runs out of fuel.
-    OutOfFuel(LimitExceeded),
+    OutOfFuel(Box<LimitExceeded>),
 }
 
 impl HostCallResult {
@@ -187,7 +192,7 @@ impl From<Exhausted> for HostCallResult {
     #[cold]
     fn from(exhausted: Exhausted) -> Self {
         match exhausted {
-            Exhausted::Fuel(exceeded) => Self::OutOfFuel(exceeded),
+            Exhausted::Fuel(exceeded) => Self::OutOfFuel(exceeded.into()),
             Exhausted::Quota(exceeded) => Self::LimitExceeded(Message::new(exceeded)),
         }
     }
