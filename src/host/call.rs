@@ -89,7 +89,7 @@ impl<S: Storage + 'static> Host<S> {
         if let Some(shared) = &self.shared
             && loaded.trapped
         {
-            loaded.restart(&shared.registry).map_err(|error| CallError::Restart(error.into()))?;
+            loaded.restart(&shared.registry).map_err(CallError::Restart)?;
         }
         if self.shared.as_ref().is_some_and(|shared| shared.database.has_pending()) {
             return Err(CallError::TransactionPending);

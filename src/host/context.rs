@@ -51,7 +51,10 @@ impl Identity {
             name,
             capabilities: config.capabilities.clone(),
             settings: config.settings().clone(),
-            ..Self::default()
+            access: Vec::new(),
+            recent: 0,
+            last_error: Message::default(),
+            touched: false,
         }
     }
 
