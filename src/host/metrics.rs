@@ -212,7 +212,7 @@ impl Data {
     fn add(&mut self, value: f64) {
         match self {
             // Rises to the highest double and stays there: infinity is not a count.
-            Self::Counter(total) => *total = (*total + value).min(f64::MAX),
+            Self::Counter(total) => *total = finite(*total + value),
             Self::Gauge(last) => *last = value,
             Self::Histogram(histogram) => {
                 let bucket = BUCKETS.partition_point(|&bound| bound < value);
@@ -220,7 +220,7 @@ impl Data {
                     *count = count.saturating_add(1);
                 }
                 histogram.count = histogram.count.saturating_add(1);
-                histogram.sum = (histogram.sum + value).clamp(f64::MIN, f64::MAX);
+                histogram.sum = finite(histogram.sum + value);
             }
         }
     }
@@ -419,6 +419,11 @@ impl Metrics {
         prometheus::host_counters(out, self.dropped, plugins)?;
         prometheus::series(out, self.series.iter())
     }
+}
+
+/// The largest double in place of infinity, on its side.
+fn finite(value: f64) -> f64 {
+    if value.is_finite() { value } else { f64::MAX.copysign(value) }
 }
 
 /// Where the family of this name is, or would be.
