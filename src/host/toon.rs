@@ -303,7 +303,7 @@ fn quoted(writer: &mut Writer<'_>, text: &str, id: Option<u64>) {
             b'\t' => writer.raw(b"\\t"),
             0..=0x1f => {
                 // Formatting a byte does not fail.
-                let _ = write!(Text(writer), "\\u{byte:04x}");
+                let _ = write!(Text(writer), "\\u{:04x}", u32::from(byte));
             }
             _ => writer.u8(byte),
         }
