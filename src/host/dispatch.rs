@@ -35,7 +35,7 @@ use crate::{
 /// Why a host call ends the plugin's call instead of returning a status.
 pub(super) enum Stop {
     /// The fuel does not pay for the host's work.
-    OutOfFuel(LimitExceeded),
+    OutOfFuel(Box<LimitExceeded>),
     /// A denial, and the plugin was loaded with [`OnDenied::Trap`].
     Denied(Message),
     /// A replay came upon something that was not recorded.
@@ -88,7 +88,7 @@ pub(super) fn host_call<S: Storage>(
     let answer = state.host_call(function, linear_memory, arguments);
     let left = state.meter.slice();
     caller.set_fuel(left)?;
-    answer.map_err(|stop| wasmi::Error::host(*stop))
+    answer.map_err(wasmi::Error::host)
 }
 
 impl<S: Storage> PluginState<S> {
@@ -98,7 +98,7 @@ impl<S: Storage> PluginState<S> {
         function: FunctionId,
         linear_memory: &mut [u8],
         arguments: Arguments,
-    ) -> Result<i32, Box<Stop>> {
+    ) -> Result<i32, Stop> {
         let Some(shared) = self.shared.as_deref_mut() else {
             return Ok(crate::abi::Status::Error.code());
         };
@@ -176,7 +176,7 @@ impl<S: Storage> PluginState<S> {
         linear_memory: &mut [u8],
         arguments: Arguments,
         result: HostCallResult,
-    ) -> Result<i32, Box<Stop>> {
+    ) -> Result<i32, Stop> {
         let answer = match result {
             HostCallResult::Success(_) => Ok(result.status_code()),
             failure => self.failed(failure, linear_memory, arguments),
@@ -191,30 +191,39 @@ impl<S: Storage> PluginState<S> {
         result: HostCallResult,
         linear_memory: &mut [u8],
         arguments: Arguments,
-    ) -> Result<i32, Box<Stop>> {
-        self.identity.last_error = result.message();
+    ) -> Result<i32, Stop> {
         let status = result.status_code();
-        match result {
-            HostCallResult::OutOfFuel(exceeded) => Err(Box::new(Stop::OutOfFuel(*exceeded))),
+        let mut stop = None;
+        self.identity.last_error = match result {
+            HostCallResult::Success(_) => Message::default(),
             HostCallResult::PermissionDenied(message) => {
                 self.denied = self.denied.saturating_add(1);
-                match self.on_denied {
-                    OnDenied::Trap => Err(Box::new(Stop::Denied(message))),
-                    OnDenied::Status => Ok(status),
+                if self.on_denied == OnDenied::Trap {
+                    stop = Some(Stop::Denied(message.clone()));
                 }
+                message
             }
             HostCallResult::BufferTooSmall { needed } => {
-                let needed = u32::try_from(needed).unwrap_or(u32::MAX).to_le_bytes();
+                let bytes = u32::try_from(needed).unwrap_or(u32::MAX).to_le_bytes();
                 let at = arguments.response_ptr as usize;
-                if arguments.response_capacity as usize >= needed.len()
+                if arguments.response_capacity as usize >= bytes.len()
                     && let Some(target) = linear_memory.get_mut(at..).and_then(|m| m.get_mut(..4))
                 {
-                    target.copy_from_slice(&needed);
+                    target.copy_from_slice(&bytes);
                 }
-                Ok(status)
+                Message::new(format_args!("the response needs {needed} bytes"))
             }
-            _ => Ok(status),
-        }
+            HostCallResult::OutOfFuel(exceeded) => {
+                let message = Message::new(*exceeded);
+                stop = Some(Stop::OutOfFuel(exceeded));
+                message
+            }
+            HostCallResult::NotFound(message)
+            | HostCallResult::InvalidArgs(message)
+            | HostCallResult::Error(message)
+            | HostCallResult::LimitExceeded(message) => message,
+        };
+        stop.map_or(Ok(status), Err)
     }
 }
 
@@ -293,9 +302,19 @@ pub(super) fn regions(
     if response.is_empty() {
         return Ok((linear_memory.get(request).unwrap_or_default(), &mut []));
     }
-    match linear_memory.get_disjoint_mut([request, response]) {
-        Ok([request, response]) => Ok((request, response)),
-        Err(_) => Err(overlap(arguments)),
+    // Not with `get_disjoint_mut`: what it does for any number of ranges is twice the code.
+    let first_is_request = request.end <= response.start;
+    if !first_is_request && response.end > request.start {
+        return Err(overlap(arguments));
+    }
+    let (first, second) =
+        linear_memory.split_at_mut_checked(request.start.max(response.start)).unwrap_or_default();
+    if first_is_request {
+        let response = second.get_mut(..response.len()).unwrap_or_default();
+        Ok((first.get(request).unwrap_or_default(), response))
+    } else {
+        let request = second.get(..request.len()).unwrap_or_default();
+        Ok((request, first.get_mut(response).unwrap_or_default()))
     }
 }
 

@@ -180,7 +180,7 @@ impl<S: Storage> PluginState<S> {
         function: FunctionId,
         linear_memory: &mut [u8],
         arguments: Arguments,
-    ) -> Result<i32, Box<Stopped>> {
+    ) -> Result<i32, Stopped> {
         let Self { shared, meter, host_calls, host_calls_limit, denied, .. } = self;
         let Some(Shared { audit, player: Some(player), .. }) = shared.as_deref_mut() else {
             return Ok(Status::Error.code());
@@ -208,11 +208,11 @@ impl<S: Storage> PluginState<S> {
             }
             None => {
                 player.differs(None, asked.got(), fuel_before, false);
-                return Err(Box::new(Stopped::Diverged));
+                return Err(Stopped::Diverged);
             }
         };
         let Event::HostCall(answer) = recorded.event() else {
-            return Err(Box::new(Stopped::Diverged));
+            return Err(Stopped::Diverged);
         };
         let entry = audit.open();
         entry.time_us = answer.time_us;
@@ -240,7 +240,8 @@ impl<S: Storage> PluginState<S> {
                 player.stopped = true;
                 let allowed = meter.fuel_limit();
                 let asked = allowed.saturating_add(1);
-                Err(Stopped::OutOfFuel(LimitExceeded { limit: Limit::Fuel, allowed, asked }))
+                let exceeded = LimitExceeded { limit: Limit::Fuel, allowed, asked };
+                Err(Stopped::OutOfFuel(exceeded.into()))
             }
             Stop::Denied => {
                 player.stopped = true;
@@ -250,7 +251,6 @@ impl<S: Storage> PluginState<S> {
         self.identity.touched = written.len() > entry_len(answer.status);
         player.answered.push(recorded.clone());
         player.remember(recorded);
-        let result = result.map_err(Box::new);
         self.record(function, fuel_before, linear_memory, arguments, &result);
         result
     }

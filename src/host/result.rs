@@ -132,22 +132,6 @@ impl HostCallResult {
         }
     }
 
-    /// The text of a failure, for `last_error`. Empty for a success.
-    pub(super) fn message(&self) -> Message {
-        match self {
-            Self::Success(_) => Message::default(),
-            Self::PermissionDenied(message)
-            | Self::NotFound(message)
-            | Self::InvalidArgs(message)
-            | Self::Error(message)
-            | Self::LimitExceeded(message) => message.clone(),
-            Self::BufferTooSmall { needed } => {
-                Message::new(format_args!("the response needs {needed} bytes"))
-            }
-            Self::OutOfFuel(exceeded) => Message::new(exceeded),
-        }
-    }
-
     /// A failure that says `text`.
     pub fn invalid(text: impl fmt::Display) -> Self {
         Self::InvalidArgs(Message::new(text))
