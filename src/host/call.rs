@@ -82,8 +82,8 @@ impl<S: Storage + 'static> Host<S> {
         entry: &str,
         input: &[u8],
     ) -> Result<Outcome<'_>, CallError> {
-        let at = self.position(plugin).ok_or(CallError::NoSuchPlugin(plugin))?;
-        let Some(loaded) = self.plugins.get_mut(at) else {
+        let at = self.position(plugin);
+        let Some((at, loaded)) = at.and_then(|at| Some((at, self.plugins.get_mut(at)?))) else {
             return Err(CallError::NoSuchPlugin(plugin));
         };
         if let Some(shared) = &self.shared
@@ -134,16 +134,13 @@ impl<S: Storage + 'static> Host<S> {
         });
         #[cfg(feature = "record")]
         self.record_end(at, completed, &kept);
-        match kept {
-            Ok(len) => {
-                let loaded = self.plugins.get(at).ok_or(CallError::NoSuchPlugin(plugin))?;
-                Ok(Outcome { output: loaded.bytes(loaded.descriptor.output_ptr, len), report })
-            }
-            Err(error) => {
-                self.shared_mut().database.rollback();
-                Err(error)
-            }
+        if kept.is_err() {
+            self.shared_mut().database.rollback();
         }
+        let len = kept?;
+        let loaded = self.plugins.get(at);
+        let output = loaded.map(|loaded| loaded.bytes(loaded.descriptor.output_ptr, len));
+        Ok(Outcome { output: output.unwrap_or_default(), report })
     }
 }
 

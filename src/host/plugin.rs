@@ -94,6 +94,14 @@ impl Settings {
     }
 }
 
+fn encoded(value: &Value<'_>) -> Bytes {
+    let mut counter = Writer::new(&mut []);
+    value.encode(&mut counter);
+    let mut bytes = vec![0; counter.position()];
+    value.encode(&mut Writer::new(&mut bytes));
+    bytes.into()
+}
+
 impl PluginConfig {
     /// A plugin that has these capabilities and SochDB's default limits.
     pub fn new(capabilities: Capabilities) -> Self {
@@ -131,12 +139,7 @@ impl PluginConfig {
         if key.is_empty() || key.len() > MAX_KEY_LEN {
             return Err(KeyError { len: key.len() });
         }
-        let value = value.into();
-        let mut counter = Writer::new(&mut []);
-        value.encode(&mut counter);
-        let mut bytes = vec![0; counter.position()];
-        value.encode(&mut Writer::new(&mut bytes));
-        self.settings.set(key.as_bytes(), bytes.into());
+        self.settings.set(key.as_bytes(), encoded(&value.into()));
         Ok(self)
     }
 
