@@ -8,7 +8,7 @@ use wasmi::{
 };
 
 use super::{
-    PluginConfig,
+    OnDenied, PluginConfig,
     context::Identity,
     dispatch::{Arguments, host_call},
     engine::engine,
@@ -100,9 +100,7 @@ impl<S: Storage + 'static> Plugin<S> {
     ) -> Loading<Self> {
         let limits = config.limits;
         let Compiled { engine, module, .. } = compiled;
-        let state = PluginState::new(identity, &limits, config.on_denied);
-        let mut store = Box::new(Store::new(&engine, state));
-        store.limiter(|state| state);
+        let mut store = new_store(&engine, identity, &limits, config.on_denied);
         let buffer = match config.static_memory {
             false => None,
             true => {
@@ -144,9 +142,7 @@ impl<S: Storage + 'static> Plugin<S> {
     pub(super) fn restart(&mut self, registry: &HostFunctionRegistry<S>) -> Loading<()> {
         let old = self.store.data_mut();
         let identity = core::mem::take(&mut old.identity);
-        let state = PluginState::new(identity, &self.limits, old.on_denied);
-        *self.store = Store::new(&self.engine, state);
-        self.store.limiter(|state| state);
+        self.store = new_store(&self.engine, identity, &self.limits, old.on_denied);
         let Self { store, module, limits, buffer, .. } = self;
         // SAFETY: the store that had the buffer was dropped in the line above.
         let live = unsafe { instantiate(store, module, limits, registry, buffer.as_ref())? };
@@ -157,13 +153,29 @@ impl<S: Storage + 'static> Plugin<S> {
     }
 }
 
+/// A store whose limiter is set: the initial memory would escape it else.
+///
+/// Not inlined: loading and restarting share it.
+#[inline(never)]
+fn new_store<S: Storage>(
+    engine: &Engine,
+    identity: Identity,
+    limits: &Limits,
+    on_denied: OnDenied,
+) -> Box<Store<PluginState<S>>> {
+    let state = PluginState::new(identity, limits, on_denied);
+    let mut store = Box::new(Store::new(engine, state));
+    store.limiter(|state| state);
+    store
+}
+
 /// What changes when a plugin is made anew.
 struct Live {
     descriptor: Descriptor,
     entries: Vec<(Box<str>, TypedFunc<i32, i32>)>,
 }
 
-/// Makes the instance, in a store whose limiter is set: the initial memory would escape it else.
+/// Makes the instance, in a new store.
 ///
 /// # Safety
 /// As [`memory::make`].
