@@ -3,7 +3,6 @@
 //! Prices are in fuel, the unit that the interpreter charges a plugin's own instructions in, so
 //! one budget bounds a whole call. They depend on nothing but the request and the data.
 
-use alloc::boxed::Box;
 use core::fmt;
 
 use crate::limits::{Limit, LimitExceeded, Limits};
@@ -31,13 +30,13 @@ pub struct Prices {
 pub const PRICES: Prices =
     Prices { call: 45, seek: 400, row: 25, write: 500, bytes16: 1, dimensions8: 2 };
 
-/// Why host work stops. Boxed, so that the answer of every payment comes in registers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why host work stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exhausted {
     /// The fuel of the call does not pay for it. Ends the call, as running out of fuel does.
-    Fuel(Box<LimitExceeded>),
+    Fuel(LimitExceeded),
     /// A quota of the call is used up. Ends the host call.
-    Quota(Box<LimitExceeded>),
+    Quota(LimitExceeded),
 }
 
 impl fmt::Display for Exhausted {
@@ -174,11 +173,11 @@ impl Meter {
 
     #[cold]
     fn out_of_fuel(&self, price: u64) -> Exhausted {
-        Exhausted::Fuel(Box::new(LimitExceeded {
+        Exhausted::Fuel(LimitExceeded {
             limit: Limit::Fuel,
             allowed: self.fuel_limit,
             asked: self.fuel_limit.saturating_sub(self.fuel()).saturating_add(price),
-        }))
+        })
     }
 
     /// Pays for visiting a row.
@@ -188,8 +187,11 @@ impl Meter {
     #[inline]
     pub fn visit_row(&mut self) -> Result<(), Exhausted> {
         let Some(left) = self.rows_left.checked_sub(1) else {
-            let allowed = self.rows_limit.into();
-            return Err(over_quota(Limit::Rows, allowed, allowed + 1));
+            return Err(Exhausted::Quota(LimitExceeded {
+                limit: Limit::Rows,
+                allowed: self.rows_limit.into(),
+                asked: u64::from(self.rows_limit) + 1,
+            }));
         };
         self.charge(PRICES.row)?;
         self.rows_left = left;
@@ -246,8 +248,11 @@ impl Meter {
     fn move_bytes_and_charge(&mut self, count: usize, price: u64) -> Result<(), Exhausted> {
         let count = count as u64;
         let Some(left) = self.bytes_left.checked_sub(count) else {
-            let asked = self.bytes().saturating_add(count);
-            return Err(over_quota(Limit::Bytes, self.bytes_limit, asked));
+            return Err(Exhausted::Quota(LimitExceeded {
+                limit: Limit::Bytes,
+                allowed: self.bytes_limit,
+                asked: self.bytes().saturating_add(count),
+            }));
         };
         self.charge(price.saturating_add(count.div_ceil(16).saturating_mul(PRICES.bytes16)))?;
         self.bytes_left = left;
@@ -262,9 +267,4 @@ impl Meter {
     pub fn compare_vectors(&mut self, dimensions: usize) -> Result<(), Exhausted> {
         self.charge((dimensions as u64).div_ceil(8).saturating_mul(PRICES.dimensions8))
     }
-}
-
-#[cold]
-fn over_quota(limit: Limit, allowed: u64, asked: u64) -> Exhausted {
-    Exhausted::Quota(Box::new(LimitExceeded { limit, allowed, asked }))
 }

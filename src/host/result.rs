@@ -176,8 +176,8 @@ impl From<Exhausted> for HostCallResult {
     #[cold]
     fn from(exhausted: Exhausted) -> Self {
         match exhausted {
-            Exhausted::Fuel(exceeded) => Self::OutOfFuel(exceeded),
-            Exhausted::Quota(exceeded) => Self::LimitExceeded(Message::new(*exceeded)),
+            Exhausted::Fuel(exceeded) => Self::OutOfFuel(exceeded.into()),
+            Exhausted::Quota(exceeded) => Self::LimitExceeded(Message::new(exceeded)),
         }
     }
 }
