@@ -345,7 +345,7 @@ fn decide(
 fn stopped(error: &wasmi::Error, limits: &Limits) -> CallError {
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return match stop {
-            Stop::OutOfFuel(exceeded) => CallError::Limit(**exceeded),
+            Stop::OutOfFuel(exceeded) => CallError::Limit(*exceeded),
             Stop::Denied(message) => CallError::Denied { reason: message.to_string() },
             #[cfg(feature = "replay")]
             Stop::Diverged => CallError::Stopped,

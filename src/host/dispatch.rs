@@ -35,7 +35,7 @@ use crate::{
 /// Why a host call ends the plugin's call instead of returning a status.
 pub(super) enum Stop {
     /// The fuel does not pay for the host's work.
-    OutOfFuel(Box<LimitExceeded>),
+    OutOfFuel(LimitExceeded),
     /// A denial, and the plugin was loaded with [`OnDenied::Trap`].
     Denied(Message),
     /// A replay came upon something that was not recorded.
@@ -88,7 +88,7 @@ pub(super) fn host_call<S: Storage>(
     let answer = state.host_call(function, linear_memory, arguments);
     let left = state.meter.slice();
     caller.set_fuel(left)?;
-    answer.map_err(wasmi::Error::host)
+    answer.map_err(|stop| wasmi::Error::host(*stop))
 }
 
 impl<S: Storage> PluginState<S> {
@@ -98,7 +98,7 @@ impl<S: Storage> PluginState<S> {
         function: FunctionId,
         linear_memory: &mut [u8],
         arguments: Arguments,
-    ) -> Result<i32, Stop> {
+    ) -> Result<i32, Box<Stop>> {
         let Some(shared) = self.shared.as_deref_mut() else {
             return Ok(crate::abi::Status::Error.code());
         };
@@ -176,7 +176,7 @@ impl<S: Storage> PluginState<S> {
         linear_memory: &mut [u8],
         arguments: Arguments,
         result: HostCallResult,
-    ) -> Result<i32, Stop> {
+    ) -> Result<i32, Box<Stop>> {
         let answer = match result {
             HostCallResult::Success(_) => Ok(result.status_code()),
             failure => self.failed(failure, linear_memory, arguments),
@@ -191,7 +191,7 @@ impl<S: Storage> PluginState<S> {
         result: HostCallResult,
         linear_memory: &mut [u8],
         arguments: Arguments,
-    ) -> Result<i32, Stop> {
+    ) -> Result<i32, Box<Stop>> {
         let status = result.status_code();
         let mut stop = None;
         self.identity.last_error = match result {
@@ -199,7 +199,7 @@ impl<S: Storage> PluginState<S> {
             HostCallResult::PermissionDenied(message) => {
                 self.denied = self.denied.saturating_add(1);
                 if self.on_denied == OnDenied::Trap {
-                    stop = Some(Stop::Denied(message.clone()));
+                    stop = Some(Box::new(Stop::Denied(message.clone())));
                 }
                 message
             }
@@ -214,8 +214,8 @@ impl<S: Storage> PluginState<S> {
                 Message::new(format_args!("the response needs {needed} bytes"))
             }
             HostCallResult::OutOfFuel(exceeded) => {
-                let message = Message::new(*exceeded);
-                stop = Some(Stop::OutOfFuel(exceeded));
+                let message = Message::new(exceeded);
+                stop = Some(Box::new(Stop::OutOfFuel(exceeded)));
                 message
             }
             HostCallResult::NotFound(message)

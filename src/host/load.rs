@@ -345,7 +345,7 @@ fn read_descriptor<S: Storage>(
     let bytes = memory
         .get(address as usize..)
         .and_then(|memory| memory.first_chunk())
-        .ok_or_else(|| LoadError::DescriptorOutOfBounds { address, memory_bytes })?;
+        .ok_or(LoadError::DescriptorOutOfBounds { address, memory_bytes })?;
     let descriptor = Descriptor::from_bytes(bytes);
     if descriptor.abi_version != ABI_VERSION {
         return Err(LoadError::AbiVersion { found: descriptor.abi_version }.into());

@@ -252,7 +252,7 @@ impl<S: Storage> PluginState<S> {
         fuel_left: u64,
         linear_memory: &mut [u8],
         arguments: Arguments,
-        answer: &Result<i32, Stopped>,
+        answer: &Result<i32, Box<Stopped>>,
     ) {
         let touched = core::mem::take(&mut self.identity.touched);
         let (fuel_now, visited, moved) = (self.meter.fuel(), self.meter.rows(), self.meter.bytes());
@@ -269,7 +269,7 @@ impl<S: Storage> PluginState<S> {
         };
         let stop = match answer {
             Ok(_) => Stop::No,
-            Err(stop) => match stop {
+            Err(stop) => match **stop {
                 Stopped::OutOfFuel(_) => Stop::OutOfFuel,
                 Stopped::Denied(_) => Stop::Denied,
                 #[cfg(feature = "replay")]

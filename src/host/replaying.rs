@@ -180,7 +180,7 @@ impl<S: Storage> PluginState<S> {
         function: FunctionId,
         linear_memory: &mut [u8],
         arguments: Arguments,
-    ) -> Result<i32, Stopped> {
+    ) -> Result<i32, Box<Stopped>> {
         let Self { shared, meter, host_calls, host_calls_limit, denied, .. } = self;
         let Some(Shared { audit, player: Some(player), .. }) = shared.as_deref_mut() else {
             return Ok(Status::Error.code());
@@ -208,11 +208,11 @@ impl<S: Storage> PluginState<S> {
             }
             None => {
                 player.differs(None, asked.got(), fuel_before, false);
-                return Err(Stopped::Diverged);
+                return Err(Stopped::Diverged.into());
             }
         };
         let Event::HostCall(answer) = recorded.event() else {
-            return Err(Stopped::Diverged);
+            return Err(Stopped::Diverged.into());
         };
         let entry = audit.open();
         entry.time_us = answer.time_us;
@@ -241,7 +241,7 @@ impl<S: Storage> PluginState<S> {
                 let allowed = meter.fuel_limit();
                 let asked = allowed.saturating_add(1);
                 let exceeded = LimitExceeded { limit: Limit::Fuel, allowed, asked };
-                Err(Stopped::OutOfFuel(exceeded.into()))
+                Err(Stopped::OutOfFuel(exceeded))
             }
             Stop::Denied => {
                 player.stopped = true;
@@ -251,6 +251,7 @@ impl<S: Storage> PluginState<S> {
         self.identity.touched = written.len() > entry_len(answer.status);
         player.answered.push(recorded.clone());
         player.remember(recorded);
+        let result = result.map_err(Box::new);
         self.record(function, fuel_before, linear_memory, arguments, &result);
         result
     }

@@ -1,6 +1,5 @@
 //! How one host call ended, and the way from every room's error to a status.
 
-use alloc::boxed::Box;
 use core::fmt::{self, Write};
 
 use super::metrics::MetricError;
@@ -18,25 +17,21 @@ use crate::{
 pub const MAX_MESSAGE_LEN: usize = 112;
 
 /// The text of a failure: what, where and which limit.
-///
-/// On the heap, so that a result is two words, which a function returns in registers.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Message(Option<Box<Text>>);
-
-type Text = heapless::String<MAX_MESSAGE_LEN, u8>;
+pub struct Message(heapless::String<MAX_MESSAGE_LEN, u8>);
 
 impl Message {
     /// A message of what `text` says, cut with a visible `…` at [`MAX_MESSAGE_LEN`].
     pub fn new(text: impl fmt::Display) -> Self {
-        let mut message = Cut { text: Box::default(), full: false };
+        let mut message = Cut { text: heapless::String::new(), full: false };
         // A text that did not fit is marked as cut below.
         let _ = write!(message, "{text}");
-        Self(Some(message.text))
+        Self(message.text)
     }
 
     /// The message as text.
     pub fn as_str(&self) -> &str {
-        self.0.as_deref().map_or("", |text| text)
+        &self.0
     }
 
     /// Whether there is no text.
@@ -47,7 +42,7 @@ impl Message {
 
 /// Takes what fits and ends it with `…` where it does not.
 struct Cut {
-    text: Box<Text>,
+    text: heapless::String<MAX_MESSAGE_LEN, u8>,
     full: bool,
 }
 
@@ -106,7 +101,7 @@ pub enum HostCallResult {
     LimitExceeded(Message),
     /// The fuel of the call does not pay for the work: the call ends here, as it does when the
     /// plugin's own code runs out of fuel.
-    OutOfFuel(Box<LimitExceeded>),
+    OutOfFuel(LimitExceeded),
 }
 
 impl HostCallResult {
@@ -176,7 +171,7 @@ impl From<Exhausted> for HostCallResult {
     #[cold]
     fn from(exhausted: Exhausted) -> Self {
         match exhausted {
-            Exhausted::Fuel(exceeded) => Self::OutOfFuel(exceeded.into()),
+            Exhausted::Fuel(exceeded) => Self::OutOfFuel(exceeded),
             Exhausted::Quota(exceeded) => Self::LimitExceeded(Message::new(exceeded)),
         }
     }
