@@ -302,19 +302,9 @@ pub(super) fn regions(
     if response.is_empty() {
         return Ok((linear_memory.get(request).unwrap_or_default(), &mut []));
     }
-    // Not with `get_disjoint_mut`: what it does for any number of ranges is twice the code.
-    let first_is_request = request.end <= response.start;
-    if !first_is_request && response.end > request.start {
-        return Err(overlap(arguments));
-    }
-    let (first, second) =
-        linear_memory.split_at_mut_checked(request.start.max(response.start)).unwrap_or_default();
-    if first_is_request {
-        let response = second.get_mut(..response.len()).unwrap_or_default();
-        Ok((first.get(request).unwrap_or_default(), response))
-    } else {
-        let request = second.get(..request.len()).unwrap_or_default();
-        Ok((request, first.get_mut(response).unwrap_or_default()))
+    match linear_memory.get_disjoint_mut([request, response]) {
+        Ok([request, response]) => Ok((request, response)),
+        Err(_) => Err(overlap(arguments)),
     }
 }
 
