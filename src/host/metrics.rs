@@ -11,10 +11,11 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
+pub use super::metric_error::MetricError;
 use super::{plugin::CallReport, prometheus};
 use crate::{
     abi::{
-        Name, NameError, Status,
+        Name,
         message::{MetricKind, MetricRequest},
         wire::{Wire, Writer},
     },
@@ -34,100 +35,6 @@ pub const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 
 /// The beginning of names that plugins may not use, because the host's own metrics have it.
 pub const RESERVED_PREFIX: &str = "sochdb_";
-
-/// Why a metric was refused. Nothing was changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MetricError {
-    /// The value is infinite or not a number.
-    NotFinite,
-    /// The value of a counter is negative.
-    NegativeCounter,
-    /// The name of the metric is not a name.
-    Name(NameError),
-    /// The name begins with [`RESERVED_PREFIX`].
-    ReservedName,
-    /// The name is taken, or one of the names that its histogram is printed with is.
-    NameInUse {
-        /// What has it.
-        kind: MetricKind,
-    },
-    /// There are more than [`MAX_LABELS`] labels.
-    TooManyLabels {
-        /// How many there are.
-        count: usize,
-    },
-    /// The name of a label is not a name.
-    LabelName {
-        /// Which label, from 0.
-        index: usize,
-        /// What is wrong with it.
-        error: NameError,
-    },
-    /// A label is called `plugin` or `le`, or begins with `__`.
-    ReservedLabel {
-        /// Which label, from 0.
-        index: usize,
-    },
-    /// A label's name does not come after the one before it.
-    LabelOrder {
-        /// Which label, from 0.
-        index: usize,
-    },
-    /// The value of a label is longer than [`MAX_LABEL_VALUE`].
-    LabelTooLong {
-        /// Which label, from 0.
-        index: usize,
-        /// Its length in bytes.
-        len: usize,
-    },
-    /// The request is longer than it need be, so it is not the one way to write this series.
-    NotCanonical,
-    /// There is no room for a new series.
-    Limit(LimitExceeded),
-}
-
-impl MetricError {
-    /// The code that a plugin gets.
-    pub const fn status(&self) -> Status {
-        match self {
-            Self::Limit(_) => Status::LimitExceeded,
-            _ => Status::InvalidArgs,
-        }
-    }
-}
-
-impl fmt::Display for MetricError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotFinite => write!(f, "the value is not finite"),
-            Self::NegativeCounter => write!(f, "the value of a counter is negative"),
-            Self::Name(error) => write!(f, "the metric: {error}"),
-            Self::ReservedName => write!(f, "names that begin with {RESERVED_PREFIX} are reserved"),
-            Self::NameInUse { kind } => write!(f, "the name is in use by a {}", kind.as_str()),
-            Self::TooManyLabels { count } => {
-                write!(f, "there are {count} labels, at most {MAX_LABELS} are allowed")
-            }
-            Self::LabelName { index, error } => write!(f, "label {index}: {error}"),
-            Self::ReservedLabel { index } => {
-                write!(f, "label {index}: plugin, le and names that begin with __ are reserved")
-            }
-            Self::LabelOrder { index } => {
-                write!(f, "label {index}: its name does not come after the one before it")
-            }
-            Self::LabelTooLong { index, len } => {
-                write!(
-                    f,
-                    "label {index}: the value has {len} bytes, at most {MAX_LABEL_VALUE} are \
-                     allowed"
-                )
-            }
-            Self::NotCanonical => write!(f, "a length is written with more bytes than it takes"),
-            Self::Limit(limit) => limit.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for MetricError {}
 
 /// What the host counts about one plugin. All only rise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

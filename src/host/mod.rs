@@ -24,6 +24,7 @@ mod import_memory;
 mod load;
 pub mod logs;
 mod memory;
+mod metric_error;
 pub mod metrics;
 #[cfg(feature = "replay")]
 pub(crate) mod player;
