@@ -26,16 +26,13 @@ impl<'a> Escaped<'a> {
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for piece in self.shown.split_inclusive(unsafe_to_print) {
-            let mut plain = piece.chars();
-            match plain.next_back() {
-                Some(last) if unsafe_to_print(last) => {
-                    f.write_str(plain.as_str())?;
-                    escape(f, last)?;
-                }
-                _ => f.write_str(piece)?,
-            }
+        let mut plain = 0;
+        for (at, char) in self.shown.char_indices().filter(|(_, char)| unsafe_to_print(*char)) {
+            f.write_str(self.shown.get(plain..at).unwrap_or_default())?;
+            escape(f, char)?;
+            plain = at + char.len_utf8();
         }
+        f.write_str(self.shown.get(plain..).unwrap_or_default())?;
         match self.hidden {
             0 => Ok(()),
             hidden => write!(f, "…[+{hidden} bytes]"),
@@ -48,7 +45,7 @@ fn escape(f: &mut fmt::Formatter<'_>, char: char) -> fmt::Result {
         '\n' => f.write_str("\\n"),
         '\r' => f.write_str("\\r"),
         '\t' => f.write_str("\\t"),
-        other => other.escape_unicode().try_for_each(|c| f.write_char(c)),
+        other => write!(f, "\\u{{{:x}}}", u32::from(other)),
     }
 }
 

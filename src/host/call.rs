@@ -82,14 +82,14 @@ impl<S: Storage + 'static> Host<S> {
         entry: &str,
         input: &[u8],
     ) -> Result<Outcome<'_>, CallError> {
-        let at = self.position(plugin).ok_or(CallError::NoSuchPlugin(plugin))?;
-        let Some(loaded) = self.plugins.get_mut(at) else {
+        let at = self.position(plugin);
+        let Some((at, loaded)) = at.and_then(|at| Some((at, self.plugins.get_mut(at)?))) else {
             return Err(CallError::NoSuchPlugin(plugin));
         };
         if let Some(shared) = &self.shared
             && loaded.trapped
         {
-            loaded.restart(&shared.registry).map_err(|error| CallError::Restart(error.into()))?;
+            loaded.restart(&shared.registry).map_err(CallError::Restart)?;
         }
         if self.shared.as_ref().is_some_and(|shared| shared.database.has_pending()) {
             return Err(CallError::TransactionPending);
@@ -134,16 +134,13 @@ impl<S: Storage + 'static> Host<S> {
         });
         #[cfg(feature = "record")]
         self.record_end(at, completed, &kept);
-        match kept {
-            Ok(len) => {
-                let loaded = self.plugins.get(at).ok_or(CallError::NoSuchPlugin(plugin))?;
-                Ok(Outcome { output: loaded.bytes(loaded.descriptor.output_ptr, len), report })
-            }
-            Err(error) => {
-                self.shared_mut().database.rollback();
-                Err(error)
-            }
+        if kept.is_err() {
+            self.shared_mut().database.rollback();
         }
+        let len = kept?;
+        let loaded = self.plugins.get(at);
+        let output = loaded.map(|loaded| loaded.bytes(loaded.descriptor.output_ptr, len));
+        Ok(Outcome { output: output.unwrap_or_default(), report })
     }
 }
 
@@ -167,7 +164,7 @@ fn write_input<S: Storage>(plugin: &mut Plugin<S>, input: &[u8]) -> Result<(), C
     let memory = plugin.store.data().memory;
     let target = memory
         .filter(|_| input.len() <= capacity as usize)
-        .and_then(|memory| memory.data_mut(&mut plugin.store).get_mut(start..))
+        .and_then(|memory| memory.data_mut(&mut *plugin.store).get_mut(start..))
         .and_then(|memory| memory.get_mut(..input.len()));
     match target {
         Some(target) => {

@@ -51,7 +51,10 @@ impl Identity {
             name,
             capabilities: config.capabilities.clone(),
             settings: config.settings().clone(),
-            ..Self::default()
+            access: Vec::new(),
+            recent: 0,
+            last_error: Message::default(),
+            touched: false,
         }
     }
 
@@ -65,20 +68,20 @@ impl Identity {
         let Ok(table) = core::str::from_utf8(table) else {
             return Err(HostCallResult::invalid("the request is malformed: a text is not UTF-8"));
         };
-        let name = Name::new(table).map_err(|_| {
-            HostCallResult::not_found(format_args!(
-                "there is no table {}, nor can there be",
-                quoted(table)
-            ))
-        })?;
         // A name without a table is kept at the end until the next look: the table may be made by
         // then, and a plugin that makes up names must not make the list grow.
         if self.access.last().is_some_and(|access| access.table.is_none()) {
             self.access.pop();
         }
-        let known = self.access.iter().position(|access| access.name == name);
+        let known = self.access.iter().position(|access| access.name.is(table.as_bytes()));
         self.recent = known.unwrap_or(self.access.len());
         if known.is_none() {
+            let Ok(name) = Name::new(table) else {
+                return Err(HostCallResult::not_found(format_args!(
+                    "there is no table {}, nor can there be",
+                    quoted(table)
+                )));
+            };
             self.access.push(Access {
                 name,
                 table: database.table_id(table),

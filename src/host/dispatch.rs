@@ -192,29 +192,38 @@ impl<S: Storage> PluginState<S> {
         linear_memory: &mut [u8],
         arguments: Arguments,
     ) -> Result<i32, Box<Stop>> {
-        self.identity.last_error = result.message();
         let status = result.status_code();
-        match result {
-            HostCallResult::OutOfFuel(exceeded) => Err(Box::new(Stop::OutOfFuel(exceeded))),
+        let mut stop = None;
+        self.identity.last_error = match result {
+            HostCallResult::Success(_) => Message::default(),
             HostCallResult::PermissionDenied(message) => {
                 self.denied = self.denied.saturating_add(1);
-                match self.on_denied {
-                    OnDenied::Trap => Err(Box::new(Stop::Denied(message))),
-                    OnDenied::Status => Ok(status),
+                if self.on_denied == OnDenied::Trap {
+                    stop = Some(Box::new(Stop::Denied(message.clone())));
                 }
+                message
             }
             HostCallResult::BufferTooSmall { needed } => {
-                let needed = u32::try_from(needed).unwrap_or(u32::MAX).to_le_bytes();
+                let bytes = u32::try_from(needed).unwrap_or(u32::MAX).to_le_bytes();
                 let at = arguments.response_ptr as usize;
-                if arguments.response_capacity as usize >= needed.len()
+                if arguments.response_capacity as usize >= bytes.len()
                     && let Some(target) = linear_memory.get_mut(at..).and_then(|m| m.get_mut(..4))
                 {
-                    target.copy_from_slice(&needed);
+                    target.copy_from_slice(&bytes);
                 }
-                Ok(status)
+                Message::new(format_args!("the response needs {needed} bytes"))
             }
-            _ => Ok(status),
-        }
+            HostCallResult::OutOfFuel(exceeded) => {
+                let message = Message::new(exceeded);
+                stop = Some(Box::new(Stop::OutOfFuel(exceeded)));
+                message
+            }
+            HostCallResult::NotFound(message)
+            | HostCallResult::InvalidArgs(message)
+            | HostCallResult::Error(message)
+            | HostCallResult::LimitExceeded(message) => message,
+        };
+        stop.map_or(Ok(status), Err)
     }
 }
 

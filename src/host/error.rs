@@ -11,6 +11,9 @@ use crate::{
     limits::LimitExceeded,
 };
 
+/// What loading works with: an error in one word, as it goes through many hands.
+pub(super) type Loading<T> = Result<T, Box<LoadError>>;
+
 /// Why a plugin was not loaded. The host is as it was before.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

@@ -8,11 +8,11 @@ use wasmi::{
 };
 
 use super::{
-    PluginConfig,
+    OnDenied, PluginConfig,
     context::Identity,
     dispatch::{Arguments, host_call},
     engine::engine,
-    error::LoadError,
+    error::{LoadError, Loading},
     import_memory::import_memory,
     memory::{self, Buffer, Buffers},
     metrics::HostCounters,
@@ -32,7 +32,13 @@ use crate::{
 /// The most exports of a module: an entry point is found by looking through them.
 pub const MAX_EXPORTS: u32 = 1000;
 
-const MISSING_MEMORY: LoadError = LoadError::MissingExport { name: MEMORY_EXPORT };
+fn missing(name: &'static str) -> Box<LoadError> {
+    LoadError::MissingExport { name }.into()
+}
+
+fn export_type(name: &'static str, expected: &'static str) -> Box<LoadError> {
+    LoadError::ExportType { name, expected }.into()
+}
 
 const TYPE_SECTION: u8 = 1;
 const EXPORT_SECTION: u8 = 7;
@@ -56,21 +62,18 @@ pub(super) struct Compiled {
 /// Not inlined: compiling takes the most of the native stack, and what is made of the module does not
 /// lie on it yet.
 #[inline(never)]
-pub(super) fn compile(
-    wasm: &[u8],
-    config: &PluginConfig,
-    compile: Compile,
-) -> Result<Compiled, LoadError> {
+pub(super) fn compile(wasm: &[u8], config: &PluginConfig, compile: Compile) -> Loading<Compiled> {
     let limits = &config.limits;
     if wasm.len() as u64 > u64::from(limits.module_bytes) {
         return Err(LoadError::Limit(LimitExceeded {
             limit: Limit::ModuleSize,
             allowed: limits.module_bytes.into(),
             asked: wasm.len() as u64,
-        }));
+        })
+        .into());
     }
     if !wasm.starts_with(b"\0asm") {
-        return Err(LoadError::NotWasm);
+        return Err(LoadError::NotWasm.into());
     }
     check_sections(wasm, limits)?;
     let engine = engine(limits);
@@ -94,16 +97,14 @@ impl<S: Storage + 'static> Plugin<S> {
         config: &PluginConfig,
         registry: &HostFunctionRegistry<S>,
         buffers: &mut Buffers,
-    ) -> Result<Self, LoadError> {
+    ) -> Loading<Self> {
         let limits = config.limits;
         let Compiled { engine, module, .. } = compiled;
-        let state = PluginState::new(identity, &limits, config.on_denied);
-        let mut store = Store::new(&engine, state);
-        store.limiter(|state| state);
+        let mut store = new_store(&engine, identity, &limits, config.on_denied);
         let buffer = match config.static_memory {
             false => None,
             true => {
-                let ty = memory::imported(&module).ok_or(MISSING_MEMORY)?;
+                let ty = memory::imported(&module).ok_or_else(|| missing(MEMORY_EXPORT))?;
                 Some(buffers.fitting(memory::initial_bytes(&mut store, ty)?)?)
             }
         };
@@ -138,12 +139,10 @@ impl<S: Storage + 'static> Plugin<S> {
     /// The old memory is freed before the new one is taken, for hosts that have room for one.
     #[cold]
     #[inline(never)]
-    pub(super) fn restart(&mut self, registry: &HostFunctionRegistry<S>) -> Result<(), LoadError> {
+    pub(super) fn restart(&mut self, registry: &HostFunctionRegistry<S>) -> Loading<()> {
         let old = self.store.data_mut();
         let identity = core::mem::take(&mut old.identity);
-        let state = PluginState::new(identity, &self.limits, old.on_denied);
-        self.store = Store::new(&self.engine, state);
-        self.store.limiter(|state| state);
+        self.store = new_store(&self.engine, identity, &self.limits, old.on_denied);
         let Self { store, module, limits, buffer, .. } = self;
         // SAFETY: the store that had the buffer was dropped in the line above.
         let live = unsafe { instantiate(store, module, limits, registry, buffer.as_ref())? };
@@ -154,13 +153,29 @@ impl<S: Storage + 'static> Plugin<S> {
     }
 }
 
+/// A store whose limiter is set: the initial memory would escape it else.
+///
+/// Not inlined: loading and restarting share it.
+#[inline(never)]
+fn new_store<S: Storage>(
+    engine: &Engine,
+    identity: Identity,
+    limits: &Limits,
+    on_denied: OnDenied,
+) -> Box<Store<PluginState<S>>> {
+    let state = PluginState::new(identity, limits, on_denied);
+    let mut store = Box::new(Store::new(engine, state));
+    store.limiter(|state| state);
+    store
+}
+
 /// What changes when a plugin is made anew.
 struct Live {
     descriptor: Descriptor,
     entries: Vec<(Box<str>, TypedFunc<i32, i32>)>,
 }
 
-/// Makes the instance, in a store whose limiter is set: the initial memory would escape it else.
+/// Makes the instance, in a new store.
 ///
 /// # Safety
 /// As [`memory::make`].
@@ -170,7 +185,7 @@ unsafe fn instantiate<S: Storage + 'static>(
     limits: &Limits,
     registry: &HostFunctionRegistry<S>,
     buffer: Option<&Buffer>,
-) -> Result<Live, LoadError> {
+) -> Loading<Live> {
     // Copying data segments into memory costs fuel.
     store
         .set_fuel(limits.fuel_per_call)
@@ -189,26 +204,22 @@ unsafe fn instantiate<S: Storage + 'static>(
             continue;
         }
         let Some(id) = registry.find(name, field) else {
-            return Err(LoadError::UnknownImport { module: name.into(), name: field.into() });
+            return Err(LoadError::UnknownImport { module: name.into(), name: field.into() }.into());
         };
         let is_host_function = import
             .ty()
             .func()
             .is_some_and(|ty| ty.params() == [ValType::I32; 4] && ty.results() == [ValType::I32]);
         if !is_host_function {
-            return Err(LoadError::ImportType { module: name.into(), name: field.into() });
+            return Err(LoadError::ImportType { module: name.into(), name: field.into() }.into());
         }
         imports.push(Extern::Func(import_function(store, id)));
     }
-    let instance = Instance::new(&mut *store, module, &imports).map_err(|error| {
-        match store.data().growth.refused {
-            Some(exceeded) => LoadError::Limit(exceeded),
-            None => LoadError::Instantiation { reason: reason(&error) },
-        }
-    })?;
+    let instance = Instance::new(&mut *store, module, &imports)
+        .map_err(|error| memory::refused(store, &error))?;
     let memory: Memory = imported_memory
         .or_else(|| instance.get_memory(&*store, MEMORY_EXPORT))
-        .ok_or(MISSING_MEMORY)?;
+        .ok_or_else(|| missing(MEMORY_EXPORT))?;
     store.data_mut().memory = Some(memory);
     let descriptor = read_descriptor(store, &instance)?;
     let mut entries = Vec::new();
@@ -244,12 +255,12 @@ fn import_function<S: Storage + 'static>(
 /// Looks at the sections of a module before it is compiled: for a start section, which the
 /// interpreter refuses without a name for it, and for what would make much of few bytes. What does not
 /// decode is left to the interpreter, which says more about it.
-fn check_sections(wasm: &[u8], limits: &Limits) -> Result<(), LoadError> {
+fn check_sections(wasm: &[u8], limits: &Limits) -> Loading<()> {
     let mut sections = Reader::new(wasm.get(8..).unwrap_or_default());
     while let (Ok(id), Ok(section)) = (sections.u8(), sections.bytes()) {
         let section = Reader::new(section);
         let (limit, allowed, asked) = match id {
-            START_SECTION => return Err(LoadError::StartFunction),
+            START_SECTION => return Err(LoadError::StartFunction.into()),
             EXPORT_SECTION => (Limit::Exports, MAX_EXPORTS, { section }.u32().unwrap_or(0)),
             TYPE_SECTION => (Limit::Results, limits.results, most_results(section)),
             CODE_SECTION => (Limit::Locals, limits.locals, most_locals(section)),
@@ -257,7 +268,7 @@ fn check_sections(wasm: &[u8], limits: &Limits) -> Result<(), LoadError> {
         };
         if asked > allowed {
             let (allowed, asked) = (allowed.into(), asked.into());
-            return Err(LoadError::Limit(LimitExceeded { limit, allowed, asked }));
+            return Err(LoadError::Limit(LimitExceeded { limit, allowed, asked }).into());
         }
     }
     Ok(())
@@ -295,46 +306,40 @@ fn most_locals(mut functions: Reader<'_>) -> u32 {
 }
 
 #[inline(never)]
-fn check_exports(module: &Module) -> Result<(), LoadError> {
+fn check_exports(module: &Module) -> Loading<()> {
     match module.get_export(MEMORY_EXPORT) {
         Some(ExternType::Memory(_)) => {}
         // An imported memory need not be exported too: the host has it.
         None if memory::imported(module).is_some() => {}
-        None => return Err(MISSING_MEMORY),
+        None => return Err(missing(MEMORY_EXPORT)),
         Some(_) => {
-            let expected = "a linear memory";
-            return Err(LoadError::ExportType { name: MEMORY_EXPORT, expected });
+            return Err(export_type(MEMORY_EXPORT, "a linear memory"));
         }
     }
     match module.get_export(DESCRIPTOR_EXPORT) {
-        None => Err(LoadError::MissingExport { name: DESCRIPTOR_EXPORT }),
+        None => Err(missing(DESCRIPTOR_EXPORT)),
         Some(ExternType::Global(ty))
             if ty.content() == ValType::I32 && !ty.mutability().is_mut() =>
         {
             Ok(())
         }
-        Some(_) => {
-            let expected = "an immutable i32 global";
-            Err(LoadError::ExportType { name: DESCRIPTOR_EXPORT, expected })
-        }
+        Some(_) => Err(export_type(DESCRIPTOR_EXPORT, "an immutable i32 global")),
     }
 }
 
 fn read_descriptor<S: Storage>(
     store: &Store<PluginState<S>>,
     instance: &Instance,
-) -> Result<Descriptor, LoadError> {
+) -> Loading<Descriptor> {
     let memory = match store.data().memory {
         Some(memory) => memory.data(store),
         None => &[],
     };
     let memory_bytes = memory.len() as u64;
-    let global = instance
-        .get_global(store, DESCRIPTOR_EXPORT)
-        .ok_or(LoadError::MissingExport { name: DESCRIPTOR_EXPORT })?;
+    let global =
+        instance.get_global(store, DESCRIPTOR_EXPORT).ok_or_else(|| missing(DESCRIPTOR_EXPORT))?;
     let Val::I32(address) = global.get(store) else {
-        let expected = "an immutable i32 global";
-        return Err(LoadError::ExportType { name: DESCRIPTOR_EXPORT, expected });
+        return Err(export_type(DESCRIPTOR_EXPORT, "an immutable i32 global"));
     };
     let address = address.cast_unsigned();
     let bytes = memory
@@ -343,7 +348,7 @@ fn read_descriptor<S: Storage>(
         .ok_or(LoadError::DescriptorOutOfBounds { address, memory_bytes })?;
     let descriptor = Descriptor::from_bytes(bytes);
     if descriptor.abi_version != ABI_VERSION {
-        return Err(LoadError::AbiVersion { found: descriptor.abi_version });
+        return Err(LoadError::AbiVersion { found: descriptor.abi_version }.into());
     }
     let parts = [
         ("descriptor", address, Descriptor::SIZE as u32),
@@ -352,7 +357,7 @@ fn read_descriptor<S: Storage>(
     ];
     for (buffer, ptr, capacity) in parts {
         if u64::from(ptr) + u64::from(capacity) > memory_bytes {
-            return Err(LoadError::BufferOutOfBounds { buffer, ptr, capacity, memory_bytes });
+            return Err(LoadError::BufferOutOfBounds { buffer, ptr, capacity, memory_bytes }.into());
         }
     }
     for (at, (_, a, a_len)) in parts.into_iter().enumerate() {
@@ -360,7 +365,7 @@ fn read_descriptor<S: Storage>(
             let overlap = u64::from(a) < u64::from(b) + u64::from(b_len)
                 && u64::from(b) < u64::from(a) + u64::from(a_len);
             if overlap && a_len > 0 && b_len > 0 {
-                return Err(LoadError::BuffersOverlap);
+                return Err(LoadError::BuffersOverlap.into());
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! A memory that the module declares itself is the interpreter's business.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::{
     slice,
     sync::atomic::{AtomicPtr, Ordering::Relaxed},
@@ -11,7 +11,7 @@ use core::{
 use wasmi::{Memory, MemoryType, Module, Store};
 
 use super::{
-    error::LoadError,
+    error::{LoadError, Loading},
     plugin::{PluginState, reason},
 };
 use crate::{
@@ -71,9 +71,9 @@ impl Buffers {
     }
 
     /// The smallest one that holds so many bytes.
-    pub(super) fn fitting(&mut self, needed: u64) -> Result<Buffer, LoadError> {
+    pub(super) fn fitting(&mut self, needed: u64) -> Loading<Buffer> {
         let at = self.0.iter().position(|buffer| buffer.len as u64 >= needed);
-        at.map(|at| self.0.remove(at)).ok_or(LoadError::NoStaticMemory { needed })
+        at.map(|at| self.0.remove(at)).ok_or_else(|| LoadError::NoStaticMemory { needed }.into())
     }
 }
 
@@ -91,7 +91,7 @@ pub(super) fn imported(module: &Module) -> Option<MemoryType> {
 pub(super) fn initial_bytes<S: Storage + 'static>(
     store: &mut Store<PluginState<S>>,
     ty: MemoryType,
-) -> Result<u64, LoadError> {
+) -> Loading<u64> {
     let allowed = core::mem::take(&mut store.data_mut().growth.memory_bytes);
     let _ = Memory::new(&mut *store, ty);
     let growth = &mut store.data_mut().growth;
@@ -99,7 +99,9 @@ pub(super) fn initial_bytes<S: Storage + 'static>(
     let asked = growth.refused.take().map_or(0, |refused| refused.asked);
     if asked > allowed.into() {
         let limit = Limit::LinearMemory;
-        return Err(LoadError::Limit(LimitExceeded { limit, allowed: allowed.into(), asked }));
+        return Err(
+            LoadError::Limit(LimitExceeded { limit, allowed: allowed.into(), asked }).into()
+        );
     }
     Ok(asked)
 }
@@ -112,7 +114,7 @@ pub(super) unsafe fn make<S: Storage + 'static>(
     store: &mut Store<PluginState<S>>,
     ty: MemoryType,
     buffer: Option<&Buffer>,
-) -> Result<Memory, LoadError> {
+) -> Loading<Memory> {
     let made = match buffer {
         None => Memory::new(&mut *store, ty),
         Some(buffer) => {
@@ -125,8 +127,16 @@ pub(super) unsafe fn make<S: Storage + 'static>(
             Memory::new_static(&mut *store, ty, unsafe { buffer.bytes() })
         }
     };
-    made.map_err(|error| match store.data().growth.refused {
+    made.map_err(|error| refused(store, &error))
+}
+
+/// Why something was not made: what the limiter refused, or what the interpreter says.
+pub(super) fn refused<S: Storage>(
+    store: &Store<PluginState<S>>,
+    error: &wasmi::Error,
+) -> Box<LoadError> {
+    Box::new(match store.data().growth.refused {
         Some(exceeded) => LoadError::Limit(exceeded),
-        None => LoadError::Instantiation { reason: reason(&error) },
+        None => LoadError::Instantiation { reason: reason(error) },
     })
 }

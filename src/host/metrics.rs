@@ -8,15 +8,14 @@
 //! observation of a known series hashes and compares those bytes and changes a number. Names are
 //! checked once, when a series is new.
 
-use alloc::{boxed::Box, collections::BTreeMap};
+use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
-use hashbrown::HashTable;
-
+pub use super::metric_error::MetricError;
 use super::{plugin::CallReport, prometheus};
 use crate::{
     abi::{
-        MAX_NAME_LEN, Name, NameError, Status,
+        Name,
         message::{MetricKind, MetricRequest},
         wire::{Wire, Writer},
     },
@@ -36,100 +35,6 @@ pub const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 
 /// The beginning of names that plugins may not use, because the host's own metrics have it.
 pub const RESERVED_PREFIX: &str = "sochdb_";
-
-/// Why a metric was refused. Nothing was changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MetricError {
-    /// The value is infinite or not a number.
-    NotFinite,
-    /// The value of a counter is negative.
-    NegativeCounter,
-    /// The name of the metric is not a name.
-    Name(NameError),
-    /// The name begins with [`RESERVED_PREFIX`].
-    ReservedName,
-    /// The name is taken, or one of the names that its histogram is printed with is.
-    NameInUse {
-        /// What has it.
-        kind: MetricKind,
-    },
-    /// There are more than [`MAX_LABELS`] labels.
-    TooManyLabels {
-        /// How many there are.
-        count: usize,
-    },
-    /// The name of a label is not a name.
-    LabelName {
-        /// Which label, from 0.
-        index: usize,
-        /// What is wrong with it.
-        error: NameError,
-    },
-    /// A label is called `plugin` or `le`, or begins with `__`.
-    ReservedLabel {
-        /// Which label, from 0.
-        index: usize,
-    },
-    /// A label's name does not come after the one before it.
-    LabelOrder {
-        /// Which label, from 0.
-        index: usize,
-    },
-    /// The value of a label is longer than [`MAX_LABEL_VALUE`].
-    LabelTooLong {
-        /// Which label, from 0.
-        index: usize,
-        /// Its length in bytes.
-        len: usize,
-    },
-    /// The request is longer than it need be, so it is not the one way to write this series.
-    NotCanonical,
-    /// There is no room for a new series.
-    Limit(LimitExceeded),
-}
-
-impl MetricError {
-    /// The code that a plugin gets.
-    pub const fn status(&self) -> Status {
-        match self {
-            Self::Limit(_) => Status::LimitExceeded,
-            _ => Status::InvalidArgs,
-        }
-    }
-}
-
-impl fmt::Display for MetricError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotFinite => write!(f, "the value is not finite"),
-            Self::NegativeCounter => write!(f, "the value of a counter is negative"),
-            Self::Name(error) => write!(f, "the metric: {error}"),
-            Self::ReservedName => write!(f, "names that begin with {RESERVED_PREFIX} are reserved"),
-            Self::NameInUse { kind } => write!(f, "the name is in use by a {}", kind.as_str()),
-            Self::TooManyLabels { count } => {
-                write!(f, "there are {count} labels, at most {MAX_LABELS} are allowed")
-            }
-            Self::LabelName { index, error } => write!(f, "label {index}: {error}"),
-            Self::ReservedLabel { index } => {
-                write!(f, "label {index}: plugin, le and names that begin with __ are reserved")
-            }
-            Self::LabelOrder { index } => {
-                write!(f, "label {index}: its name does not come after the one before it")
-            }
-            Self::LabelTooLong { index, len } => {
-                write!(
-                    f,
-                    "label {index}: the value has {len} bytes, at most {MAX_LABEL_VALUE} are \
-                     allowed"
-                )
-            }
-            Self::NotCanonical => write!(f, "a length is written with more bytes than it takes"),
-            Self::Limit(limit) => limit.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for MetricError {}
 
 /// What the host counts about one plugin. All only rise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -160,21 +65,26 @@ impl HostCounters {
 /// Every series of every plugin, up to a limit.
 #[derive(Debug)]
 pub struct Metrics {
-    series: HashTable<Series>,
-    /// What each name is, and how many series have it.
-    families: BTreeMap<Name, Family>,
+    /// By rising hash: a search is a few comparisons of numbers, and less code than a table.
+    series: Vec<Series>,
+    /// What each name is, and how many series have it. By rising name: a list, as a tree is a
+    /// multiple of the code.
+    families: Vec<Family>,
     max_series: usize,
     dropped: u64,
 }
 
 #[derive(Debug)]
 struct Family {
+    name: Box<str>,
     kind: MetricKind,
     series: usize,
 }
 
 #[derive(Debug)]
 pub(super) struct Series {
+    /// Of plugin and key.
+    hash: u64,
     pub(super) plugin: PluginId,
     pub(super) plugin_name: Box<str>,
     /// The request without its value.
@@ -209,7 +119,7 @@ impl Data {
     fn add(&mut self, value: f64) {
         match self {
             // Rises to the highest double and stays there: infinity is not a count.
-            Self::Counter(total) => *total = (*total + value).min(f64::MAX),
+            Self::Counter(total) => *total = finite(*total + value),
             Self::Gauge(last) => *last = value,
             Self::Histogram(histogram) => {
                 let bucket = BUCKETS.partition_point(|&bound| bound < value);
@@ -217,7 +127,7 @@ impl Data {
                     *count = count.saturating_add(1);
                 }
                 histogram.count = histogram.count.saturating_add(1);
-                histogram.sum = (histogram.sum + value).clamp(f64::MIN, f64::MAX);
+                histogram.sum = finite(histogram.sum + value);
             }
         }
     }
@@ -227,7 +137,7 @@ impl Metrics {
     /// An empty store for at most `max_series` series of all plugins together. A series takes some
     /// 100 bytes and its key, a histogram 100 more.
     pub const fn new(max_series: usize) -> Self {
-        Self { series: HashTable::new(), families: BTreeMap::new(), max_series, dropped: 0 }
+        Self { series: Vec::new(), families: Vec::new(), max_series, dropped: 0 }
     }
 
     /// Takes the metric that `plugin` emitted: `request`, decoded from `request_bytes`.
@@ -237,6 +147,54 @@ impl Metrics {
     /// # Errors
     /// [`MetricError`]. [`MetricError::Limit`] is counted in [`dropped`](Self::dropped).
     pub fn emit(
+        &mut self,
+        plugin: PluginId,
+        plugin_name: &str,
+        request_bytes: &[u8],
+        request: &MetricRequest<'_>,
+    ) -> Result<(), MetricError> {
+        match self.observe(plugin, request_bytes)? {
+            true => Ok(()),
+            false => self.begin(plugin, plugin_name, request_bytes, request),
+        }
+    }
+
+    /// Takes the metric of `request_bytes` if its series is known, and says whether it is. Costs
+    /// no decoding: a series is known by the bytes before its value.
+    ///
+    /// # Errors
+    /// [`MetricError::NotFinite`] or [`MetricError::NegativeCounter`].
+    #[inline]
+    pub fn observe(&mut self, plugin: PluginId, request_bytes: &[u8]) -> Result<bool, MetricError> {
+        let Some((key, value)) = request_bytes.split_last_chunk::<8>() else {
+            return Ok(false);
+        };
+        let Ok(at) = self.position(plugin, key, hash(plugin, key)) else { return Ok(false) };
+        let Some(series) = self.series.get_mut(at) else { return Ok(false) };
+        let value = f64::from_le_bytes(*value);
+        if !value.is_finite() {
+            return Err(MetricError::NotFinite);
+        }
+        if value < 0.0 && matches!(series.data, Data::Counter(_)) {
+            return Err(MetricError::NegativeCounter);
+        }
+        series.data.add(value);
+        Ok(true)
+    }
+
+    /// Where the series is, or would be.
+    #[inline]
+    fn position(&self, plugin: PluginId, key: &[u8], hash: u64) -> Result<usize, usize> {
+        let first = self.series.partition_point(|series| series.hash < hash);
+        let same = self.series.get(first..).unwrap_or_default();
+        let mut same = same.iter().take_while(|series| series.hash == hash);
+        let found = same.position(|series| series.plugin == plugin && *series.key == *key);
+        found.map(|at| first + at).ok_or(first)
+    }
+
+    /// As [`emit`](Self::emit), for a series that [`observe`](Self::observe) does not know.
+    #[cold]
+    pub(super) fn begin(
         &mut self,
         plugin: PluginId,
         plugin_name: &str,
@@ -253,53 +211,14 @@ impl Metrics {
         let Some((key, _)) = request_bytes.split_last_chunk::<8>() else {
             return Err(MetricError::NotCanonical);
         };
-        if self.observe(plugin, request_bytes)? {
-            return Ok(());
-        }
-        self.insert(plugin, plugin_name, key, request)
-    }
-
-    /// Takes the metric of `request_bytes` if its series is known, and says whether it is. Costs
-    /// no decoding: a series is known by the bytes before its value.
-    ///
-    /// # Errors
-    /// [`MetricError::NotFinite`] or [`MetricError::NegativeCounter`].
-    #[inline]
-    pub fn observe(&mut self, plugin: PluginId, request_bytes: &[u8]) -> Result<bool, MetricError> {
-        let Some((key, value)) = request_bytes.split_last_chunk::<8>() else {
-            return Ok(false);
-        };
-        let found = self
-            .series
-            .find_mut(hash(plugin, key), |series| series.plugin == plugin && *series.key == *key);
-        let Some(series) = found else { return Ok(false) };
-        let value = f64::from_le_bytes(*value);
-        if !value.is_finite() {
-            return Err(MetricError::NotFinite);
-        }
-        if value < 0.0 && matches!(series.data, Data::Counter(_)) {
-            return Err(MetricError::NegativeCounter);
-        }
-        series.data.add(value);
-        Ok(true)
-    }
-
-    #[cold]
-    fn insert(
-        &mut self,
-        plugin: PluginId,
-        plugin_name: &str,
-        key: &[u8],
-        request: &MetricRequest<'_>,
-    ) -> Result<(), MetricError> {
-        let name = check(request)?;
+        check(request)?;
         // The shortest form is the only one of its length.
         let mut shortest = Writer::new(&mut []);
         request.encode(&mut shortest);
         if shortest.position() != key.len() + 8 {
             return Err(MetricError::NotCanonical);
         }
-        self.check_family(&name, request.kind)?;
+        self.check_family(request.name, request.kind)?;
         if self.series.len() >= self.max_series {
             self.dropped = self.dropped.saturating_add(1);
             return Err(MetricError::Limit(LimitExceeded {
@@ -308,39 +227,54 @@ impl Metrics {
                 asked: (self.max_series as u64).saturating_add(1),
             }));
         }
-        self.families.entry(name).or_insert(Family { kind: request.kind, series: 0 }).series += 1;
+        let family = find(&self.families, request.name);
+        if let Err(at) = family {
+            let name = request.name.into();
+            self.families.insert(at, Family { name, kind: request.kind, series: 0 });
+        }
+        let (Ok(at) | Err(at)) = family;
+        if let Some(family) = self.families.get_mut(at) {
+            family.series += 1;
+        }
+        let hash = hash(plugin, key);
         let mut series = Series {
+            hash,
             plugin,
             plugin_name: plugin_name.into(),
             key: key.into(),
             data: Data::new(request.kind),
         };
         series.data.add(request.value);
-        self.series
-            .insert_unique(hash(plugin, key), series, |series| hash(series.plugin, &series.key));
+        let (Ok(at) | Err(at)) = self.position(plugin, key, hash);
+        self.series.insert(at, series);
         Ok(())
     }
 
     /// One name has one kind, and the names that a histogram is printed with belong to it.
     fn check_family(&self, name: &str, kind: MetricKind) -> Result<(), MetricError> {
-        if let Some(family) = self.families.get(name) {
+        if let Some(family) = self.family(name) {
             return match family.kind {
                 same if same == kind => Ok(()),
                 kind => Err(MetricError::NameInUse { kind }),
             };
         }
         for suffix in prometheus::HISTOGRAM_SUFFIXES {
-            let base = name.strip_suffix(suffix).and_then(|base| self.families.get(base));
+            let base = name.strip_suffix(suffix).and_then(|base| self.family(base));
             if let Some(Family { kind: kind @ MetricKind::Histogram, .. }) = base {
                 return Err(MetricError::NameInUse { kind: *kind });
             }
+            let taken = |family: &&Family| family.name.strip_suffix(suffix) == Some(name);
             if kind == MetricKind::Histogram
-                && let Some(family) = joined(name, suffix).and_then(|n| self.families.get(&n))
+                && let Some(family) = self.families.iter().find(taken)
             {
                 return Err(MetricError::NameInUse { kind: family.kind });
             }
         }
         Ok(())
+    }
+
+    fn family(&self, name: &str) -> Option<&Family> {
+        self.families.get(find(&self.families, name).ok()?)
     }
 
     /// Frees the series of a plugin that is unloaded.
@@ -351,11 +285,12 @@ impl Metrics {
                 return true;
             }
             if let Some((_, name, _)) = prometheus::parse(&series.key)
-                && let Some(family) = families.get_mut(name)
+                && let Ok(at) = find(families, name)
+                && let Some(family) = families.get_mut(at)
             {
                 family.series = family.series.saturating_sub(1);
                 if family.series == 0 {
-                    families.remove(name);
+                    families.remove(at);
                 }
             }
             false
@@ -393,10 +328,21 @@ impl Metrics {
     }
 }
 
-/// Checks all that a series of this request must be, and returns its name.
-fn check(request: &MetricRequest<'_>) -> Result<Name, MetricError> {
-    let name = Name::new(request.name).map_err(MetricError::Name)?;
-    if name.starts_with(RESERVED_PREFIX) {
+/// The largest double in place of infinity, on its side.
+fn finite(value: f64) -> f64 {
+    if value.is_finite() { value } else { f64::MAX.copysign(value) }
+}
+
+/// Where the family of this name is, or would be.
+#[inline(never)]
+fn find(families: &[Family], name: &str) -> Result<usize, usize> {
+    families.binary_search_by(|family| (*family.name).cmp(name))
+}
+
+/// Checks all that a series of this request must be.
+fn check(request: &MetricRequest<'_>) -> Result<(), MetricError> {
+    Name::new(request.name).map_err(MetricError::Name)?;
+    if request.name.starts_with(RESERVED_PREFIX) {
         return Err(MetricError::ReservedName);
     }
     if request.labels.len() > MAX_LABELS {
@@ -416,14 +362,7 @@ fn check(request: &MetricRequest<'_>) -> Result<Name, MetricError> {
         }
         last = label;
     }
-    Ok(name)
-}
-
-/// `name` with `suffix`, if that is still a name.
-fn joined(name: &str, suffix: &str) -> Option<Name> {
-    let mut text = heapless::String::<{ MAX_NAME_LEN }, u8>::new();
-    text.push_str(name).and_then(|()| text.push_str(suffix)).ok()?;
-    Name::new(&text).ok()
+    Ok(())
 }
 
 /// A fixed hash, eight bytes at a time: the same on every target, and nothing that is seen depends
@@ -439,6 +378,5 @@ fn hash(plugin: PluginId, key: &[u8]) -> u64 {
     for &byte in rest {
         state = mix(state, byte.into());
     }
-    // The table takes the low bits for the place and the high ones for the tag.
-    (state ^ state >> 32).wrapping_mul(FACTOR)
+    state
 }

@@ -24,6 +24,7 @@ mod import_memory;
 mod load;
 pub mod logs;
 mod memory;
+mod metric_error;
 pub mod metrics;
 #[cfg(feature = "replay")]
 pub(crate) mod player;
@@ -47,13 +48,14 @@ pub use clock::MonotonicClock;
 pub use clock::{Clock, NoClock};
 pub use context::HostFunctionContext;
 pub use error::{CallError, LoadError};
+
 pub use load::MAX_EXPORTS;
 pub use plugin::{CallReport, KeyError, MAX_KEY_LEN, OnDenied, PluginConfig};
 pub use ram::RamBound;
 pub use registry::{HostFunction, HostFunctionRegistry, RegistryError};
 pub use result::{HostCallResult, MAX_MESSAGE_LEN, Message};
 
-use self::{context::Identity, memory::Buffers, metrics::Metrics, plugin::Plugin};
+use self::{context::Identity, error::Loading, memory::Buffers, metrics::Metrics, plugin::Plugin};
 use crate::{
     abi::{Descriptor, Name},
     audit::{AuditEntry, AuditLog, AuditSink, FunctionId, PluginId},
@@ -242,6 +244,7 @@ impl<S: Storage + 'static> Host<S> {
         config: &PluginConfig,
     ) -> Result<PluginId, LoadError> {
         self.add(name, wasm, config, |engine, wasm| wasmi::Module::new(engine, wasm))
+            .map_err(|error| *error)
     }
 
     /// Loads a plugin without validating it, if its SHA-256 is `sha256`: what [`load`](Self::load)
@@ -275,6 +278,7 @@ impl<S: Storage + 'static> Host<S> {
         self.add(name, wasm, config, |engine, wasm| unsafe {
             wasmi::Module::new_unchecked(engine, wasm)
         })
+        .map_err(|error| *error)
     }
 
     #[cfg(any(feature = "validate", feature = "trusted"))]
@@ -284,10 +288,10 @@ impl<S: Storage + 'static> Host<S> {
         wasm: &[u8],
         config: &PluginConfig,
         compile: load::Compile,
-    ) -> Result<PluginId, LoadError> {
+    ) -> Loading<PluginId> {
         let name = Name::new(name).map_err(LoadError::Name)?;
         if self.plugins.iter().any(|plugin| plugin.identity().name == name) {
-            return Err(LoadError::NameTaken(name));
+            return Err(LoadError::NameTaken(name).into());
         }
         let allowed = self.config.plugins.min(usize::from(u16::MAX));
         if self.plugins.len() >= allowed || self.next_plugin == u16::MAX {
@@ -295,7 +299,8 @@ impl<S: Storage + 'static> Host<S> {
                 limit: Limit::Plugins,
                 allowed: allowed as u64,
                 asked: self.plugins.len() as u64 + 1,
-            }));
+            })
+            .into());
         }
         let compiled = load::compile(wasm, config, compile)?;
         self.instantiate(name, compiled, config)
@@ -310,7 +315,7 @@ impl<S: Storage + 'static> Host<S> {
         name: Name,
         compiled: load::Compiled,
         config: &PluginConfig,
-    ) -> Result<PluginId, LoadError> {
+    ) -> Loading<PluginId> {
         let id = PluginId(self.next_plugin);
         let identity = Identity::new(id, name, config);
         let registry = match &self.shared {

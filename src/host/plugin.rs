@@ -94,6 +94,14 @@ impl Settings {
     }
 }
 
+fn encoded(value: &Value<'_>) -> Bytes {
+    let mut counter = Writer::new(&mut []);
+    value.encode(&mut counter);
+    let mut bytes = vec![0; counter.position()];
+    value.encode(&mut Writer::new(&mut bytes));
+    bytes.into()
+}
+
 impl PluginConfig {
     /// A plugin that has these capabilities and SochDB's default limits.
     pub fn new(capabilities: Capabilities) -> Self {
@@ -131,12 +139,7 @@ impl PluginConfig {
         if key.is_empty() || key.len() > MAX_KEY_LEN {
             return Err(KeyError { len: key.len() });
         }
-        let value = value.into();
-        let mut counter = Writer::new(&mut []);
-        value.encode(&mut counter);
-        let mut bytes = vec![0; counter.position()];
-        value.encode(&mut Writer::new(&mut bytes));
-        self.settings.set(key.as_bytes(), bytes.into());
+        self.settings.set(key.as_bytes(), encoded(&value.into()));
         Ok(self)
     }
 
@@ -312,7 +315,8 @@ pub(super) struct Plugin<S: Storage> {
     #[cfg(feature = "record")]
     pub(super) hash: [u8; 32],
     pub(super) module: Module,
-    pub(super) store: Store<PluginState<S>>,
+    /// Boxed, as it is large and a plugin is moved into its list and out of it.
+    pub(super) store: Box<Store<PluginState<S>>>,
     /// The embedder's buffer that is its linear memory, if one is.
     pub(super) buffer: Option<Buffer>,
     pub(super) descriptor: Descriptor,
@@ -346,7 +350,7 @@ impl<S: Storage> Plugin<S> {
         let Some(memory) = self.store.data().memory else { return &[] };
         let start = ptr as usize;
         memory
-            .data(&self.store)
+            .data(&*self.store)
             .get(start..)
             .and_then(|m| m.get(..len as usize))
             .unwrap_or_default()

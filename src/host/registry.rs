@@ -115,7 +115,10 @@ macro_rules! builtin {
             /// The nine functions of the module `sochdb`.
             pub(super) fn new() -> Self {
                 let mut registry = Self { functions: Vec::new() };
-                $(registry.push(IMPORT_MODULE, stringify!($name), Box::new(functions::$type));)*
+                let functions: [Box<dyn HostFunction<S>>; _] = [$(Box::new(functions::$type)),*];
+                for function in functions {
+                    registry.push(IMPORT_MODULE, function);
+                }
                 registry
             }
         }
@@ -145,8 +148,8 @@ macro_rules! builtin {
 for_each_host_function!(builtin);
 
 impl<S: Storage> HostFunctionRegistry<S> {
-    fn push(&mut self, module: &str, name: &str, function: Box<dyn HostFunction<S>>) {
-        if let (Ok(module), Ok(name)) = (Name::new(module), Name::new(name)) {
+    fn push(&mut self, module: &str, function: Box<dyn HostFunction<S>>) {
+        if let (Ok(module), Ok(name)) = (Name::new(module), Name::new(function.name())) {
             self.functions.push(Registered::new(module, name, function));
         }
     }

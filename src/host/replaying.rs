@@ -208,11 +208,11 @@ impl<S: Storage> PluginState<S> {
             }
             None => {
                 player.differs(None, asked.got(), fuel_before, false);
-                return Err(Box::new(Stopped::Diverged));
+                return Err(Stopped::Diverged.into());
             }
         };
         let Event::HostCall(answer) = recorded.event() else {
-            return Err(Box::new(Stopped::Diverged));
+            return Err(Stopped::Diverged.into());
         };
         let entry = audit.open();
         entry.time_us = answer.time_us;
@@ -240,7 +240,8 @@ impl<S: Storage> PluginState<S> {
                 player.stopped = true;
                 let allowed = meter.fuel_limit();
                 let asked = allowed.saturating_add(1);
-                Err(Stopped::OutOfFuel(LimitExceeded { limit: Limit::Fuel, allowed, asked }))
+                let exceeded = LimitExceeded { limit: Limit::Fuel, allowed, asked };
+                Err(Stopped::OutOfFuel(exceeded))
             }
             Stop::Denied => {
                 player.stopped = true;

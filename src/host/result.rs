@@ -36,7 +36,7 @@ impl Message {
 
     /// Whether there is no text.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.as_str().is_empty()
     }
 }
 
@@ -67,7 +67,7 @@ impl fmt::Write for Cut {
 
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -124,22 +124,6 @@ impl HostCallResult {
             Self::Error(_) => Status::Error.code(),
             Self::BufferTooSmall { .. } => Status::BufferTooSmall.code(),
             Self::LimitExceeded(_) | Self::OutOfFuel(_) => Status::LimitExceeded.code(),
-        }
-    }
-
-    /// The text of a failure, for `last_error`. Empty for a success.
-    pub(super) fn message(&self) -> Message {
-        match self {
-            Self::Success(_) => Message::default(),
-            Self::PermissionDenied(message)
-            | Self::NotFound(message)
-            | Self::InvalidArgs(message)
-            | Self::Error(message)
-            | Self::LimitExceeded(message) => message.clone(),
-            Self::BufferTooSmall { needed } => {
-                Message::new(format_args!("the response needs {needed} bytes"))
-            }
-            Self::OutOfFuel(exceeded) => Message::new(exceeded),
         }
     }
 

@@ -197,60 +197,51 @@ fn cell(writer: &mut Writer<'_>, value: Value<'_>) -> bool {
 /// The shortest decimal that reads back as the same double, without exponent. Whole numbers in
 /// the range of a 64-bit integer have all their digits, so they read back as the same integer too.
 fn float(writer: &mut Writer<'_>, value: f64) {
-    let unsigned = value as u64;
-    let signed = value as i64;
     if !value.is_finite() {
-        writer.raw(b"null");
-    } else if unsigned as f64 == value && unsigned != u64::MAX {
-        // -0 is among them.
-        display(writer, unsigned);
-    } else if signed as f64 == value && signed != i64::MAX {
-        display(writer, signed);
+        return writer.raw(b"null");
+    }
+    let negative = value < 0.0; // So -0 is none.
+    if negative {
+        writer.u8(b'-');
+    }
+    let value = value.abs();
+    let whole = value as u64;
+    let most = if negative { i64::MIN.unsigned_abs() } else { u64::MAX - 1 };
+    if whole as f64 == value && whole <= most {
+        display(writer, whole);
     } else {
         decimal(writer, value);
     }
 }
 
-/// A finite double that is no 64-bit integer. Not by `core`'s formatting, which brings twice the
-/// code: it can round to any number of digits too, which nothing else of a host asks for.
+/// A finite positive double that is no 64-bit integer. Not by `core`'s formatting, which brings
+/// twice the code: it can round to any number of digits too, which nothing else of a host asks for.
 fn decimal(writer: &mut Writer<'_>, value: f64) {
     let mut buffer = ryu::Buffer::new();
     let text = buffer.format_finite(value);
-    let (digits, exponent) = text.split_once('e').unwrap_or((text, "0"));
-    let exponent: i16 = exponent.parse().unwrap_or_default();
-    let places = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len() as i32);
-    let mut digits = digits.as_bytes();
-    let mut corrected = [0; 24];
-    if is_below_half(value, places - i32::from(exponent))
-        && let Some(copy) = corrected.get_mut(..digits.len())
-    {
-        copy.copy_from_slice(digits);
-        if let Some(last) = copy.last_mut() {
-            *last += 1;
-        }
-        digits = copy;
-    }
-    let digits = core::str::from_utf8(digits).unwrap_or_default();
-    if exponent == 0 {
-        return writer.raw(digits.as_bytes());
-    }
-    let zeros = |writer: &mut Writer<'_>, count: usize| (0..count).for_each(|_| writer.u8(b'0'));
-    let unsigned = digits.trim_start_matches('-');
-    if unsigned.len() < digits.len() {
-        writer.u8(b'-');
-    }
-    // With an exponent there is one digit before the point.
-    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-    let places = usize::from(exponent.unsigned_abs());
-    if exponent < 0 {
+    let (text, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let count = (whole.len() + fraction.len()) as i32;
+    // How many of the digits are before the point.
+    let point = whole.len() as i32 + exponent;
+    let up = is_below_half(value, count - point);
+    if point <= 0 {
         writer.raw(b"0.");
-        zeros(writer, places.saturating_sub(1));
     }
-    writer.raw(whole.as_bytes());
-    writer.raw(fraction.as_bytes());
-    if exponent > 0 {
-        zeros(writer, places.saturating_sub(fraction.len()));
+    zeros(writer, -point);
+    for (at, digit) in (0..).zip(whole.bytes().chain(fraction.bytes())) {
+        if at == point && at > 0 {
+            writer.u8(b'.');
+        }
+        let is_last = at + 1 == count;
+        writer.u8(digit + u8::from(up && is_last));
     }
+    zeros(writer, point - count);
+}
+
+fn zeros(writer: &mut Writer<'_>, count: i32) {
+    (0..count).for_each(|_| writer.u8(b'0'));
 }
 
 /// Whether a value lies in the middle between two decimals of so many places behind the point, of
@@ -272,14 +263,16 @@ fn is_below_half(value: f64, places: i32) -> bool {
 }
 
 fn binary(writer: &mut Writer<'_>, bytes: &[u8]) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or_default();
-    let hex = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
-    let quote = bytes.is_empty() || like_number(hex.clone());
+    let hex = |at: usize| {
+        let byte = *bytes.get(at / 2)?;
+        let nibble = if at.is_multiple_of(2) { byte >> 4 } else { byte & 15 };
+        b"0123456789abcdef".get(usize::from(nibble)).copied()
+    };
+    let quote = bytes.is_empty() || like_number(&hex);
     if quote {
         writer.u8(b'"');
     }
-    hex.for_each(|digit| writer.u8(digit));
+    (0..).map_while(hex).for_each(|digit| writer.u8(digit));
     if quote {
         writer.u8(b'"');
     }
@@ -310,7 +303,7 @@ fn quoted(writer: &mut Writer<'_>, text: &str, id: Option<u64>) {
             b'\t' => writer.raw(b"\\t"),
             0..=0x1f => {
                 // Formatting a byte does not fail.
-                let _ = write!(Text(writer), "\\u{byte:04x}");
+                let _ = write!(Text(writer), "\\u{:04x}", u32::from(byte));
             }
             _ => writer.u8(byte),
         }
@@ -328,35 +321,31 @@ fn must_quote(text: &str) -> bool {
         matches!(byte, 0..=0x1f | b',' | b':' | b'"' | b'\\' | b'[' | b']' | b'{' | b'}')
     };
     matches!(text, "" | "true" | "false" | "null")
-        || text.starts_with([' ', '-', '#'])
-        || text.ends_with(' ')
+        || matches!(text.as_bytes(), [b' ' | b'-' | b'#', ..] | [.., b' '])
         || text.bytes().any(special)
-        || like_number(text.bytes())
+        || like_number(&|at| text.as_bytes().get(at).copied())
 }
 
-/// Whether a text looks like a number: a sign perhaps, digits, perhaps a point and digits, perhaps
-/// an exponent. Leading zeros count, so this is wider than what reads back as a number.
-fn like_number(text: impl Iterator<Item = u8>) -> bool {
-    let mut text = text.peekable();
-    text.next_if(|byte| matches!(byte, b'+' | b'-'));
-    let digits = |text: &mut core::iter::Peekable<_>| {
-        let mut some = false;
-        while text.next_if(u8::is_ascii_digit).is_some() {
-            some = true;
+/// Whether a text, given by its bytes, looks like a number: a sign perhaps, digits, perhaps a point
+/// and digits, perhaps an exponent. Leading zeros count, so this is wider than what reads back as a
+/// number.
+fn like_number(byte: &dyn Fn(usize) -> Option<u8>) -> bool {
+    let after_sign = |at: usize| at + usize::from(matches!(byte(at), Some(b'+' | b'-')));
+    let after_digits = |start: usize| {
+        let mut at = start;
+        while matches!(byte(at), Some(b'0'..=b'9')) {
+            at += 1;
         }
-        some
+        (at > start).then_some(at)
     };
-    if !digits(&mut text) {
-        return false;
+    let Some(mut at) = after_digits(after_sign(0)) else { return false };
+    if byte(at) == Some(b'.') {
+        let Some(end) = after_digits(at + 1) else { return false };
+        at = end;
     }
-    if text.next_if_eq(&b'.').is_some() && !digits(&mut text) {
-        return false;
+    if matches!(byte(at), Some(b'e' | b'E')) {
+        let Some(end) = after_digits(after_sign(at + 1)) else { return false };
+        at = end;
     }
-    if text.next_if(|byte| matches!(byte, b'e' | b'E')).is_some() {
-        text.next_if(|byte| matches!(byte, b'+' | b'-'));
-        if !digits(&mut text) {
-            return false;
-        }
-    }
-    text.next().is_none()
+    byte(at).is_none()
 }

@@ -22,6 +22,6 @@ pub(in crate::host) fn emit_metric<S: Storage>(
         return Ok(0);
     }
     let metric: MetricRequest<'_> = wire::decode(request)?;
-    context.metrics.emit(plugin, &context.plugin.name, request, &metric)?;
+    context.metrics.begin(plugin, &context.plugin.name, request, &metric)?;
     Ok(0)
 }
