@@ -1,5 +1,6 @@
 //! Why the job did not go as it must.
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use sochdb_wasmi::{
@@ -8,12 +9,12 @@ use sochdb_wasmi::{
     host::{CallError, KeyError, LoadError, RegistryError},
 };
 
-/// Why the job did not go as it must.
+/// Why the job did not go as it must. Small, as every step returns one.
 pub enum Failure {
-    Database(DatabaseError),
-    Load(LoadError),
+    Database(Box<DatabaseError>),
+    Load(Box<LoadError>),
     /// An entry point, and why its call failed.
-    Call(&'static str, CallError),
+    Call(&'static str, Box<CallError>),
     /// What is not as it must be.
     Wrong(&'static str),
 }
@@ -29,6 +30,13 @@ impl fmt::Display for Failure {
     }
 }
 
+impl Failure {
+    /// For `map_err`: the call of an entry point failed.
+    pub fn call(entry: &'static str) -> impl FnOnce(CallError) -> Self {
+        move |error| Self::Call(entry, Box::new(error))
+    }
+}
+
 /// Ends the run unless `condition` holds.
 pub fn check(condition: bool, otherwise: &'static str) -> Result<(), Failure> {
     if condition { Ok(()) } else { Err(Failure::Wrong(otherwise)) }
@@ -36,13 +44,13 @@ pub fn check(condition: bool, otherwise: &'static str) -> Result<(), Failure> {
 
 impl From<DatabaseError> for Failure {
     fn from(error: DatabaseError) -> Self {
-        Self::Database(error)
+        Self::Database(Box::new(error))
     }
 }
 
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
-        Self::Load(error)
+        Self::Load(Box::new(error))
     }
 }
 
