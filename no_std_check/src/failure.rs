@@ -10,6 +10,7 @@ use sochdb_wasmi::{
 };
 
 /// Why the job did not go as it must. Small, as every step returns one.
+#[cfg_attr(not(feature = "reasons"), allow(dead_code, reason = "only the step is printed"))]
 pub enum Failure {
     Database(Box<DatabaseError>),
     Load(Box<LoadError>),
@@ -23,8 +24,14 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Database(error) => error.fmt(f),
+            #[cfg(feature = "reasons")]
             Self::Load(error) => error.fmt(f),
+            #[cfg(not(feature = "reasons"))]
+            Self::Load(_) => f.write_str("a plugin was not loaded"),
+            #[cfg(feature = "reasons")]
             Self::Call(entry, error) => write!(f, "{entry}: {error}"),
+            #[cfg(not(feature = "reasons"))]
+            Self::Call(entry, _) => write!(f, "{entry} failed"),
             Self::Wrong(what) => f.write_str(what),
         }
     }
