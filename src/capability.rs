@@ -7,9 +7,10 @@
 //! SochDB's `can_call_plugin` has no counterpart here, because no host function calls a plugin: a
 //! switch that nothing looks at would only pretend to protect something.
 
+use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
-use heapless::{String, Vec};
+use heapless::String;
 
 use crate::abi::{Capability, MAX_NAME_LEN};
 
@@ -143,8 +144,11 @@ impl fmt::Debug for Glob {
 
 /// At most [`MAX_GLOBS`] patterns; a name matches if one of them does. Empty by default, which
 /// matches nothing.
+///
+/// They are on the heap: a plugin has three lists of few patterns, and as arrays for all that there
+/// may be they were 800 bytes of each frame that a plugin's grants go through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Globs(Vec<Glob, MAX_GLOBS, u8>);
+pub struct Globs(Box<[Glob]>);
 
 impl Globs {
     /// Patterns of table names.
@@ -167,12 +171,15 @@ impl Globs {
         patterns: &[&str],
         parse: fn(&str) -> Result<Glob, GlobError>,
     ) -> Result<Self, GlobError> {
-        let mut globs = Vec::new();
+        let mut globs = Vec::with_capacity(patterns.len().min(MAX_GLOBS));
         for pattern in patterns {
-            let too_many = GlobError::TooMany { count: patterns.len() };
-            globs.push(parse(pattern)?).map_err(|_| too_many)?;
+            let glob = parse(pattern)?;
+            if globs.len() == MAX_GLOBS {
+                return Err(GlobError::TooMany { count: patterns.len() });
+            }
+            globs.push(glob);
         }
-        Ok(Self(globs))
+        Ok(Self(globs.into()))
     }
 
     /// Whether one of the patterns matches.

@@ -13,6 +13,7 @@ extern crate std;
 
 pub mod abi;
 pub mod audit;
+#[cfg(feature = "host")]
 pub mod capability;
 #[cfg(feature = "database")]
 pub mod database;

@@ -3,27 +3,38 @@
 
 use sochdb_wasmi::database::{ColumnType, Metric, SchemaError, TableSchema};
 
+const WEATHER: [(&str, ColumnType); 8] = [
+    ("date", ColumnType::Text),
+    ("month", ColumnType::Text),
+    ("precipitation", ColumnType::Float),
+    ("temp_max", ColumnType::Float),
+    ("temp_min", ColumnType::Float),
+    ("wind", ColumnType::Float),
+    ("kind", ColumnType::Text),
+    ("features", ColumnType::Vector { dimensions: 4, metric: Metric::Euclidean }),
+];
+
+const MONTHLY: [(&str, ColumnType); 5] = [
+    ("month", ColumnType::Text),
+    ("days", ColumnType::UInt),
+    ("rain_total", ColumnType::Float),
+    ("temp_max", ColumnType::Float),
+    ("temp_min", ColumnType::Float),
+];
+
 /// The tables that the plugin's documentation asks for, and one that it must not read.
 pub fn schemas() -> Result<[TableSchema; 3], SchemaError> {
-    let weather = TableSchema::new("weather")?
-        .column("date", ColumnType::Text)?
-        .column("month", ColumnType::Text)?
-        .column("precipitation", ColumnType::Float)?
-        .column("temp_max", ColumnType::Float)?
-        .column("temp_min", ColumnType::Float)?
-        .column("wind", ColumnType::Float)?
-        .column("kind", ColumnType::Text)?
-        .vector("features", 4, Metric::Euclidean)?
+    let weather = table("weather", &WEATHER)?
         .unique_index("by_date", &["date"])?
         .index("by_month", &["month"])?
         .index("by_kind_precipitation", &["kind", "precipitation"])?;
-    let monthly = TableSchema::new("monthly")?
-        .column("month", ColumnType::Text)?
-        .column("days", ColumnType::UInt)?
-        .column("rain_total", ColumnType::Float)?
-        .column("temp_max", ColumnType::Float)?
-        .column("temp_min", ColumnType::Float)?
-        .unique_index("by_month", &["month"])?;
-    let payroll = TableSchema::new("payroll")?.column("salary", ColumnType::Int)?;
+    let monthly = table("monthly", &MONTHLY)?.unique_index("by_month", &["month"])?;
+    let payroll = table("payroll", &[("salary", ColumnType::Int)])?;
     Ok([weather, monthly, payroll])
+}
+
+/// A loop, as each call of a builder is code.
+fn table(name: &str, columns: &[(&str, ColumnType)]) -> Result<TableSchema, SchemaError> {
+    let table = TableSchema::new(name)?;
+    columns.iter().try_fold(table, |table, (name, kind)| table.column(name, *kind))
 }

@@ -1,5 +1,6 @@
 //! Why the job did not go as it must.
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use sochdb_wasmi::{
@@ -8,12 +9,13 @@ use sochdb_wasmi::{
     host::{CallError, KeyError, LoadError, RegistryError},
 };
 
-/// Why the job did not go as it must.
+/// Why the job did not go as it must. Small, as every step returns one.
+#[cfg_attr(not(feature = "reasons"), allow(dead_code, reason = "only the step is printed"))]
 pub enum Failure {
-    Database(DatabaseError),
-    Load(LoadError),
+    Database(Box<DatabaseError>),
+    Load(Box<LoadError>),
     /// An entry point, and why its call failed.
-    Call(&'static str, CallError),
+    Call(&'static str, Box<CallError>),
     /// What is not as it must be.
     Wrong(&'static str),
 }
@@ -22,10 +24,23 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Database(error) => error.fmt(f),
+            #[cfg(feature = "reasons")]
             Self::Load(error) => error.fmt(f),
+            #[cfg(not(feature = "reasons"))]
+            Self::Load(_) => f.write_str("a plugin was not loaded"),
+            #[cfg(feature = "reasons")]
             Self::Call(entry, error) => write!(f, "{entry}: {error}"),
+            #[cfg(not(feature = "reasons"))]
+            Self::Call(entry, _) => write!(f, "{entry} failed"),
             Self::Wrong(what) => f.write_str(what),
         }
+    }
+}
+
+impl Failure {
+    /// For `map_err`: the call of an entry point failed.
+    pub fn call(entry: &'static str) -> impl FnOnce(CallError) -> Self {
+        move |error| Self::Call(entry, Box::new(error))
     }
 }
 
@@ -36,13 +51,13 @@ pub fn check(condition: bool, otherwise: &'static str) -> Result<(), Failure> {
 
 impl From<DatabaseError> for Failure {
     fn from(error: DatabaseError) -> Self {
-        Self::Database(error)
+        Self::Database(Box::new(error))
     }
 }
 
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
-        Self::Load(error)
+        Self::Load(Box::new(error))
     }
 }
 

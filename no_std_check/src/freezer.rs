@@ -79,8 +79,7 @@ fn record(host: &mut Host, freezer: PluginId) -> Result<u64, Failure> {
         // Not a good freezer: it warms up for ten minutes, and is at -20 again.
         let hundredths = -2000 + 50 * (minute % 10).cast_signed();
         let input = postcard::to_allocvec(&(minute, hundredths))?;
-        let outcome =
-            host.call(freezer, "record", &input).map_err(|error| Failure::Call("record", error))?;
+        let outcome = host.call(freezer, "record", &input).map_err(Failure::call("record"))?;
         check(outcome.output == [1], "a reading was not kept")?;
         fuel += outcome.report.fuel;
     }
@@ -103,8 +102,7 @@ fn never_ends(host: &mut Host, freezer: PluginId) -> Result<(), Failure> {
 #[inline(never)]
 fn report(host: &mut Host, freezer: PluginId, fuel: u64) -> Result<(), Failure> {
     let input = postcard::to_allocvec(&(50_u32, 1000_u32, -1800_i32))?;
-    let outcome =
-        host.call(freezer, "report", &input).map_err(|error| Failure::Call("report", error))?;
+    let outcome = host.call(freezer, "report", &input).map_err(Failure::call("report"))?;
     let memory_bytes = outcome.report.memory_bytes;
     let report: (u32, i32, i32, i32, u32) = postcard::from_bytes(outcome.output)?;
     check(report == (50, -2000, -1550, -1775, 5), "the report says something else")?;

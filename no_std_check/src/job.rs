@@ -80,10 +80,8 @@ struct Station {
 impl Station {
     #[inline(never)]
     fn new(clock: fn() -> u64) -> Result<Self, Failure> {
-        let mut database = Database::in_memory(MemoryLimits { max_rows: 4096, max_bytes: 1 << 20 });
-        create_tables(&mut database)?;
         let sizes = HostConfig { audit_entries: 16, metric_series: 8, plugins: 2, log_bytes: 96 };
-        let mut host = Host::new(sizes, database, clock);
+        let mut host = Host::new(sizes, database()?, clock);
         host.add_static_memory(MEMORY.take());
         host.register("board", ReadSensor)?;
         host.set_audit_sink(tally::Tally);
@@ -105,20 +103,31 @@ impl Station {
         input: &I,
     ) -> Result<O, Failure> {
         let input = postcard::to_allocvec(input)?;
-        let outcome = self
-            .host
-            .call(self.weather, entry, &input)
-            .map_err(|error| Failure::Call(entry, error))?;
+        Ok(postcard::from_bytes(self.call_encoded(entry, &input)?)?)
+    }
+
+    /// What is the same for all types: once in the image.
+    #[inline(never)]
+    fn call_encoded(&mut self, entry: &'static str, input: &[u8]) -> Result<&[u8], Failure> {
+        let outcome = self.host.call(self.weather, entry, input).map_err(Failure::call(entry))?;
         self.used.0 += outcome.report.fuel;
         self.used.1 += outcome.report.host_calls;
         self.used.2 += outcome.report.rows;
-        Ok(postcard::from_bytes(outcome.output)?)
+        Ok(outcome.output)
     }
 
     /// Prints what a step took and gave.
+    ///
+    /// A function, as `println!` is code for opening the output, writing and closing it.
     fn line(&mut self, step: &str, result: core::fmt::Arguments<'_>) {
         let (fuel, calls, rows) = core::mem::take(&mut self.used);
         println!("{step:<34} {fuel:>9} {calls:>5} {rows:>5}  {result}");
+    }
+
+    /// Prints a line that is part of a step's result.
+    #[inline(never)]
+    fn detail(step: &str, result: core::fmt::Arguments<'_>) {
+        println!("{step:56}  {result}");
     }
 
     #[inline(never)]
@@ -157,7 +166,7 @@ impl Station {
         for spell in spells.iter().take(3) {
             let Spell { start, days, total } = spell;
             let total = Decimal::<1>(*total);
-            println!("{:56}  {} for {days} days, {total} mm", "", start.as_str());
+            Self::detail("", format_args!("{} for {days} days, {total} mm", start.as_str()));
         }
 
         let query = SimilarQuery { date: "2012-02-14", k: 4 };
@@ -166,14 +175,15 @@ impl Station {
         self.line("days most like 2012-02-14", format_args!("{} found", similar.len()));
         for day in &similar {
             let distance = Decimal::<4>(day.distance.into());
-            println!("{:56}  {} at distance {distance}", "", day.date.as_str());
+            Self::detail("", format_args!("{} at distance {distance}", day.date.as_str()));
         }
 
         let wettest: Vec<(types::Date, f64)> = self.call("wettest", &("rain", 3_u32))?;
         check(wettest.len() == 3, "the index found too little")?;
         self.line("the wettest days of rain", format_args!("{} found", wettest.len()));
         for (date, rain) in &wettest {
-            println!("{:56}  {} with {} mm", "", date.as_str(), Decimal::<1>(*rain));
+            let rain = Decimal::<1>(*rain);
+            Self::detail("", format_args!("{} with {rain} mm", date.as_str()));
         }
 
         let MonthReport { days, rain_total, temp_max, temp_min } =
@@ -211,30 +221,28 @@ impl Station {
         let denied = self
             .host
             .call(self.weather, "peek_secret", &[])
-            .map_err(|error| Failure::Call("peek_secret", error))?;
+            .map_err(Failure::call("peek_secret"))?;
         let Denial { status, message } = postcard::from_bytes(denied.output)?;
-        println!("{:56}  status {status}: {message}", "read a table without the grant");
+        let refused = format_args!("status {status}: {message}");
+        Self::detail("read a table without the grant", refused);
         check(status == -1, "a table was read without a grant")
     }
 
     #[inline(never)]
     fn sensor(&mut self) -> Result<(), Failure> {
-        let outcome = self
-            .host
-            .call(self.sensor, "measure", &[2])
-            .map_err(|error| Failure::Call("measure", error))?;
+        let outcome =
+            self.host.call(self.sensor, "measure", &[2]).map_err(Failure::call("measure"))?;
         let hundredths = outcome.output.first_chunk().copied().map(i32::from_le_bytes);
         check(hundredths == Some(2200), "the thermometer says something else")?;
-        println!("{:56}  22 °C, {} fuel", "the board's thermometer", outcome.report.fuel);
+        let fuel = outcome.report.fuel;
+        Self::detail("the board's thermometer", format_args!("22 °C, {fuel} fuel"));
 
-        let outcome = self
-            .host
-            .call(self.sensor, "read", READ_DAY_20)
-            .map_err(|error| Failure::Call("read", error))?;
+        let outcome =
+            self.host.call(self.sensor, "read", READ_DAY_20).map_err(Failure::call("read"))?;
         let date = b"2012-01-20";
         let found = outcome.output.windows(date.len()).any(|window| window == date);
         check(found, "the row of day 20 is another one")?;
-        println!("{:56}  day 20 is there", "a row, read by the sensor's plugin");
+        Self::detail("a row, read by the sensor's plugin", format_args!("day 20 is there"));
         Ok(())
     }
 
@@ -292,11 +300,13 @@ fn weather_config() -> Result<PluginConfig, Failure> {
 }
 
 /// The plugin's tables, and a row that it must not read.
-fn create_tables(database: &mut Database) -> Result<(), Failure> {
+#[inline(never)]
+fn database() -> Result<Database, Failure> {
+    let mut database = Database::in_memory(MemoryLimits { max_rows: 4096, max_bytes: 1 << 20 });
     for schema in tables::schemas()? {
         database.create_table(schema)?;
     }
     database.insert("payroll", None, &[Value::Int(5000)])?;
     database.commit()?;
-    Ok(())
+    Ok(database)
 }

@@ -16,11 +16,16 @@ pub fn run(name: &str, work: fn(Clock) -> Result<(), Failure>, clock: Clock) {
         eprintln!("{name} failed: {failure}");
         process::exit(1);
     }
-    println!("used: {name}_us {}", clock() - started);
-    println!("used: {name}_heap_peak {}", heap::peak());
-    println!("used: {name}_heap_reach {}", heap::reach());
-    println!("used: {name}_stack_peak {}", stack::peak());
-    println!("used: {name}_heap_left {}", heap::live() - bytes);
+    let used = [
+        ("us", (clock() - started) as usize),
+        ("heap_peak", heap::peak()),
+        ("heap_reach", heap::reach()),
+        ("stack_peak", stack::peak()),
+        ("heap_left", heap::live() - bytes),
+    ];
+    for (what, amount) in used {
+        println!("used: {name}_{what} {amount}");
+    }
     if heap::live() != bytes {
         eprintln!("{name} failed: something is left on the heap");
         process::exit(1);

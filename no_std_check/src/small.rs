@@ -35,9 +35,7 @@ pub fn run(clock: fn() -> u64) -> Result<(), Failure> {
     drop(config);
     let mut fuel = 0;
     for id in (1..=ROWS).chain([7, 7]) {
-        let outcome = host
-            .call(counter, "increment", &[id])
-            .map_err(|error| Failure::Call("increment", error))?;
+        let outcome = host.call(counter, "increment", &[id]).map_err(Failure::call("increment"))?;
         fuel += outcome.report.fuel;
     }
     let memory_bytes = host.report(counter).map_or(0, |report| report.memory_bytes);

@@ -358,6 +358,13 @@ impl<S: Storage> Plugin<S> {
 }
 
 /// The text of an interpreter's error.
+#[cfg(feature = "reasons")]
 pub(super) fn reason(error: &wasmi::Error) -> String {
     alloc::format!("{error}")
+}
+
+/// The text of a trap, which is the interpreter's too; one for every other error.
+#[cfg(not(feature = "reasons"))]
+pub(super) fn reason(error: &wasmi::Error) -> String {
+    error.as_trap_code().map_or("the interpreter refuses it", |code| code.trap_message()).into()
 }
