@@ -42,8 +42,8 @@ pub fn run(clock: fn() -> u64) -> Result<(), Failure> {
     check(memory_bytes as usize == MEMORY_BYTES, "the plugin's memory is not 16 KiB")?;
     let database = host.database();
     check(database.storage().rows() == u64::from(ROWS), "there are not 100 rows")?;
-    let three = database.get("counters", 7, |row| row.value(0) == Some(Value::UInt(3)))?;
-    check(three == Some(true), "counter 7 does not say 3")?;
+    let three = database.get("counters", 7, |row| row.value(0)?.as_uint())?;
+    check(three.flatten() == Some(3), "counter 7 does not say 3")?;
     println!("{ROWS} counters in a plugin with {memory_bytes} bytes of memory: {fuel} fuel");
     println!("used: small_memory {MEMORY_BYTES}");
     host.unload(counter);

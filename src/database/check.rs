@@ -3,8 +3,9 @@
 use super::{
     Corruption, Database, DatabaseError, Storage, StoredRow,
     delete::next_ids,
-    key,
-    lookup::{EntryRange, next_entries},
+    key::{self, Key},
+    lookup::{Entries, EntryRange, next_entries},
+    schema::Index,
     table::Table,
     write::next_id,
 };
@@ -48,14 +49,16 @@ impl<S: Storage> Database<S> {
     }
 
     fn check_row(&self, table: &Table, id: u64) -> Result<(), DatabaseError> {
-        let keys = self.view().get(&key::row(table.id.number(), id), |bytes| {
-            let row = StoredRow::new(table, bytes).filter(StoredRow::is_sound);
-            row.ok_or_else(|| table.corrupt_row(id))?;
-            table.stored_index_keys(id, bytes)
+        let sound = self.view().get(&key::row(table.id.number(), id), |bytes| {
+            StoredRow::new(table, bytes).is_some_and(|row| row.is_sound())
         })?;
-        let keys = keys.transpose()?.ok_or_else(|| table.corrupt_row(id))?;
-        for (index, key) in table.schema.indexes().iter().zip(&keys) {
-            if self.view().get(key, |_| ())?.is_none() {
+        if sound != Some(true) {
+            return Err(table.corrupt_row(id));
+        }
+        let mut key = Key::new();
+        for (number, index) in table.schema.indexes().iter().enumerate() {
+            self.stored_index_key(table, (number, index), id, &mut key)?;
+            if self.view().get(&key, |_| ())?.is_none() {
                 let (table, index) = (table.name(), index.name);
                 return Err(Corruption::MissingIndexEntry { table, index, id }.into());
             }
@@ -66,14 +69,14 @@ impl<S: Storage> Database<S> {
     fn check_indexes(&self, table: &Table) -> Result<(), DatabaseError> {
         for (number, index) in table.schema.indexes().iter().enumerate() {
             let mut range = EntryRange::all(table.id, number as u16);
+            let (mut entries, mut key) = (Entries::new(), Key::new());
             loop {
-                let entries = next_entries(&self.view(), &range, false, &mut Meter::unlimited())?;
+                let meter = &mut Meter::unlimited();
+                next_entries(&self.view(), &range, false, meter, &mut entries)?;
                 for entry in &entries {
                     let id = key::id(entry);
-                    let keys = self.view().get(&key::row(table.id.number(), id), |bytes| {
-                        table.stored_index_keys(id, bytes).ok()
-                    })?;
-                    if keys.flatten().as_ref().and_then(|keys| keys.get(number)) != Some(entry) {
+                    let found = self.stored_index_key(table, (number, index), id, &mut key)?;
+                    if !found || key != *entry {
                         let (table, index) = (table.name(), index.name);
                         return Err(Corruption::StrayIndexEntry { table, index, id }.into());
                     }
@@ -85,5 +88,19 @@ impl<S: Storage> Database<S> {
             }
         }
         Ok(())
+    }
+
+    /// Makes `key` that of a stored row in an index; returns whether there is such a row.
+    fn stored_index_key(
+        &self,
+        table: &Table,
+        index: (usize, &Index),
+        id: u64,
+        key: &mut Key,
+    ) -> Result<bool, DatabaseError> {
+        let made = self.view().get(&key::row(table.id.number(), id), |bytes| {
+            table.index_key(index, id, &table.stored_values(id, bytes)?, key)
+        })?;
+        Ok(made.transpose()?.is_some())
     }
 }

@@ -5,7 +5,10 @@ use core::ops::ControlFlow;
 use heapless::Vec;
 
 use super::{
-    Database, DatabaseError, Statement, Storage, TableId, key, storage::KeyRange, table::Table,
+    Database, DatabaseError, Statement, Storage, TableId,
+    key::{self, Key},
+    storage::KeyRange,
+    table::Table,
     view::View,
 };
 use crate::{abi::message::RowSelector, meter::Meter};
@@ -79,19 +82,41 @@ impl<S: Storage> Statement<'_, S> {
         self.meter.visit_row()?;
         let table = self.table;
         let key = key::row(table.id.number(), id);
-        let Self { storage, pending, meter, .. } = self;
+        let indexes = table.schema.indexes();
+        let Self { storage, pending, scratch, meter, .. } = self;
         let view = View { storage: *storage, pending };
         let found = view.get(&key, |bytes| {
-            if !table.schema.indexes().is_empty() {
+            if !indexes.is_empty() {
                 meter.read_bytes(bytes.len())?;
+                scratch.old.clear();
+                scratch.old.extend_from_slice(bytes);
             }
-            table.stored_index_keys(id, bytes)
+            Ok::<(), DatabaseError>(())
         })?;
-        let Some(index_keys) = found.transpose()? else { return Ok(false) };
-        for index_key in &index_keys {
-            self.put(index_key, None)?;
+        let Some(()) = found.transpose()? else { return Ok(false) };
+        if !indexes.is_empty() {
+            self.delete_index_entries(id)?;
         }
         self.put(&key, None)?;
         Ok(true)
+    }
+
+    /// Deletes the entries of the row in the scratch from all indexes.
+    ///
+    /// Not inlined: the values take a KB of stack, which a table without indexes does not need.
+    #[inline(never)]
+    fn delete_index_entries(&mut self, id: u64) -> Result<(), DatabaseError> {
+        let table = self.table;
+        // The row leaves the statement while its entries are deleted.
+        let row = core::mem::take(&mut self.scratch.old);
+        let deleted = table.stored_values(id, &row).and_then(|values| {
+            let mut key = Key::new();
+            table.schema.indexes().iter().enumerate().try_for_each(|index| {
+                table.index_key(index, id, &values, &mut key)?;
+                self.put(&key, None)
+            })
+        });
+        self.scratch.old = row;
+        deleted
     }
 }

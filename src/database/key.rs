@@ -109,14 +109,12 @@ pub fn id(key: &[u8]) -> u64 {
 }
 
 /// An index key without the row id at its end.
-pub fn without_id(key: &Key) -> Key {
-    let mut values = key.clone();
-    values.truncate(key.len().saturating_sub(ID_LEN));
-    values
+pub fn without_id(key: &Key) -> &[u8] {
+    key.get(..key.len().saturating_sub(ID_LEN)).unwrap_or_default()
 }
 
-/// The first key after `prefix` that does not begin with it.
-pub fn after_prefix(mut prefix: Key) -> Key {
+/// Makes a prefix the first key after it that does not begin with it.
+pub fn after_prefix(prefix: &mut Key) {
     while let Some(last) = prefix.pop() {
         if let Some(next) = last.checked_add(1) {
             // There is room: a byte was just taken.
@@ -124,20 +122,21 @@ pub fn after_prefix(mut prefix: Key) -> Key {
             break;
         }
     }
-    prefix
 }
 
-/// Builds an index key. What does not fit is counted, so that the error says how long it is.
-#[derive(Clone, Debug)]
-pub struct IndexKey {
-    key: Key,
+/// Builds an index key in its place. What does not fit is counted, so that the error says how long
+/// it is.
+#[derive(Debug)]
+pub struct IndexKey<'k> {
+    key: &'k mut Key,
     asked: usize,
 }
 
-impl IndexKey {
-    /// The part that all entries of an index share.
-    pub fn new(table: u32, index: u16) -> Self {
-        let mut key = Self { key: Key::new(), asked: 0 };
+impl<'k> IndexKey<'k> {
+    /// Begins with the part that all entries of an index share, whatever `key` was before.
+    pub fn begin(key: &'k mut Key, table: u32, index: u16) -> Self {
+        key.clear();
+        let mut key = Self { key, asked: 0 };
         key.raw(&with_table(INDEX, table));
         key.raw(&index.to_be_bytes());
         key
@@ -192,13 +191,13 @@ impl IndexKey {
         self.raw(&id.to_be_bytes());
     }
 
-    /// The key.
+    /// Ends the key.
     ///
     /// # Errors
     /// [`Limit::KeyBytes`] if it is longer than [`MAX_KEY_LEN`].
-    pub fn finish(self) -> Result<Key, LimitExceeded> {
+    pub fn finish(self) -> Result<(), LimitExceeded> {
         if self.asked == self.key.len() {
-            return Ok(self.key);
+            return Ok(());
         }
         Err(LimitExceeded {
             limit: Limit::KeyBytes,

@@ -19,8 +19,8 @@ use crate::{
     meter::Meter,
 };
 
-/// How many entries are collected before they are handed out.
-const CHUNK: usize = 16;
+/// Entries that are collected before they are handed out.
+pub type Entries = heapless::Vec<Key, 16>;
 
 /// An entry of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,14 +59,16 @@ impl<S: Storage> Database<S> {
     ) -> Result<(), DatabaseError> {
         let table = self.table(table)?;
         let (number, index) = table.index(index)?;
-        let mut range = Walk { table, number, index }.range(query)?;
+        let walk = Walk { table, number, index };
+        let mut range = EntryRange::all(table.id, number);
+        walk.narrow(&mut range, query)?;
         if let Some(after) = after {
-            let cursor = Walk { table, number, index }.cursor(after, &range)?;
-            range.go_on_after(&cursor, reverse);
+            range.go_on_after(&walk.cursor(after, &range)?, reverse);
         }
+        let mut entries = Entries::new();
         loop {
             meter.seek()?;
-            let entries = next_entries(&self.view(), &range, reverse, meter)?;
+            next_entries(&self.view(), &range, reverse, meter, &mut entries)?;
             for entry in &entries {
                 meter.visit_row()?;
                 let cursor = entry.get(INDEX_PREFIX_LEN..).unwrap_or_default();
@@ -91,37 +93,47 @@ pub struct EntryRange {
 impl EntryRange {
     /// All entries of an index.
     pub fn all(table: TableId, index: u16) -> Self {
-        let lower = IndexKey::new(table.number(), index).finish().unwrap_or_default();
-        Self { upper: key::after_prefix(lower.clone()), lower }
+        let mut range = Self { lower: Key::new(), upper: Key::new() };
+        // A beginning is never too long.
+        let _ = IndexKey::begin(&mut range.lower, table.number(), index).finish();
+        range.begin_with_lower();
+        range
+    }
+
+    /// Ends the range behind the keys that begin with the lower one.
+    fn begin_with_lower(&mut self) {
+        self.upper.clone_from(&self.lower);
+        key::after_prefix(&mut self.upper);
     }
 
     /// Leaves out what was visited up to `key`.
     pub fn go_on_after(&mut self, key: &Key, reverse: bool) {
         if reverse {
-            self.upper = key.clone();
+            self.upper.clone_from(key);
         } else {
             // No key begins with another, so this leaves out one entry.
-            self.lower = key::after_prefix(key.clone());
+            self.lower.clone_from(key);
+            key::after_prefix(&mut self.lower);
         }
     }
 }
 
-/// The first entries of a range, as many as fit.
+/// Puts the first entries of a range into `entries`, as many as fit, in the place of what is there.
 pub fn next_entries<S: Storage>(
     view: &View<'_, S>,
     range: &EntryRange,
     reverse: bool,
     meter: &mut Meter,
-) -> Result<heapless::Vec<Key, CHUNK>, DatabaseError> {
-    let mut entries = heapless::Vec::new();
+    entries: &mut Entries,
+) -> Result<(), DatabaseError> {
+    entries.clear();
     let range = KeyRange { lower: &range.lower, upper: Some(&range.upper) };
     view.try_scan(range, reverse, meter, &mut |_, key, _| {
         // A longer key is none of ours.
         let pushed = Key::from_slice(key).is_ok_and(|key| entries.push(key).is_ok());
         let more = pushed && !entries.is_full();
         Ok(if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
-    })?;
-    Ok(entries)
+    })
 }
 
 /// An index that is to be walked.
@@ -137,35 +149,44 @@ impl Walk<'_> {
         self.index.columns.iter().filter_map(|&at| columns.get(usize::from(at)).map(|c| c.kind))
     }
 
-    /// The keys that meet a query.
-    fn range(&self, query: &IndexQuery<'_>) -> Result<EntryRange, DatabaseError> {
-        let beginning_with = |lower: Key| {
-            let upper = key::after_prefix(lower.clone());
-            EntryRange { lower, upper }
-        };
+    /// Leaves of the range of all entries those that meet a query.
+    fn narrow(&self, range: &mut EntryRange, query: &IndexQuery<'_>) -> Result<(), DatabaseError> {
         match query {
-            IndexQuery::Point(values) => Ok(beginning_with(self.key(values, false)?)),
-            IndexQuery::Prefix(values) => Ok(beginning_with(self.key(values, true)?)),
+            IndexQuery::Point(values) | IndexQuery::Prefix(values) => {
+                let prefix = matches!(query, IndexQuery::Prefix(_));
+                self.key(&mut range.lower, values, prefix)?;
+                range.begin_with_lower();
+            }
             IndexQuery::Range { lower, upper } => {
-                let all = EntryRange::all(self.table.id, self.number);
-                let lower = match lower {
-                    Bound::Unbounded => all.lower,
-                    Bound::Included(values) => self.key(values, false)?,
-                    Bound::Excluded(values) => key::after_prefix(self.key(values, false)?),
-                };
-                let upper = match upper {
-                    Bound::Unbounded => all.upper,
-                    Bound::Included(values) => key::after_prefix(self.key(values, false)?),
-                    Bound::Excluded(values) => self.key(values, false)?,
-                };
-                Ok(EntryRange { lower, upper })
+                self.bound(&mut range.lower, lower, true)?;
+                self.bound(&mut range.upper, upper, false)?;
             }
         }
+        Ok(())
     }
 
-    /// What the keys begin with whose leading columns equal `values`; if `prefix`, the last of
-    /// them only has to begin with its value.
-    fn key(&self, values: &Seq<'_, Value<'_>>, prefix: bool) -> Result<Key, DatabaseError> {
+    /// Sets an end of a range: before or behind all keys that begin with a bound's values.
+    fn bound(&self, key: &mut Key, bound: &Bound<'_>, is_lower: bool) -> Result<(), DatabaseError> {
+        let (values, behind) = match bound {
+            Bound::Unbounded => return Ok(()),
+            Bound::Included(values) => (values, !is_lower),
+            Bound::Excluded(values) => (values, is_lower),
+        };
+        self.key(key, values, false)?;
+        if behind {
+            key::after_prefix(key);
+        }
+        Ok(())
+    }
+
+    /// Makes `key` what the keys begin with whose leading columns equal `values`; if `prefix`, the
+    /// last of them only has to begin with its value.
+    fn key(
+        &self,
+        key: &mut Key,
+        values: &Seq<'_, Value<'_>>,
+        prefix: bool,
+    ) -> Result<(), DatabaseError> {
         let (table, index) = (|| self.table.name(), || self.index.name);
         if values.len() > self.index.columns.len() {
             return Err(DatabaseError::TooManyValues { table: table(), index: index() });
@@ -174,7 +195,7 @@ impl Walk<'_> {
         if prefix && values.is_empty() {
             return Err(not_a_prefix());
         }
-        let mut key = IndexKey::new(self.table.id.number(), self.number);
+        let mut key = IndexKey::begin(key, self.table.id.number(), self.number);
         for (place, (value, &column)) in values.iter().zip(&self.index.columns).enumerate() {
             if let Some(column) = self.table.schema.columns().get(usize::from(column)) {
                 self.table.check_type(column, &value)?;
@@ -194,7 +215,8 @@ impl Walk<'_> {
 
     /// The key that a cursor stands for, if it is one that this range can have given out.
     fn cursor(&self, cursor: &[u8], range: &EntryRange) -> Result<Key, DatabaseError> {
-        let mut key = EntryRange::all(self.table.id, self.number).lower;
+        let mut key = Key::new();
+        let _ = IndexKey::begin(&mut key, self.table.id.number(), self.number).finish();
         let fits = key.extend_from_slice(cursor).is_ok();
         let inside = key >= range.lower && key < range.upper;
         if !fits || !inside || !key::is_entry(self.types(), cursor) || key::id(&key) == u64::MAX {

@@ -71,6 +71,9 @@ impl Projection {
     }
 }
 
+/// The values of a row in the order of the schema, nulls behind the last.
+pub type Values<'a> = [Value<'a>; MAX_COLUMNS];
+
 /// A row where it is stored.
 #[derive(Clone, Copy, Debug)]
 pub struct StoredRow<'a> {
@@ -135,9 +138,8 @@ impl<'a> StoredRow<'a> {
         })
     }
 
-    /// All values at once, nulls after the last; `None` if the row is corrupt.
     /// All values in the order of the schema, nulls behind them; `None` if the row is corrupt.
-    pub(crate) fn unpack(&self) -> Option<[Value<'a>; MAX_COLUMNS]> {
+    pub(crate) fn unpack(&self) -> Option<Values<'a>> {
         let mut unpacked = [Value::Null; MAX_COLUMNS];
         for (place, value) in unpacked.iter_mut().zip(self.values()) {
             *place = value.ok()?;

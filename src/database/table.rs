@@ -9,8 +9,8 @@ use super::{
     distance::{self, COMPONENT},
     error::{DatabaseError, GivenName},
     key::{IndexKey, Key},
-    row::{StoredRow, VECTOR_HEAD},
-    schema::{Column, ColumnType, Index, MAX_INDEXES, Metric, TableSchema},
+    row::{StoredRow, VECTOR_HEAD, Values},
+    schema::{Column, ColumnType, Index, Metric, TableSchema},
 };
 use crate::{
     abi::{Name, Value},
@@ -30,9 +30,6 @@ pub enum Place {
         len: usize,
     },
 }
-
-/// The keys of a row in all indexes of its table, in their order.
-pub type IndexKeys = heapless::Vec<Key, MAX_INDEXES>;
 
 /// A table.
 #[derive(Debug)]
@@ -200,35 +197,36 @@ impl Table {
         Ok(())
     }
 
-    /// The keys of a row with these values in all indexes. A missing value counts as null.
+    /// Makes `key` that of a row with these values in an index. A missing value counts as null.
     ///
     /// # Errors
     /// [`DatabaseError::KeyTooLong`].
-    pub fn index_keys(&self, id: u64, values: &[Value<'_>]) -> Result<IndexKeys, DatabaseError> {
-        let mut keys = IndexKeys::new();
-        for (number, index) in self.schema.indexes().iter().enumerate() {
-            let mut key = IndexKey::new(self.id.number(), number as u16);
-            for &column in &index.columns {
-                key.value(values.get(usize::from(column)).unwrap_or(&Value::Null));
-            }
-            key.id(id);
-            let key = key.finish().map_err(|limit| self.key_too_long(index, limit))?;
-            // A schema has no more indexes than there is room for.
-            let _ = keys.push(key);
+    pub fn index_key(
+        &self,
+        (number, index): (usize, &Index),
+        id: u64,
+        values: &[Value<'_>],
+        key: &mut Key,
+    ) -> Result<(), DatabaseError> {
+        let mut key = IndexKey::begin(key, self.id.number(), number as u16);
+        for &column in &index.columns {
+            key.value(values.get(usize::from(column)).unwrap_or(&Value::Null));
         }
-        Ok(keys)
+        key.id(id);
+        key.finish().map_err(|limit| self.key_too_long(index, limit))
     }
 
-    /// The keys of a stored row in all indexes.
+    /// The values of a stored row.
     ///
     /// # Errors
-    /// [`DatabaseError::Corrupt`] if the row cannot be read.
-    pub fn stored_index_keys(&self, id: u64, bytes: &[u8]) -> Result<IndexKeys, DatabaseError> {
-        if self.schema.indexes().is_empty() {
-            return Ok(IndexKeys::new());
-        }
+    /// [`DatabaseError::Corrupt`] if it cannot be read.
+    pub fn stored_values<'r>(
+        &'r self,
+        id: u64,
+        bytes: &'r [u8],
+    ) -> Result<Values<'r>, DatabaseError> {
         let values = StoredRow::new(self, bytes).and_then(|row| row.unpack());
-        self.index_keys(id, &values.ok_or_else(|| self.corrupt_row(id))?)
+        values.ok_or_else(|| self.corrupt_row(id))
     }
 
     /// The norm that is stored with a vector of `column`: only the cosine metric needs one.

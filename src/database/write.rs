@@ -5,11 +5,12 @@ use core::ops::ControlFlow;
 
 use super::{
     Corruption, Database, DatabaseError, FORMAT_VERSION, Projection, Statement, Storage, StoredRow,
-    TableId, encode_into, key,
-    row::encode_row,
+    TableId, encode_into,
+    key::{self, Key},
+    row::{Values, encode_row},
     schema::{ColumnType, Index, MAX_COLUMNS},
     storage::KeyRange,
-    table::{IndexKeys, Table},
+    table::Table,
     view::View,
 };
 use crate::{
@@ -27,7 +28,7 @@ const FIRST_ID: u64 = 1;
 #[derive(Debug, Default)]
 pub struct WriteScratch {
     /// The row as it was.
-    old: Vec<u8>,
+    pub old: Vec<u8>,
     /// The row as it becomes.
     new: Vec<u8>,
 }
@@ -210,7 +211,7 @@ impl<S: Storage> Statement<'_, S> {
 
     /// Brings the index entries of a row from its old values to the new ones.
     ///
-    /// Not inlined: the keys take up to 4 KB of stack, which a table without indexes does not need.
+    /// Not inlined: keys and values take a KB of stack, which a table without indexes does not need.
     #[inline(never)]
     fn write_index_entries(
         &mut self,
@@ -219,32 +220,35 @@ impl<S: Storage> Statement<'_, S> {
         values: &[Value<'_>],
     ) -> Result<(), DatabaseError> {
         let table = self.table;
-        let new_keys = table.index_keys(id, values)?;
-        let old_keys = match old {
-            Some(old) => table.stored_index_keys(id, old)?,
-            None => IndexKeys::new(),
-        };
-        for (number, (index, new)) in table.schema.indexes().iter().zip(&new_keys).enumerate() {
-            match old_keys.get(number) {
-                Some(old) if old == new => continue,
-                Some(old) => self.put(old, None)?,
-                None => {}
+        let old = old.map(|old| table.stored_values(id, old)).transpose()?;
+        let (mut old_key, mut new_key) = (Key::new(), Key::new());
+        for (number, index) in table.schema.indexes().iter().enumerate() {
+            table.index_key((number, index), id, values, &mut new_key)?;
+            if let Some(old) = &old {
+                table.index_key((number, index), id, old, &mut old_key)?;
+                if old_key == new_key {
+                    continue;
+                }
+                self.put(&old_key, None)?;
             }
-            let comparable = |&column: &u8| values.get(usize::from(column)) != Some(&Value::Null);
+            let comparable =
+                |&column: &u8| values.get(usize::from(column)).is_none_or(|v| !v.is_null());
             if index.unique && index.columns.iter().all(comparable) {
-                self.check_unique(index, new)?;
+                self.check_unique(index, &new_key)?;
             }
-            self.put(new, Some(&[FORMAT_VERSION]))?;
+            self.put(&new_key, Some(&[FORMAT_VERSION]))?;
         }
         Ok(())
     }
 
     /// Checks that no other row has the values of `key`.
-    fn check_unique(&mut self, index: &Index, key: &key::Key) -> Result<(), DatabaseError> {
+    fn check_unique(&mut self, index: &Index, key: &Key) -> Result<(), DatabaseError> {
         self.meter.seek()?;
         let lower = key::without_id(key);
-        let upper = key::after_prefix(lower.clone());
-        let range = KeyRange { lower: &lower, upper: Some(&upper) };
+        let mut upper = key.clone();
+        upper.truncate(lower.len());
+        key::after_prefix(&mut upper);
+        let range = KeyRange { lower, upper: Some(&upper) };
         let mut taken = false;
         let Self { storage, pending, meter, .. } = self;
         let view = View { storage: *storage, pending };
@@ -268,12 +272,11 @@ fn build_row<'v>(
     row: &NewRow<'v>,
     old: Option<&'v Vec<u8>>,
     new: &mut Vec<u8>,
-) -> Result<(usize, [Value<'v>; MAX_COLUMNS]), DatabaseError> {
+) -> Result<(usize, Values<'v>), DatabaseError> {
     let columns = table.schema.columns();
     let mut values = [Value::Null; MAX_COLUMNS];
     if let Some(old) = old {
-        let kept = StoredRow::new(table, old).and_then(|row| row.unpack());
-        values = kept.ok_or_else(|| table.corrupt_row(row.id.unwrap_or(0)))?;
+        values = table.stored_values(row.id.unwrap_or(0), old)?;
     }
     for (column, given) in targets.places(columns.len()).zip(&row.values) {
         if let Some(value) = values.get_mut(column) {
