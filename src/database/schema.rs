@@ -157,6 +157,14 @@ impl From<NameError> for SchemaError {
     }
 }
 
+#[cfg(not(feature = "reasons"))]
+impl fmt::Display for SchemaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the schema of a table is wrong")
+    }
+}
+
+#[cfg(feature = "reasons")]
 impl fmt::Display for SchemaError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -81,6 +81,8 @@ impl fmt::Debug for Message {
 ///
 /// SochDB's `Ok` is `Success(0)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+// The tag is a word, as `DatabaseError`'s is.
+#[repr(u32)]
 pub enum HostCallResult {
     /// Done; this many bytes of the response were written.
     Success(usize),

@@ -6,6 +6,8 @@ use super::MAX_DEPTH;
 
 /// Why bytes could not be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// A word in the host, where results of decoding are moved whole then: 700 bytes of flash.
+#[cfg_attr(feature = "database", repr(u32))]
 pub enum WireErrorKind {
     /// The bytes end inside a value.
     UnexpectedEnd,
