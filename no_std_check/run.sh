@@ -73,9 +73,8 @@ start() {
 
 # Builds the smallest there is, for the Cortex-M4: a core and an alloc that are made for size and end
 # where they would panic, and no frame pointers. None of this is stable Rust; the compiler is the one
-# of rust-toolchain.toml all the same. When all is linked, LLVM puts constants beside the code
-# that reads them. The firmware is without `reasons`: if a step failed, it
-# would say which, and not in the words of the interpreter why. What it does is the same.
+# of rust-toolchain.toml all the same. The firmware is without `reasons`: if a step failed, it would
+# say which, and not in the words of the interpreter why. What it does is the same.
 smallest() { # features
   [ -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library" ] || {
     echo "the source of core is missing: rustup component add rust-src" >&2
@@ -87,13 +86,12 @@ smallest() { # features
     | sed 's/"frame-pointer": "always"/"frame-pointer": "may-omit"/' >"$specification"
   RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Clink-arg=-Tlink.x -Clink-arg=--icf=all -Zunstable-options \
     -Cllvm-args=-tail-merge-threshold=3000 -Cllvm-args=-machine-sink-split=false \
-    -Cllvm-args=-disable-machine-licm \
+    -Cllvm-args=-disable-machine-licm -Cllvm-args=-apply-ext-tsp-for-size \
     -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none" \
-    cargo rustc --quiet --locked --release --bin firmware --target-dir "$target_dir/smallest" \
+    cargo build --quiet --locked --release --bin firmware --target-dir "$target_dir/smallest" \
     --target "$specification" -Zjson-target-spec \
     -Zbuild-std=core,alloc -Zbuild-std-features=optimize_for_size \
-    --no-default-features --features "$1" \
-    -- -Cllvm-args=-arm-promote-constant -Cllvm-args=-arm-promote-constant-max-total=4096
+    --no-default-features --features "$1"
 }
 
 # Runs the firmware and looks at what it takes: name, target, directory of targets.
