@@ -5,7 +5,6 @@ use alloc::boxed::Box;
 
 use semihosting::println;
 use sochdb_wasmi::{
-    abi::Value,
     capability::{Capabilities, Globs},
     database::{ColumnType, Database, MemoryLimits, TableSchema},
     host::{Host, HostConfig, PluginConfig},
