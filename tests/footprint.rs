@@ -19,8 +19,8 @@ use support::*;
 /// What a plugin may hold whatever its size. Measured on 64 bits: 6 KB for the instance and its
 /// arenas, which wasmi makes for 32 items at once, and 2 KB to 4 KB more with a table and its
 /// elements; 4 KB of buffers that wasmi's translator keeps for the next function; 2 KB for the list
-/// of functions; 1 KB of names and grants.
-const FIXED: i64 = 16 << 10;
+/// of functions; 1 KB of names and grants; 1 KB of the interpreter's store.
+const FIXED: i64 = 17 << 10;
 
 /// What it may hold for each byte of its module. Compiled code is three to five times the size of
 /// WebAssembly: each instruction takes 8 bytes and more.
