@@ -13,7 +13,7 @@ extern crate std;
 
 pub mod abi;
 pub mod audit;
-#[cfg(feature = "host")]
+#[cfg(feature = "database")]
 pub mod capability;
 #[cfg(feature = "database")]
 pub mod database;

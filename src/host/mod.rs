@@ -48,7 +48,6 @@ pub use clock::MonotonicClock;
 pub use clock::{Clock, NoClock};
 pub use context::HostFunctionContext;
 pub use error::{CallError, LoadError};
-
 pub use load::MAX_EXPORTS;
 pub use plugin::{CallReport, KeyError, MAX_KEY_LEN, OnDenied, PluginConfig};
 pub use ram::RamBound;
