@@ -42,7 +42,7 @@ echo "the storage takes at most $ram bytes of RAM, stack and all"
 [ "$ram" -le 16384 ] || { echo "that is more than 16 KiB" >&2; exit 1; }
 
 if [ "${1:-}" = sizes ]; then
-  cargo build --quiet --locked --release --no-default-features
+  cargo build --quiet --locked --release --no-default-features --features reasons
   run
   echo
   echo "the same in RAM:"

@@ -152,7 +152,7 @@ fn finish<S: Storage + 'static>(mut database: Database<S>) -> Result<Host<S>, Fa
     let config = PluginConfig::new(granted).with_limits(LIMITS);
     let weather = host.load("weather", WEATHER, &config)?;
     for batch in BATCHES.get(first..).unwrap_or_default() {
-        host.call(weather, "ingest", batch).map_err(|error| Failure::Call("ingest", error))?;
+        host.call(weather, "ingest", batch).map_err(Failure::call("ingest"))?;
     }
     check(rows(host.database(), "weather")? == BATCHES.len() * BATCH, "not every day is there")?;
     for month in ["2012-01", "2012-02", "2012-03", "2012-04"] {
@@ -174,6 +174,6 @@ fn call<'h, S: Storage + 'static>(
     input: &(impl serde::Serialize + ?Sized),
 ) -> Result<&'h [u8], Failure> {
     let input = postcard::to_allocvec(input)?;
-    let outcome = host.call(plugin, entry, &input).map_err(|error| Failure::Call(entry, error))?;
+    let outcome = host.call(plugin, entry, &input).map_err(Failure::call(entry))?;
     Ok(outcome.output)
 }
