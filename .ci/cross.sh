@@ -54,12 +54,12 @@ trap 'rm -rf "$log"' EXIT
 # A name for the table, then the command: makes a line of the table from what the tests print. The
 # output is kept until the end of the command, as others run beside it.
 run() {
-  local name=$1 began=$SECONDS outcome=passed passed
+  local name=$1 output=$log/${1//\//-} began=$SECONDS outcome=passed passed
   shift
-  "$@" >"$log/$name" 2>&1 || { outcome=FAILED; touch "$log/.failed"; }
-  passed=$(awk '/^test result:/ { n += $4 } END { print n + 0 }' "$log/$name")
+  "$@" >"$output" 2>&1 || { outcome=FAILED; touch "$log/.failed"; }
+  passed=$(awk '/^test result:/ { n += $4 } END { print n + 0 }' "$output")
   # In one go, so that nothing comes between.
-  printf '\n== %s\n%s\n' "$name" "$(<"$log/$name")"
+  printf '\n== %s\n%s\n' "$name" "$(<"$output")"
   printf '%-46s %s %4s tests %5ss\n' "$name" $outcome "$passed" $((SECONDS - began)) >>"$log/.rows"
 }
 
