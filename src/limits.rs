@@ -3,44 +3,13 @@
 //! It does not count: [`Meter`](crate::meter::Meter) does during a host call, the interpreter and
 //! its limiter do for the rest.
 
+mod table;
+
 use core::fmt;
 
-use crate::abi::wire::{Reader, Wire, WireError, Writer};
+pub(crate) use table::for_each_limit;
 
-/// Limits of one plugin. All are per plugin; those that say so are per call of an entry point.
-///
-/// The defaults of memory, fuel and deadline are SochDB's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The most linear memory, in bytes; more than 2 GiB is 2 GiB. Default 16 MiB.
-    pub memory_bytes: u32,
-    /// The most elements in a table of functions. Default 1,024.
-    pub table_elements: u32,
-    /// Fuel per call, for the plugin's code and the host's work together. Default 1,000,000.
-    pub fuel_per_call: u64,
-    /// Size of the interpreter's value stack, in bytes. Default 64 KiB.
-    pub stack_bytes: u32,
-    /// The deepest nesting of calls inside the plugin. Default 256.
-    pub recursion: u32,
-    /// The largest module, in bytes. Default 1 MiB. It bounds the time and the memory that loading
-    /// takes, as fuel does not.
-    pub module_bytes: u32,
-    /// The most values that a function or a block may return. Default 32, and never more: each branch
-    /// to such a block is code for all of them, which is RAM.
-    pub results: u32,
-    /// The most locals of a function, without its parameters. Default 10,000.
-    pub locals: u32,
-    /// Host calls per call. Default 100,000.
-    pub host_calls: u32,
-    /// Rows that host functions may visit, per call. Default 100,000.
-    pub rows: u32,
-    /// Bytes that host functions may move in requests, responses and rows, per call. Default 16 MiB.
-    pub bytes: u64,
-    /// Time per call, in milliseconds of the host's clock. Default 100; `None` for no deadline.
-    pub deadline_ms: Option<u32>,
-    /// Fuel that runs between two looks at the clock. Default 100,000.
-    pub slice_fuel: u64,
-}
+use crate::abi::wire::{Reader, Wire, WireError, Writer};
 
 impl Default for Limits {
     fn default() -> Self {
@@ -49,23 +18,6 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The defaults.
-    pub const DEFAULT: Self = Self {
-        memory_bytes: 16 << 20,
-        table_elements: 1 << 10,
-        fuel_per_call: 1_000_000,
-        stack_bytes: 64 << 10,
-        recursion: 256,
-        module_bytes: 1 << 20,
-        results: 32,
-        locals: 10_000,
-        host_calls: 100_000,
-        rows: 100_000,
-        bytes: 16 << 20,
-        deadline_ms: Some(100),
-        slice_fuel: 100_000,
-    };
-
     /// SochDB's limits for a plugin that only observes: 4 MiB, 100,000 fuel, 10 ms.
     pub fn observability_only() -> Self {
         Self {
@@ -87,124 +39,218 @@ impl Limits {
     }
 }
 
-/// In the order of the fields.
-impl<'a> Wire<'a> for Limits {
-    fn encode(&self, writer: &mut Writer<'_>) {
-        let Self {
-            memory_bytes,
-            table_elements,
-            fuel_per_call,
-            stack_bytes,
-            recursion,
-            module_bytes,
-            results,
-            locals,
-            host_calls,
-            rows,
-            bytes,
-            deadline_ms,
-            slice_fuel,
-        } = *self;
-        writer.u32(memory_bytes);
-        writer.u32(table_elements);
-        writer.u64(fuel_per_call);
-        writer.u32(stack_bytes);
-        writer.u32(recursion);
-        writer.u32(module_bytes);
-        writer.u32(results);
-        writer.u32(locals);
-        writer.u32(host_calls);
-        writer.u32(rows);
-        writer.u64(bytes);
-        deadline_ms.encode(writer);
-        writer.u64(slice_fuel);
-    }
-
-    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
-        Ok(Self {
-            memory_bytes: reader.u32()?,
-            table_elements: reader.u32()?,
-            fuel_per_call: reader.u64()?,
-            stack_bytes: reader.u32()?,
-            recursion: reader.u32()?,
-            module_bytes: reader.u32()?,
-            results: reader.u32()?,
-            locals: reader.u32()?,
-            host_calls: reader.u32()?,
-            rows: reader.u32()?,
-            bytes: reader.u64()?,
-            deadline_ms: Wire::decode(reader)?,
-            slice_fuel: reader.u64()?,
-        })
-    }
-}
-
-/// Which limit was reached.
+/// How a trace shows what a call used of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Limit {
-    /// [`Limits::memory_bytes`].
-    LinearMemory,
-    /// [`Limits::table_elements`].
-    TableElements,
-    /// [`Limits::fuel_per_call`].
+pub enum Usage {
+    /// Not at all.
+    Unrecorded,
+    /// The size of linear memory when the call ended.
+    Memory,
+    /// The fuel that was left.
     Fuel,
-    /// [`Limits::stack_bytes`] or [`Limits::recursion`]: the interpreter does not say which.
-    StackOrRecursion,
-    /// [`Limits::module_bytes`].
-    ModuleSize,
-    /// [`Limits::results`].
-    Results,
-    /// [`Limits::locals`].
-    Locals,
-    /// [`Limits::host_calls`].
+    /// The number of host calls.
     HostCalls,
-    /// [`Limits::rows`].
+    /// The rows that each host call visited.
     Rows,
-    /// [`Limits::bytes`].
+    /// The bytes that each host call moved.
     Bytes,
-    /// [`Limits::deadline_ms`].
-    Deadline,
-    /// Rows in the store.
-    StoreRows,
-    /// Bytes in the store.
-    StoreBytes,
-    /// Bytes in a key of the store: an index entry whose columns are too long.
-    KeyBytes,
-    /// Bytes of a row as it is stored, in a storage that cannot hold larger ones.
-    ValueBytes,
-    /// Series of metrics that the host keeps.
-    MetricSeries,
-    /// Exports of a module.
-    Exports,
-    /// Plugins that the host holds.
-    Plugins,
+    /// The clock, which another run reads differently.
+    Time,
 }
 
-impl Limit {
-    /// The limit in words, with its unit.
-    pub const fn as_str(self) -> &'static str {
+impl Usage {
+    /// Whether the same run uses the same again, so that a limit can be set from it.
+    #[must_use]
+    pub const fn is_measured(self) -> bool {
         match self {
-            Self::LinearMemory => "bytes of linear memory",
-            Self::TableElements => "table elements",
-            Self::Fuel => "fuel per call",
-            Self::StackOrRecursion => "stack height or recursion depth",
-            Self::ModuleSize => "bytes of module",
-            Self::Results => "results of a function or block",
-            Self::Locals => "locals of a function",
-            Self::HostCalls => "host calls per call",
-            Self::Rows => "rows visited per call",
-            Self::Bytes => "bytes moved per call",
-            Self::Deadline => "milliseconds per call",
-            Self::StoreRows => "rows in the store",
-            Self::StoreBytes => "bytes in the store",
-            Self::KeyBytes => "bytes of an index key",
-            Self::ValueBytes => "bytes of a stored row",
-            Self::MetricSeries => "metric series",
-            Self::Exports => "exports of a module",
-            Self::Plugins => "plugins",
+            Self::Memory | Self::Fuel | Self::HostCalls | Self::Rows | Self::Bytes => true,
+            Self::Unrecorded | Self::Time => false,
         }
     }
+}
+
+/// One row of the table of limits.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct LimitSpec {
+    /// The field of [`Limits`].
+    pub field: &'static str,
+    /// Its type in bytes: `u32`, `u64` or `option of u32`.
+    pub type_name: &'static str,
+    /// The least that a manifest may give.
+    pub min: u64,
+    /// The most that a manifest may give.
+    pub max: u64,
+    /// Its key in a manifest.
+    pub key: &'static str,
+    /// A second key, in units of 2 to the power of this number.
+    pub scaled: Option<(&'static str, u32)>,
+    /// The key that lifts it, for those that can be lifted.
+    pub unlimited: Option<&'static str>,
+    /// How a trace shows what a call used.
+    pub usage: Usage,
+    /// The first version of the bytes of [`Limits`] that has it.
+    pub since: u8,
+    /// The limit that an error names; `None` if an error names another one in its place, or none.
+    pub limit: Option<Limit>,
+    /// What it limits, in sentences.
+    pub doc: &'static str,
+    get: fn(&Limits) -> Option<u64>,
+    set: fn(&mut Limits, Option<u64>),
+}
+
+impl LimitSpec {
+    /// Its value in `limits`; `None` for no limit.
+    #[must_use]
+    pub fn of(&self, limits: &Limits) -> Option<u64> {
+        (self.get)(limits)
+    }
+
+    /// Sets it in `limits`; `None` for no limit. The field takes the nearest value that it can hold.
+    pub fn set(&self, limits: &mut Limits, value: Option<u64>) {
+        (self.set)(limits, value);
+    }
+}
+
+/// A type of a field of [`Limits`].
+trait Amount: Copy {
+    const NAME: &'static str;
+    fn get(self) -> Option<u64>;
+    fn of(value: Option<u64>) -> Self;
+}
+
+impl Amount for u64 {
+    const NAME: &'static str = "u64";
+
+    fn get(self) -> Option<u64> {
+        Some(self)
+    }
+
+    fn of(value: Option<u64>) -> Self {
+        value.unwrap_or(Self::MAX)
+    }
+}
+
+impl Amount for u32 {
+    const NAME: &'static str = "u32";
+
+    fn get(self) -> Option<u64> {
+        Some(self.into())
+    }
+
+    fn of(value: Option<u64>) -> Self {
+        value.and_then(|value| Self::try_from(value).ok()).unwrap_or(Self::MAX)
+    }
+}
+
+impl Amount for Option<u32> {
+    const NAME: &'static str = "option of u32";
+
+    fn get(self) -> Option<u64> {
+        self.map(u64::from)
+    }
+
+    fn of(value: Option<u64>) -> Self {
+        value.map(|value| Amount::of(Some(value)))
+    }
+}
+
+macro_rules! limits {
+    (
+        plugin {$(
+            $field:ident: $type:ty = $default:expr, from $min:literal to $max:literal,
+                toml $key:literal, $(scaled $scaled:literal $shift:literal,)?
+                $(unlimited $unlimited:literal,)?
+                used $usage:ident, since $since:literal, $(reached $limit:ident $words:literal,)?
+                $doc:literal;
+        )*}
+        other {$($other:ident $other_words:literal, $other_doc:literal;)*}
+    ) => {
+        /// Limits of one plugin. All are per plugin; those that say so are per call of an entry point.
+        ///
+        /// The defaults of memory, fuel and deadline are SochDB's. [`LIMITS`] has the range of each.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct Limits {$(
+            #[doc = $doc]
+            #[doc = concat!(" Default: `", stringify!($default), "`.")]
+            pub $field: $type,
+        )*}
+
+        impl Limits {
+            /// The defaults.
+            pub const DEFAULT: Self = Self { $($field: $default,)* };
+        }
+
+        /// In the order of the fields.
+        impl<'a> Wire<'a> for Limits {
+            fn encode(&self, writer: &mut Writer<'_>) {
+                $(self.$field.encode(writer);)*
+            }
+
+            fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+                Ok(Self { $($field: Wire::decode(reader)?,)* })
+            }
+        }
+
+        #[cfg(feature = "replay")]
+        impl crate::abi::inspect::Inspect for Limits {
+            fn inspect(&self, fields: &mut crate::abi::inspect::Fields) {
+                $(fields.field(stringify!($field), &self.$field);)*
+            }
+        }
+
+        /// Which limit was reached.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Limit {
+            $($(
+                #[doc = concat!("[`Limits::", stringify!($field), "`].")]
+                $limit,
+            )?)*
+            $(
+                #[doc = $other_doc]
+                $other,
+            )*
+        }
+
+        impl Limit {
+            /// The limit in words, with its unit.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $($(Self::$limit => $words,)?)*
+                    $(Self::$other => $other_words,)*
+                }
+            }
+        }
+
+        /// Every limit of a plugin, in the order of the fields of [`Limits`].
+        pub const LIMITS: &[LimitSpec] = &[$(
+            LimitSpec {
+                field: stringify!($field),
+                type_name: <$type as Amount>::NAME,
+                min: $min,
+                max: $max,
+                key: $key,
+                scaled: only(&[$(($scaled, $shift))?]),
+                unlimited: only(&[$($unlimited)?]),
+                usage: Usage::$usage,
+                since: $since,
+                limit: only(&[$(Limit::$limit)?]),
+                doc: $doc,
+                get: |limits| Amount::get(limits.$field),
+                set: |limits, value| limits.$field = Amount::of(value),
+            },
+        )*];
+
+        /// Every key of a manifest that gives a limit.
+        pub(crate) const KEYS: &[&str] = &[$($($scaled,)? $key, $($unlimited,)?)*];
+    };
+}
+for_each_limit!(limits);
+
+/// The item of a list that has one or none.
+const fn only<T: Copy>(list: &[T]) -> Option<T> {
+    if let [item] = list { Some(*item) } else { None }
 }
 
 /// A limit was reached: which, what it allows, and what was asked for.

@@ -6,7 +6,7 @@ use sochdb_wasmi::{
     abi::{Name, Value},
     capability::{Capabilities, Globs},
     host::{OnDenied, PluginConfig},
-    limits::Limits,
+    limits::{LIMITS, Limits},
     manifest::{
         Manifest, UnpackProblem, Version,
         section::{MANIFEST_SECTION, SectionError, embed, find},
@@ -106,28 +106,14 @@ fn globs() -> impl Strategy<Value = Globs> {
     })
 }
 
-prop_compose! {
-    fn limits()(
-        words in any::<[u32; 9]>(),
-        longs in any::<[u64; 3]>(),
-        deadline_ms in any::<Option<u32>>(),
-    ) -> Limits {
-        Limits {
-            memory_bytes: words[0],
-            table_elements: words[1],
-            fuel_per_call: longs[0],
-            stack_bytes: words[2],
-            recursion: words[3],
-            module_bytes: words[4],
-            results: words[7],
-            locals: words[8],
-            host_calls: words[5],
-            rows: words[6],
-            bytes: longs[1],
-            deadline_ms,
-            slice_fuel: longs[2],
+fn limits() -> impl Strategy<Value = Limits> {
+    prop::collection::vec(any::<Option<u64>>(), LIMITS.len()).prop_map(|values| {
+        let mut limits = Limits::default();
+        for (spec, value) in LIMITS.iter().zip(values) {
+            spec.set(&mut limits, value);
         }
-    }
+        limits
+    })
 }
 
 prop_compose! {

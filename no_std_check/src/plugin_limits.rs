@@ -17,4 +17,5 @@ pub const LIMITS: Limits = Limits {
     bytes: 1 << 20,
     deadline_ms: None,
     slice_fuel: 10_000,
+    ..Limits::DEFAULT
 };

@@ -4,7 +4,10 @@
 //! A field that SochDB has and this host cannot honour is an error that says so: passing over it
 //! would pretend to protect, or to do, something.
 
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
 use super::{
     Manifest, Version, config,
@@ -14,7 +17,7 @@ use crate::{
     abi::Name,
     capability::{Capabilities, GlobError, Globs},
     host::{OnDenied, PluginConfig},
-    limits::Limits,
+    limits::{KEYS, LIMITS, LimitSpec, Limits},
 };
 
 const SECTIONS: &[&str] = &["plugin", "capabilities", "resources", "exports", "hooks", "config"];
@@ -29,23 +32,6 @@ const CAPABILITIES: &[&str] = &[
     "can_call_host",
     "on_denied",
 ];
-const RESOURCES: &[&str] = &[
-    "memory_limit_mb",
-    "memory_limit_bytes",
-    "fuel_limit",
-    "timeout_ms",
-    "no_timeout",
-    "table_elements",
-    "stack_bytes",
-    "recursion",
-    "module_bytes",
-    "results",
-    "locals",
-    "host_calls",
-    "rows",
-    "bytes",
-    "slice_fuel",
-];
 const HOOKS: &[&str] = &[
     "before_insert",
     "after_insert",
@@ -54,9 +40,6 @@ const HOOKS: &[&str] = &[
     "before_delete",
     "after_delete",
 ];
-
-/// The most linear memory that a plugin can have, in bytes: addresses and lengths are `i32`.
-const MAX_MEMORY: u64 = 1 << 31;
 
 impl Manifest {
     /// Reads a manifest in TOML. `docs/manifest.md` has its fields.
@@ -179,63 +162,43 @@ fn nothing(field: &Field<'_>, why: &'static str) -> Result<(), DocumentError> {
 
 fn resources(table: Table<'_>) -> Result<Limits, DocumentError> {
     let mut limits = Limits::default();
-    let (mut memory, mut timeout) = (None, None);
+    // Which key gave a limit that has several.
+    let mut given: BTreeMap<&str, &'static str> = BTreeMap::new();
     for field in table.fields() {
-        let number = |max| field.value.integer(1, max);
-        // Every number that is passed as the most that is allowed fits its field.
-        let word = |max: u64| number(max).map(|value| u32::try_from(value).unwrap_or(u32::MAX));
-        match field.name {
-            "memory_limit_mb" => {
-                once(&field, &mut memory, "memory_limit_mb")?;
-                limits.memory_bytes = word(MAX_MEMORY >> 20)? << 20;
-            }
-            "memory_limit_bytes" => {
-                once(&field, &mut memory, "memory_limit_bytes")?;
-                limits.memory_bytes = word(MAX_MEMORY)?;
-            }
-            "timeout_ms" => {
-                once(&field, &mut timeout, "timeout_ms")?;
-                limits.deadline_ms = Some(word(u32::MAX.into())?);
-            }
-            "no_timeout" => {
-                if field.value.bool()? {
-                    once(&field, &mut timeout, "no_timeout")?;
-                    limits.deadline_ms = None;
-                }
-            }
-            "fuel_limit" => limits.fuel_per_call = number(u64::MAX)?,
-            "table_elements" => {
-                let elements = field.value.integer(0, u32::MAX.into())?;
-                limits.table_elements = u32::try_from(elements).unwrap_or(u32::MAX);
-            }
-            "stack_bytes" => limits.stack_bytes = word(u32::MAX.into())?,
-            "recursion" => limits.recursion = word(u32::MAX.into())?,
-            "module_bytes" => limits.module_bytes = word(u32::MAX.into())?,
-            "results" => limits.results = word(32)?,
-            "locals" => {
-                let locals = field.value.integer(0, u32::MAX.into())?;
-                limits.locals = u32::try_from(locals).unwrap_or(u32::MAX);
-            }
-            "host_calls" => limits.host_calls = word(u32::MAX.into())?,
-            "rows" => limits.rows = word(u32::MAX.into())?,
-            "bytes" => limits.bytes = number(u64::MAX)?,
-            "slice_fuel" => limits.slice_fuel = number(u64::MAX)?,
-            _ => return Err(field.unknown(RESOURCES)),
+        let (spec, key, value) = resource(&field)?;
+        // `no_timeout = false` gives nothing.
+        let Some(value) = value else { continue };
+        if let Some(with) = given.insert(spec.field, key) {
+            return Err(field.error(Problem::Conflict { field: key, with }));
         }
+        spec.set(&mut limits, value);
     }
     Ok(limits)
 }
 
-/// Remembers which of two fields was given, and refuses the second.
-fn once(
-    field: &Field<'_>,
-    given: &mut Option<&'static str>,
-    name: &'static str,
-) -> Result<(), DocumentError> {
-    match given.replace(name) {
-        None => Ok(()),
-        Some(with) => Err(field.error(Problem::Conflict { field: name, with })),
+/// A limit of a manifest: its row of the table, the key, and its value, which is `Some(None)` for no
+/// limit.
+type Resource = (&'static LimitSpec, &'static str, Option<Option<u64>>);
+
+fn resource(field: &Field<'_>) -> Result<Resource, DocumentError> {
+    for spec in LIMITS {
+        if field.name == spec.key {
+            let value = field.value.integer(spec.min, spec.max)?;
+            return Ok((spec, spec.key, Some(Some(value))));
+        }
+        if let Some((key, shift)) = spec.scaled
+            && field.name == key
+        {
+            let value = field.value.integer(1, spec.max >> shift)?;
+            return Ok((spec, key, Some(Some(value << shift))));
+        }
+        if let Some(key) = spec.unlimited
+            && field.name == key
+        {
+            return Ok((spec, key, field.value.bool()?.then_some(None)));
+        }
     }
+    Err(field.unknown(KEYS))
 }
 
 fn exports(table: Table<'_>) -> Result<BTreeSet<alloc::boxed::Box<str>>, DocumentError> {

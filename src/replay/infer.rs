@@ -11,6 +11,7 @@ use embedded_io::Read;
 
 use super::{
     names::Names,
+    usage::{self, Amounts},
     what_if::{Needed, needed},
 };
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     audit::{FunctionId, PluginId},
     capability::{Capabilities, Globs, MAX_GLOBS},
     host::{OnDenied, PluginConfig},
-    limits::Limits,
+    limits::{LIMITS, Limits, Usage},
     trace::{CallOut, Ending, Event, HostCallEvent, Load, SliceEnd, TraceError, TraceReader},
 };
 
@@ -29,9 +30,8 @@ pub struct Inferred {
     pub plugin: String,
     /// Calls that this comes from.
     pub calls: u64,
-    /// The narrowest grants and limits. Fuel, host calls, rows, bytes and linear memory are what
-    /// the hungriest call used, at least 1; the other limits are not in a trace and stay as they
-    /// were. What was denied is not granted.
+    /// The narrowest grants and limits. A limit whose [usage](Usage::is_measured) a trace measures is
+    /// what the hungriest call used; the others stay as they were. What was denied is not granted.
     pub config: PluginConfig,
     /// The entry points that were called.
     pub entries: BTreeSet<String>,
@@ -101,11 +101,8 @@ struct Used {
     trap_on_denied: bool,
     /// The widest limits that it was loaded with.
     limits: Option<Limits>,
-    fuel: u64,
-    host_calls: u32,
-    rows: u32,
-    bytes: u64,
-    memory_bytes: u32,
+    /// What the hungriest call used of each limit.
+    most: Amounts,
 }
 
 /// The call that is being taken in.
@@ -114,9 +111,8 @@ struct Running {
     plugin: String,
     id: PluginId,
     fuel: u64,
-    host_calls: u32,
-    rows: u32,
-    bytes: u64,
+    /// What its host calls used of each limit.
+    used: Amounts,
     deadline: bool,
 }
 
@@ -145,18 +141,12 @@ fn take_in<R: Read>(trace: R, plugins: &mut BTreeMap<String, Used>) -> Result<()
                 running = Running { plugin, id, fuel, ..Running::default() };
             }
             Event::HostCall(call) => {
-                running.rows = running.rows.saturating_add(call.visited);
-                running.bytes = running.bytes.saturating_add(call.moved);
-                let allowed = limits.get(&running.id).map_or(u32::MAX, |l| l.host_calls);
                 let used = plugins.entry(running.plugin.clone()).or_default();
                 // What is over the limit is refused before anybody looks at it.
-                if running.host_calls < allowed {
-                    running.host_calls += 1;
+                if running.count(&call, limits.get(&running.id)) {
                     used.host_call(&call, needed(&own, call.function));
                 }
-                used.host_calls = used.host_calls.max(running.host_calls);
-                used.rows = used.rows.max(running.rows);
-                used.bytes = used.bytes.max(running.bytes);
+                used.at_least(&running.used);
             }
             Event::Slice(slice) => running.deadline |= slice.end == SliceEnd::Deadline,
             Event::CallOut(out) => {
@@ -170,24 +160,32 @@ fn take_in<R: Read>(trace: R, plugins: &mut BTreeMap<String, Used>) -> Result<()
     Ok(())
 }
 
+impl Running {
+    /// Counts a host call, and says whether the host looked at it.
+    fn count(&mut self, call: &HostCallEvent<'_>, limits: Option<&Limits>) -> bool {
+        let mut looked_at = true;
+        for (spec, used) in LIMITS.iter().zip(&mut self.used) {
+            let Some(amount) = usage::of_host_call(spec.usage, call) else { continue };
+            let allowed = limits.and_then(|limits| spec.of(limits)).unwrap_or(u64::MAX);
+            let asked = used.saturating_add(amount);
+            looked_at &= spec.usage != Usage::HostCalls || asked <= allowed;
+            *used = asked.min(allowed);
+        }
+        looked_at
+    }
+}
+
 impl Used {
     fn loaded(&mut self, load: &Load<'_>) {
         self.trap_on_denied |= load.trap_on_denied;
         let new = load.limits;
-        self.limits = Some(match self.limits {
-            None => new,
-            Some(old) => Limits {
-                table_elements: old.table_elements.max(new.table_elements),
-                stack_bytes: old.stack_bytes.max(new.stack_bytes),
-                recursion: old.recursion.max(new.recursion),
-                results: old.results.max(new.results),
-                locals: old.locals.max(new.locals),
-                module_bytes: old.module_bytes.max(new.module_bytes),
-                deadline_ms: old.deadline_ms.zip(new.deadline_ms).map(|(a, b)| a.max(b)),
-                slice_fuel: old.slice_fuel.max(new.slice_fuel),
-                ..old
-            },
-        });
+        self.limits = Some(self.limits.map_or(new, |old| usage::widest(&old, &new)));
+    }
+
+    fn at_least(&mut self, used: &Amounts) {
+        for (most, used) in self.most.iter_mut().zip(used) {
+            *most = (*most).max(*used);
+        }
     }
 
     fn host_call(&mut self, call: &HostCallEvent<'_>, capability: Capability<'_>) {
@@ -220,8 +218,17 @@ impl Used {
         // A call that ran out of fuel needs all of it to end in the same place.
         let exhausted = out.ending == Ending::Limit && !running.deadline;
         let left = if exhausted { 0 } else { out.fuel_left };
-        self.fuel = self.fuel.max(running.fuel.saturating_sub(left));
-        self.memory_bytes = self.memory_bytes.max(out.memory_bytes);
+        let spent = running.fuel.saturating_sub(left);
+        for (spec, most) in LIMITS.iter().zip(&mut self.most) {
+            let used = match spec.usage {
+                Usage::Fuel => spent,
+                Usage::Memory => out.memory_bytes.into(),
+                Usage::HostCalls | Usage::Rows | Usage::Bytes | Usage::Unrecorded | Usage::Time => {
+                    continue;
+                }
+            };
+            *most = (*most).max(used);
+        }
     }
 
     fn inferred(self, plugin: String) -> Inferred {
@@ -235,14 +242,7 @@ impl Used {
             can_index_search: self.index_search,
             can_call_host: named,
         };
-        let limits = Limits {
-            fuel_per_call: self.fuel.max(1),
-            host_calls: self.host_calls.max(1),
-            rows: self.rows.max(1),
-            bytes: self.bytes.max(1),
-            memory_bytes: self.memory_bytes.max(1),
-            ..self.limits.unwrap_or_default()
-        };
+        let limits = usage::narrowest(&self.limits.unwrap_or_default(), &self.most);
         let on_denied = if self.trap_on_denied { OnDenied::Trap } else { OnDenied::Status };
         Inferred {
             plugin,

@@ -24,6 +24,7 @@ mod run;
 mod session;
 mod stats;
 mod steps;
+mod usage;
 mod what_if;
 
 pub use audit::audit_entries;

@@ -10,12 +10,16 @@ use core::fmt;
 
 use embedded_io::Read;
 
-use super::{json::Json, names::Names};
+use super::{
+    json::Json,
+    names::Names,
+    usage::{self, Amounts},
+};
 use crate::{
     abi::{Capability, HOST_FUNCTIONS, Status},
     audit::FunctionId,
     host::PluginConfig,
-    limits::{Limit, LimitExceeded, Limits},
+    limits::{LIMITS, Limit, LimitExceeded, LimitSpec, Usage},
     trace::{CallIn, CallOut, Event, HostCallEvent, SliceEnd, TraceError, TraceReader},
 };
 
@@ -218,12 +222,10 @@ struct Judged {
     entry: String,
     fuel: u64,
     begun_us: u64,
-    host_calls: u64,
-    /// Rows visited and bytes moved so far.
-    rows: u64,
-    bytes: u64,
+    /// What its host calls used of each limit so far.
+    used: Amounts,
     sliced: bool,
-    /// Limits that were reached: each is told once.
+    /// Limits that were reached: each is reported once.
     reached: Vec<Limit>,
     denied: bool,
 }
@@ -265,9 +267,7 @@ impl Judge<'_> {
             entry: call.entry.into(),
             fuel: call.fuel,
             begun_us: call.time_us,
-            host_calls: 0,
-            rows: 0,
-            bytes: 0,
+            used: Amounts::default(),
             sliced: call.sliced,
             reached: Vec::new(),
             denied: false,
@@ -276,26 +276,46 @@ impl Judge<'_> {
 
     fn host_call(&mut self, number: u64, call: &HostCallEvent<'_>) {
         let Some(judged) = &mut self.call else { return };
-        judged.host_calls += 1;
-        judged.rows = judged.rows.saturating_add(call.visited.into());
-        judged.bytes = judged.bytes.saturating_add(call.moved);
+        for (spec, used) in LIMITS.iter().zip(&mut judged.used) {
+            *used = used.saturating_add(usage::of_host_call(spec.usage, call).unwrap_or(0));
+        }
         self.found.host_calls += 1;
         let spent = judged.fuel.saturating_sub(call.fuel_left).saturating_add(call.fuel_host);
-        let (host_calls, sliced) = (judged.host_calls, judged.sliced);
-        let (rows, bytes) = (judged.rows, judged.bytes);
-        let quota = call.status == Status::LimitExceeded.code();
-        let limits = self.config.limits;
+        let (sliced, used) = (judged.sliced, judged.used);
         // In the order in which a host looks.
         if !sliced {
             self.late(number, call.time_us, Some(call), false);
         }
-        let used = (limits.host_calls.into(), host_calls);
-        self.limit(number, Some(call), Limit::HostCalls, used, quota);
+        self.counted(number, call, &used, |usage| usage == Usage::HostCalls);
         self.grant(number, call);
-        let used = (limits.rows.into(), rows);
-        self.limit(number, Some(call), Limit::Rows, used, false);
-        self.limit(number, Some(call), Limit::Bytes, (limits.bytes, bytes), false);
-        self.limit(number, Some(call), Limit::Fuel, (limits.fuel_per_call, spent), false);
+        self.counted(number, call, &used, |usage| usage != Usage::HostCalls);
+        self.spent(number, Some(call), spent);
+    }
+
+    /// Judges the limits that host calls use up, of those that are picked.
+    fn counted(
+        &mut self,
+        number: u64,
+        call: &HostCallEvent<'_>,
+        used: &Amounts,
+        picked: fn(Usage) -> bool,
+    ) {
+        let quota = call.status == Status::LimitExceeded.code();
+        for (spec, used) in LIMITS.iter().zip(used).filter(|(spec, _)| picked(spec.usage)) {
+            let recorded = match spec.usage {
+                // A host call over the limit counts, a row that was not visited does not.
+                Usage::HostCalls => quota,
+                Usage::Rows | Usage::Bytes => false,
+                Usage::Unrecorded | Usage::Memory | Usage::Fuel | Usage::Time => continue,
+            };
+            self.judge(number, Some(call), spec, *used, recorded);
+        }
+    }
+
+    fn spent(&mut self, number: u64, call: Option<&HostCallEvent<'_>>, fuel: u64) {
+        for spec in LIMITS.iter().filter(|spec| spec.usage == Usage::Fuel) {
+            self.judge(number, call, spec, fuel, false);
+        }
     }
 
     fn grant(&mut self, number: u64, call: &HostCallEvent<'_>) {
@@ -325,33 +345,34 @@ impl Judge<'_> {
         call: Option<&HostCallEvent<'_>>,
         recorded: bool,
     ) {
-        let (Some(judged), Some(allowed)) = (&self.call, self.config.limits.deadline_ms) else {
-            return;
-        };
+        let Some(judged) = &self.call else { return };
         let elapsed_ms = time_us.saturating_sub(judged.begun_us).div_ceil(1000);
-        let used = (allowed.into(), elapsed_ms);
-        self.limit(number, call, Limit::Deadline, used, recorded);
+        for spec in LIMITS.iter().filter(|spec| spec.usage == Usage::Time) {
+            self.judge(number, call, spec, elapsed_ms, recorded);
+        }
     }
 
     fn end(&mut self, number: u64, out: &CallOut<'_>) {
         let Some(judged) = &self.call else { return };
         let spent = judged.fuel.saturating_sub(out.fuel_left);
-        let Limits { fuel_per_call, memory_bytes, .. } = self.config.limits;
-        self.limit(number, None, Limit::Fuel, (fuel_per_call, spent), false);
-        let used = (memory_bytes.into(), out.memory_bytes.into());
-        self.limit(number, None, Limit::LinearMemory, used, false);
+        self.spent(number, None, spent);
+        for spec in LIMITS.iter().filter(|spec| spec.usage == Usage::Memory) {
+            self.judge(number, None, spec, out.memory_bytes.into(), false);
+        }
         self.call = None;
     }
 
-    fn limit(
+    /// Denies what is above a limit.
+    fn judge(
         &mut self,
         number: u64,
         call: Option<&HostCallEvent<'_>>,
-        limit: Limit,
-        (allowed, asked): (u64, u64),
+        spec: &LimitSpec,
+        asked: u64,
         recorded: bool,
     ) {
-        let Some(judged) = &mut self.call else { return };
+        let (Some(judged), Some(limit)) = (&mut self.call, spec.limit) else { return };
+        let Some(allowed) = spec.of(&self.config.limits) else { return };
         if asked > allowed && !judged.reached.contains(&limit) {
             judged.reached.push(limit);
             let refusal = Refusal::Limit(LimitExceeded { limit, allowed, asked });

@@ -308,7 +308,7 @@ mod inspect {
 
     use alloc::format;
 
-    use super::{Capability, Data, Digest, FunctionId, Limits, PluginId};
+    use super::{Capability, Data, Digest, FunctionId, PluginId};
     use crate::abi::inspect::{Fields, Inspect, hex};
 
     impl Inspect for Data<'_> {
@@ -347,24 +347,6 @@ mod inspect {
                 Some(name) => fields.leaf(name),
                 None => fields.leaf(self.0),
             }
-        }
-    }
-
-    impl Inspect for Limits {
-        fn inspect(&self, fields: &mut Fields) {
-            fields.field("memory_bytes", &self.memory_bytes);
-            fields.field("table_elements", &self.table_elements);
-            fields.field("fuel_per_call", &self.fuel_per_call);
-            fields.field("stack_bytes", &self.stack_bytes);
-            fields.field("recursion", &self.recursion);
-            fields.field("module_bytes", &self.module_bytes);
-            fields.field("results", &self.results);
-            fields.field("locals", &self.locals);
-            fields.field("host_calls", &self.host_calls);
-            fields.field("rows", &self.rows);
-            fields.field("bytes", &self.bytes);
-            fields.field("deadline_ms", &self.deadline_ms);
-            fields.field("slice_fuel", &self.slice_fuel);
         }
     }
 }

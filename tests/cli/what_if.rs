@@ -1,7 +1,12 @@
 //! `what-if` and `minimise`.
 
+use std::{fmt::Write as _, fs};
+
 use serde_json::json;
-use sochdb_wasmi::manifest::Manifest;
+use sochdb_wasmi::{
+    limits::{LIMITS, Limits},
+    manifest::Manifest,
+};
 
 use super::{
     WEATHER, changed_weather, file, path, small_plugin, sochdb, weather_arguments, weather_job,
@@ -33,6 +38,56 @@ fn the_narrowest_manifest_is_one_and_allows_the_same_calls_again() {
         calls.iter().map(|call| (call["output"].clone(), call["fuel"].clone())).collect()
     };
     assert_eq!(outcomes(&ran.json()), outcomes(&before));
+}
+
+/// `what-if --infer` wrote a hand-made list of limits and left out `results` and `locals`: the manifest
+/// that it called the narrowest allowed 32 and 10,000 where the plugin had been loaded with 2 and 500.
+#[test]
+fn every_limit_that_a_trace_does_not_measure_is_inferred_as_it_was_loaded() {
+    let grants = fs::read_to_string("examples/plugins/weather.toml").expect("it is there");
+    let mut manifest = Manifest::from_toml(&grants).expect("a manifest");
+    for (at, spec) in LIMITS.iter().enumerate() {
+        if spec.usage.is_measured() {
+            continue;
+        }
+        // Another value than the default, and still enough for the job.
+        let value = match spec.of(&Limits::DEFAULT) {
+            Some(default) if default < spec.max => default + 1 + at as u64,
+            Some(default) => default - 1,
+            None => spec.max,
+        };
+        spec.set(&mut manifest.config.limits, Some(value));
+    }
+    let loaded = manifest.config.limits;
+    let mut text = grants.split("[resources]").next().expect("a beginning").to_owned();
+    text += "[resources]\nfuel_limit = 20_000_000\n";
+    for spec in LIMITS.iter().filter(|spec| !spec.usage.is_measured()) {
+        let value = spec.of(&loaded).expect("it was set");
+        writeln!(text, "{} = {value}", spec.key).expect("a String takes all");
+    }
+    let after = grants.split("[exports]").nth(1).expect("the rest");
+    let narrow = file("infer_all", "narrow.toml", &format!("{text}\n[exports]{after}"));
+    let trace = path("infer_all", "narrow.trace");
+    let mut arguments = weather_arguments(&trace);
+    for argument in &mut arguments {
+        if argument == "examples/plugins/weather.toml" {
+            argument.clone_from(&narrow);
+        }
+    }
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let recorded = sochdb(&arguments);
+    assert!(recorded.code <= 1, "{}", recorded.stderr);
+    let ran = sochdb(&["what-if", &trace, "--infer"]);
+    assert_eq!((ran.code, &*ran.stderr), (0, ""));
+    let inferred = Manifest::from_toml(&ran.stdout).expect("it is a manifest").config.limits;
+    for spec in LIMITS {
+        let (loaded, inferred) = (spec.of(&loaded), spec.of(&inferred));
+        if spec.usage.is_measured() {
+            assert!(inferred <= loaded.max(Some(20_000_000)), "{}", spec.field);
+        } else {
+            assert_eq!(inferred, loaded, "{}: {}", spec.field, ran.stdout);
+        }
+    }
 }
 
 #[test]

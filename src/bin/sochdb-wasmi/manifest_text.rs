@@ -10,7 +10,7 @@ use sochdb_wasmi::{
     },
     capability::{Capabilities, Globs},
     host::OnDenied,
-    limits::Limits,
+    limits::{LIMITS, Limits},
     replay::{Inferred, Names},
     trace::{Data, Event, TraceError, TraceReader},
 };
@@ -104,31 +104,19 @@ pub fn toml(used: &Inferred, settings: &Settings, from: &str) -> String {
     text
 }
 
-/// What the hungriest call used, and of the other limits those that are not the default.
+/// Every limit that a trace measures, and of the others those that are not the default.
 fn resources(limits: &Limits, text: &mut String) {
     let default = Limits::default();
-    let _ = writeln!(text, "memory_limit_bytes = {}", limits.memory_bytes);
-    let _ = writeln!(text, "fuel_limit = {}", limits.fuel_per_call);
-    let _ = writeln!(text, "host_calls = {}", limits.host_calls);
-    let _ = writeln!(text, "rows = {}", limits.rows);
-    let _ = writeln!(text, "bytes = {}", limits.bytes);
-    if limits.deadline_ms != default.deadline_ms {
-        let _ = match limits.deadline_ms {
-            Some(ms) => writeln!(text, "timeout_ms = {ms}"),
-            None => writeln!(text, "no_timeout = true"),
-        };
-    }
-    for (name, value, default) in [
-        ("table_elements", limits.table_elements.into(), default.table_elements.into()),
-        ("stack_bytes", limits.stack_bytes.into(), default.stack_bytes.into()),
-        ("recursion", limits.recursion.into(), default.recursion.into()),
-        ("module_bytes", limits.module_bytes.into(), default.module_bytes.into()),
-        ("slice_fuel", limits.slice_fuel, default.slice_fuel),
-    ] {
-        let (value, default): (u64, u64) = (value, default);
-        if value != default {
-            let _ = writeln!(text, "{name} = {value}");
+    for spec in LIMITS {
+        let value = spec.of(limits);
+        if !spec.usage.is_measured() && value == spec.of(&default) {
+            continue;
         }
+        let _ = match (value, spec.unlimited) {
+            (Some(value), _) => writeln!(text, "{} = {value}", spec.key),
+            (None, Some(key)) => writeln!(text, "{key} = true"),
+            (None, None) => Ok(()),
+        };
     }
 }
 
