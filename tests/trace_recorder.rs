@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex};
 use counting::allocations;
 use embedded_io::{ErrorKind, ErrorType, Write};
 use sochdb_wasmi::{
-    host::PluginConfig,
+    database::Database,
+    host::{Host, HostConfig, PluginConfig},
     limits::Limits,
     replay::ReplayError,
     trace::{
@@ -386,6 +387,73 @@ fn more_checkpoints_than_a_ring_remembers_do_no_harm() {
     assert!(recorder.lost() > 0);
     let (trace, _) = taken(&mut probe.host);
     assert_eq!(assert_exact(&trace, &[&probe_wasm()]).calls, 1);
+}
+
+/// A recorder that had stopped, since an event was larger than its buffer, went on taking
+/// checkpoints. The 65th made the ring forget the last events that it had: all of the evidence, in
+/// the case that a flight recorder is for.
+#[test]
+fn a_flight_recorder_that_stopped_keeps_what_it_has() {
+    let mut probe = ticking_probe(config());
+    probe.host.record(Recorder::ring(1 << 16, 1 << 10));
+    work(&mut probe);
+    probe.raw("log_message", &[7; 2000], 0);
+    let recorder = probe.host.recorder_mut().unwrap();
+    assert!(matches!(recorder.error(), Some(RecordError::EventTooLarge { .. })));
+    let (stopped, lost) = (trace_of(recorder), recorder.lost());
+    assert!(kinds(&stopped).len() > 10);
+    for _ in 0..200 {
+        probe.host.checkpoint();
+        probe.read(1);
+        let recorder = probe.host.recorder_mut().unwrap();
+        assert!(trace_of(recorder) == stopped, "it lost something");
+        assert_eq!(recorder.lost(), lost);
+    }
+    assert!(replayed(&stopped).unwrap().divergences.is_empty());
+}
+
+/// What was recorded of the call that a panic left, and of an event that no reader takes, stayed in
+/// the buffer: a ring or a sink never got it.
+#[test]
+fn a_recorder_that_stops_sends_on_what_it_has() {
+    let mut traces = Vec::new();
+    let sink = Sink::default();
+    for recorder in [
+        Recorder::buffer(1 << 16),
+        Recorder::ring(1 << 16, 1 << 12),
+        Recorder::to(sink.clone(), 1 << 12),
+    ] {
+        let mut looks = 0;
+        let clock = move || {
+            looks += 1;
+            if looks == 6 {
+                std::panic::resume_unwind(Box::new("the clock's own"));
+            }
+            looks
+        };
+        let mut database = Database::in_memory(Default::default());
+        database.create_table(items()).unwrap();
+        let host = Host::new(HostConfig::default(), database, clock);
+        let limits = Limits { slice_fuel: 2_000, deadline_ms: Some(9), ..roomy() };
+        let mut probe = Probe::with(host, PluginConfig::new(everything()).with_limits(limits));
+        probe.host.record(recorder);
+        probe.read(1);
+        let request = encoded(&read_request(one(1)));
+        let numbers = [REQUEST, request.len() as u32, RESPONSE, RESPONSE_CAPACITY];
+        let bytes = input(function("soch_read"), numbers, 1, &request);
+        let call = std::panic::AssertUnwindSafe(|| {
+            probe.host.call(probe.plugin, "call_then_spin", &bytes).map(|_| ())
+        });
+        assert!(std::panic::catch_unwind(call).is_err());
+        let mut recorder = probe.host.stop_recording().unwrap();
+        assert_eq!(recorder.error(), Some(RecordError::Unwound));
+        traces.push(trace_of(&mut recorder));
+    }
+    traces[2] = sink.written.lock().unwrap().clone();
+    let kinds: Vec<_> = traces.iter().map(|trace| kinds(trace)).collect();
+    assert_eq!(kinds[0].iter().filter(|kind| **kind == "host call").count(), 2);
+    assert_eq!(kinds[0], kinds[1]);
+    assert_eq!(kinds[0], kinds[2]);
 }
 
 #[test]

@@ -10,8 +10,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sochdb_wasmi::{
     abi::{
-        Capability, Seq,
-        message::{Format, ReadRequest, RowSelector},
+        Capability, Seq, Status,
+        message::{Bound, Format, IndexQuery, LookupRequest, ReadRequest, RowSelector},
     },
     capability::Capabilities,
     database::{ColumnType, Database, Storage, TableSchema},
@@ -65,6 +65,58 @@ fn every_way_for_a_call_to_end_is_recorded_and_replayed() {
         endings(&trace),
         [Output, Failed, Trap, StackOverflow, Limit, OutputTooLarge, Output]
     );
+}
+
+/// A page that ended by its `limit` was recorded with the whole response buffer, as if a row had been
+/// taken back: an answer of 14 bytes made a trace of 65,985. So was every answer of a call that failed
+/// before it wrote anything.
+#[test]
+fn a_trace_keeps_of_a_response_what_was_written_and_no_more() {
+    let limits = Limits { rows: 40, ..roomy() };
+    let columns = ["stock"];
+    let page = |format, limit| ReadRequest {
+        columns: Seq::new(&columns),
+        limit: Some(limit),
+        ..all_rows("items", format)
+    };
+    let absent = ReadRequest { rows: one(77), ..page(Format::Rows, 9) };
+    let index = LookupRequest {
+        limit: Some(2),
+        columns: Some(Seq::new(&columns)),
+        ..lookup("by_stock", IndexQuery::Range { lower: Bound::Unbounded, upper: Bound::Unbounded })
+    };
+    let trace = recorded(with_limits(limits), |probe| {
+        for id in 1..9 {
+            probe.insert(id, "bolt", id as i64);
+        }
+        for format in [Format::Rows, Format::Toon] {
+            probe.call("soch_read", &page(format, 2));
+            probe.call("soch_read", &page(format, 0));
+        }
+        probe.call("soch_read", &absent);
+        probe.call("index_lookup", &index);
+        // A row is visited too many: a call that fails, and nothing that it wrote is answered.
+        let all = encoded(&page(Format::Rows, 9));
+        let numbers = [REQUEST, all.len() as u32, RESPONSE, RESPONSE_CAPACITY];
+        probe.enter("repeat", "soch_read", numbers, 8, &all).unwrap();
+        // Some rows do not fit: these bytes are in the plugin's memory too.
+        for capacity in [16, 20, 24, 40] {
+            probe.raw("soch_read", &encoded(&page(Format::Rows, 9)), capacity);
+            probe.raw("soch_read", &encoded(&page(Format::Toon, 9)), capacity);
+            probe.raw("index_lookup", &encoded(&index), capacity);
+        }
+    });
+    let calls = |event: &Event<'_>| match event {
+        Event::HostCall(call) => Some((call.status, call.response.len())),
+        _ => None,
+    };
+    let calls: Vec<_> = events(&trace).iter().filter_map(calls).collect();
+    assert!(calls.iter().any(|(status, _)| *status == Status::LimitExceeded.code()));
+    assert!(calls.iter().any(|(status, _)| *status == Status::NotFound.code()));
+    for (status, written) in calls {
+        assert!(written <= 100, "a call that answered {status} was recorded with {written} bytes");
+    }
+    assert!(trace.len() < 8000, "{}", trace.len());
 }
 
 #[test]

@@ -33,10 +33,14 @@ pub(super) struct Identity {
     /// Where in `access` the table of the last call is.
     recent: usize,
     pub(super) last_error: Message,
-    /// Whether the running host call may have written more of the response than it answers: a row
-    /// that did not fit, or the answer of a call that failed halfway. A trace then keeps all of it.
-    pub(super) touched: bool,
+    /// How many bytes of the response the running host call may have written, if that is more than
+    /// it answers: a row that did not fit, or the answer of a call that failed halfway. A trace keeps
+    /// them, since the plugin can see them; [`WHOLE`] keeps the whole buffer.
+    pub(super) touched: usize,
 }
+
+/// The value of [`Identity::touched`] for a call that may have written anywhere in its response.
+pub(super) const WHOLE: usize = usize::MAX;
 
 impl Identity {
     /// Looks every table up anew.
@@ -54,7 +58,7 @@ impl Identity {
             access: Vec::new(),
             recent: 0,
             last_error: Message::default(),
-            touched: false,
+            touched: 0,
         }
     }
 

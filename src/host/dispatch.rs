@@ -20,7 +20,7 @@ use wasmi::{Caller, errors::HostError};
 use super::recording::record_usual;
 use super::{
     OnDenied, Shared,
-    context::HostFunctionContext,
+    context::{HostFunctionContext, WHOLE},
     plugin::PluginState,
     registry::Registered,
     result::{HostCallResult, Message},
@@ -152,7 +152,7 @@ impl<S: Storage> PluginState<S> {
         #[cfg(feature = "record")]
         if let Some(recorder) = recorder {
             if let HostCallResult::Success(_) = result
-                && !self.identity.touched
+                && self.identity.touched == 0
             {
                 let meter = &self.meter;
                 record_usual(recorder, entry, fuel_before, meter, linear_memory, &arguments);
@@ -258,7 +258,7 @@ fn run<S: Storage>(
         HostCallResult::Success(len) if len <= capacity => match context.meter.move_bytes(len) {
             Ok(()) => return HostCallResult::Success(len),
             Err(exhausted) => {
-                context.plugin.touched = true;
+                context.plugin.touched = len;
                 exhausted.into()
             }
         },
@@ -266,8 +266,9 @@ fn run<S: Storage>(
         failure => failure,
     };
     // Whatever a function of the embedder's wrote before it failed.
-    context.plugin.touched |=
-        !function.builtin || matches!(failure, HostCallResult::BufferTooSmall { .. });
+    if !function.builtin || matches!(failure, HostCallResult::BufferTooSmall { .. }) {
+        context.plugin.touched = WHOLE;
+    }
     // A plugin that gets a negative status may go on, and nothing was done then: also if what
     // failed is the response, after the work.
     context.database.rollback_to(savepoint);

@@ -186,7 +186,7 @@ impl<S: Storage> PluginState<S> {
 
     pub(super) fn record_begin(&mut self, entry: &str, input: &[u8], time_us: u64, sliced: bool) {
         let (plugin, fuel) = (self.identity.id, self.meter.fuel());
-        self.identity.touched = false;
+        self.identity.touched = 0;
         let Some(shared) = self.shared.as_deref_mut() else { return };
         if shared.tables_changed {
             shared.record_tables();
@@ -276,15 +276,15 @@ impl<S: Storage> PluginState<S> {
                 Stopped::Diverged => return,
             },
         };
-        let written = match (stop, entry.status) {
-            // The plugin's memory is forgotten.
-            (Stop::OutOfFuel | Stop::Denied, _) => 0,
-            (Stop::No, _) if touched => response.len(),
+        let answered = match entry.status {
             // The length that would do.
-            (Stop::No, status) if status == crate::abi::Status::BufferTooSmall.code() => {
-                response.len().min(4)
-            }
-            (Stop::No, status) => usize::try_from(status).unwrap_or(0),
+            status if status == crate::abi::Status::BufferTooSmall.code() => 4,
+            status => usize::try_from(status).unwrap_or(0),
+        };
+        let written = match stop {
+            // The plugin's memory is forgotten.
+            Stop::OutOfFuel | Stop::Denied => 0,
+            Stop::No => touched.max(answered).min(response.len()),
         };
         recorder.host_call(HostCallEvent {
             function,

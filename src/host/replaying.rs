@@ -248,7 +248,8 @@ impl<S: Storage> PluginState<S> {
                 Err(Stopped::Denied(Message::new("as it was recorded")))
             }
         };
-        self.identity.touched = written.len() > entry_len(answer.status);
+        let more = written.len() > entry_len(answer.status);
+        self.identity.touched = if more { written.len() } else { 0 };
         player.answered.push(recorded.clone());
         player.remember(recorded);
         let result = result.map_err(Box::new);

@@ -228,7 +228,8 @@ impl Recorder {
     /// [`Checkpoint`](super::Checkpoint) with the link that this returns.
     pub(crate) fn checkpoint(&mut self) -> Link {
         self.drain();
-        if let Place::Ring(ring) = &mut self.place {
+        // A recorder that stopped keeps what it has: no events come behind this checkpoint.
+        if let (Place::Ring(ring), None) = (&mut self.place, self.error) {
             ring.checkpoint(self.event);
         }
         self.link
@@ -236,6 +237,7 @@ impl Recorder {
 
     /// A call that was being recorded has no end: what is before it stays readable.
     pub(crate) fn unwound(&mut self) {
+        self.drain();
         self.fail(RecordError::Unwound);
     }
 
@@ -378,6 +380,7 @@ impl Recorder {
         // A longer one would not be read.
         let most = FRAME_HEADER_LEN + MAX_FRAME_LEN as usize;
         if needed > most {
+            self.drain();
             return self.fail(RecordError::EventTooLarge { needed, capacity: most });
         }
         match self.place {
@@ -444,9 +447,10 @@ impl Recorder {
         Data::Digest { len, digest }
     }
 
+    /// Records no further. The first reason counts.
     #[cold]
     fn fail(&mut self, error: RecordError) {
-        self.error = Some(error);
+        self.error = self.error.or(Some(error));
         self.plain = false;
     }
 }

@@ -29,36 +29,39 @@ pub(in crate::host) fn index_lookup<S: Storage>(
         None => None,
     };
     let LookupRequest { index, ref query, reverse, limit, after, .. } = request;
-    context.plugin.touched = true;
     let mut writer = Writer::new(response);
     let mut list = RowList::begin(&mut writer, limit);
     // The cursor of the last row in the response, in case there is more.
     let mut cursor = heapless::Vec::<u8, MAX_KEY_LEN>::new();
     let mut more = false;
     let database = &*context.database;
-    database.lookup(table, index, query, reverse, after, context.meter, &mut |entry, meter| {
-        let tail = 1 + varint_len(entry.cursor.len() as u64) + entry.cursor.len();
-        let taken = match &projection {
-            None => list.push(entry.id, None, tail),
-            Some(projection) => {
-                let (taken, len) = database
-                    .read_row(table, entry.id, meter, |row| {
-                        (list.push(entry.id, Some((&row, projection)), tail), row.len())
-                    })?
-                    .ok_or_else(|| stray_entry(database.schema(table), index, entry.id))?;
-                meter.read_bytes(len)?;
-                taken
+    let found =
+        database.lookup(table, index, query, reverse, after, context.meter, &mut |entry, meter| {
+            let tail = 1 + varint_len(entry.cursor.len() as u64) + entry.cursor.len();
+            let taken = match &projection {
+                None => list.push(entry.id, None, tail),
+                Some(projection) => {
+                    let (taken, len) = database
+                        .read_row(table, entry.id, meter, |row| {
+                            (list.push(entry.id, Some((&row, projection)), tail), row.len())
+                        })?
+                        .ok_or_else(|| stray_entry(database.schema(table), index, entry.id))?;
+                    meter.read_bytes(len)?;
+                    taken
+                }
+            };
+            if taken == Taken::No {
+                more = true;
+                return Ok(ControlFlow::Break(()));
             }
-        };
-        if taken == Taken::No {
-            more = true;
-            return Ok(ControlFlow::Break(()));
-        }
-        cursor.clear();
-        // A cursor is part of a key, so it fits.
-        let _ = cursor.extend_from_slice(entry.cursor);
-        Ok(ControlFlow::Continue(()))
-    })?;
+            cursor.clear();
+            // A cursor is part of a key, so it fits.
+            let _ = cursor.extend_from_slice(entry.cursor);
+            Ok(ControlFlow::Continue(()))
+        });
+    context.plugin.touched = list.written();
+    found?;
+    let taken_back = list.taken_back();
     let (_, count) = list.end()?;
     // Who asked for no rows has no row to go on behind.
     let more = more && count > 0;
@@ -68,8 +71,7 @@ pub(in crate::host) fn index_lookup<S: Storage>(
     }
     context.record_rows(count);
     let len = finish(writer)?;
-    // If there is more, a row was written that did not fit, and taken back.
-    context.plugin.touched = more;
+    context.plugin.touched = taken_back;
     Ok(len)
 }
 

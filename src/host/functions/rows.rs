@@ -14,6 +14,8 @@ pub(super) struct RowList<'w, 'b> {
     limit: usize,
     /// What the first row that did not fit would have needed.
     needed: Option<usize>,
+    /// Where the row that was taken back ended.
+    taken_back: usize,
 }
 
 /// Whether a row was taken.
@@ -29,7 +31,7 @@ impl<'w, 'b> RowList<'w, 'b> {
     pub(super) fn begin(writer: &'w mut Writer<'b>, limit: Option<u32>) -> Self {
         let list = writer.begin_list();
         let limit = limit.map_or(usize::MAX, |limit| limit as usize);
-        Self { writer, list, count: 0, limit, needed: None }
+        Self { writer, list, count: 0, limit, needed: None, taken_back: 0 }
     }
 
     /// Whether the limit is reached, so that a further row only tells where to go on.
@@ -65,8 +67,19 @@ impl<'w, 'b> RowList<'w, 'b> {
             return Taken::Yes;
         }
         self.needed = Some(self.writer.position() + overhead + tail);
+        self.taken_back = self.writer.position();
         self.writer.rewind(mark);
         Taken::No
+    }
+
+    /// Bytes of the response that were written so far, those of a row that was taken back included.
+    pub(super) fn written(&self) -> usize {
+        self.writer.position().max(self.taken_back)
+    }
+
+    /// Bytes that were written up to the end of the row that was taken back; 0 if none was.
+    pub(super) const fn taken_back(&self) -> usize {
+        self.taken_back
     }
 
     /// Ends the list.

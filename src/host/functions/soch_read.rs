@@ -12,6 +12,7 @@ use crate::{
     database::{MAX_COLUMNS, Projection, Storage, StoredRow, TableId},
     host::{
         HostCallResult, HostFunctionContext,
+        context::WHOLE,
         toon::{ToonError, ToonTable},
     },
 };
@@ -60,19 +61,19 @@ fn read<S: Storage>(
     let projection = context.database.projection(table, &request.columns)?;
     match (request.format, request.rows) {
         (Format::Rows, rows) => {
-            context.plugin.touched = true;
             let mut writer = Writer::new(response);
             let mut list = RowList::begin(&mut writer, request.limit);
             let next = each_row(context, table, rows, &mut |id, row| {
                 list.push(id, Some((row, &projection)), TAIL)
-            })?;
+            });
+            context.plugin.touched = list.written();
+            let (next, taken_back) = (next?, list.taken_back());
             let (_, count) = list.end()?;
             if let (0, RowSelector::One(id)) = (count, rows) {
                 return Err(no_row(id));
             }
             context.record_rows(count);
-            // If there is more, a row was written that did not fit, and taken back.
-            end(context, writer, next, next.is_some())
+            end(context, writer, next, taken_back)
         }
         (Format::Toon, _) => read_toon(context, table, &request, &projection, response),
     }
@@ -128,12 +129,12 @@ fn read_toon<S: Storage>(
     let places = projection.places(columns.len());
     let names: heapless::Vec<Name, MAX_COLUMNS> =
         places.clone().filter_map(|at| Some(columns.get(at)?.name)).collect();
-    context.plugin.touched = true;
     let mut writer = Writer::new(response);
     let mut document = ToonTable::begin(&mut writer, &table_name, names.iter().map(|n| &**n));
     let limit = request.limit.map_or(usize::MAX, |limit| limit as usize);
     let mut failure = None;
     let mut needed = None;
+    let mut taken_back = 0;
     let next = each_row(context, table, request.rows, &mut |id, row| {
         if document.rows() >= limit {
             return Taken::No;
@@ -149,10 +150,15 @@ fn read_toon<S: Storage>(
         if document.fits(&writer, TAIL) {
             return Taken::Yes;
         }
-        needed = Some(writer.position() + document.overhead(&writer) + TAIL);
+        taken_back = writer.position();
+        needed = Some(taken_back + document.overhead(&writer) + TAIL);
         document.undo(&mut writer);
         Taken::No
-    })?;
+    });
+    let written = writer.position().max(taken_back);
+    // A row with a value that TOON does not have was taken back too.
+    context.plugin.touched = if failure.is_some() { WHOLE } else { written };
+    let next = next?;
     if let Some(ToonError { column, kind }) = failure {
         let column = names.get(column).map_or("?", |name| &**name);
         return Err(HostCallResult::invalid(format_args!(
@@ -166,7 +172,7 @@ fn read_toon<S: Storage>(
     context.record_rows(rows);
     document.end(&mut writer);
     // Without rows the columns' names are taken back too.
-    end(context, writer, next, next.is_some() || rows == 0)
+    end(context, writer, next, if rows == 0 { written } else { taken_back })
 }
 
 /// Offers rows to `take` until it declines one; says where to go on then.
@@ -224,7 +230,7 @@ fn end<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
     mut writer: Writer<'_>,
     next: Option<u64>,
-    taken_back: bool,
+    taken_back: usize,
 ) -> Result<usize, HostCallResult> {
     writer.bool(next.is_some());
     if let Some(next) = next {

@@ -21,7 +21,6 @@ pub(in crate::host) fn soch_write<S: Storage>(
 ) -> Result<usize, HostCallResult> {
     let request: WriteRequest<'_, &[u8]> = wire::decode(request)?;
     let table = context.check_write(request.table)?;
-    context.plugin.touched = true;
     let mut writer = Writer::new(response);
     writer.len(request.rows.len());
     let written = context.database.write(
@@ -31,11 +30,12 @@ pub(in crate::host) fn soch_write<S: Storage>(
         &request.rows,
         context.meter,
         &mut |id| writer.u64(id),
-    )?;
-    context.entry.rows = written;
+    );
+    context.plugin.touched = writer.position();
+    context.entry.rows = written?;
     // A response that does not fit fails the call, which rolls the rows back: the plugin would not
     // learn their ids.
     let len = finish(writer)?;
-    context.plugin.touched = false;
+    context.plugin.touched = 0;
     Ok(len)
 }

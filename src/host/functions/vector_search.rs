@@ -7,7 +7,7 @@ use crate::{
         wire::{self, Writer},
     },
     database::Storage,
-    host::{HostCallResult, HostFunctionContext},
+    host::{HostCallResult, HostFunctionContext, context::WHOLE},
 };
 
 /// Searches a vector column.
@@ -28,7 +28,8 @@ pub(in crate::host) fn vector_search<S: Storage>(
     let SearchRequest { column, query, k, filter, .. } = request;
     context.database.search(table, column, query, k, &filter, context.meter)?;
 
-    context.plugin.touched = true;
+    // What fails halfway may have written a part.
+    context.plugin.touched = WHOLE;
     let neighbours = context.database.neighbours();
     let mut writer = Writer::new(response);
     writer.len(neighbours.len());
@@ -52,6 +53,6 @@ pub(in crate::host) fn vector_search<S: Storage>(
     }
     context.entry.rows = u32::try_from(neighbours.len()).unwrap_or(u32::MAX);
     let len = finish(writer)?;
-    context.plugin.touched = false;
+    context.plugin.touched = 0;
     Ok(len)
 }
