@@ -6,7 +6,7 @@
 //! rollups, finds rainy spells by index and similar days by vector search, emits metrics and logs,
 //! and reads its thresholds from its configuration. A second one (`examples/plugins/counter.wat`)
 //! shares the database and shows the ABI without an SDK. Nothing here depends on the time of day,
-//! so the report is the same on every run and every machine. `tests/weather_job.rs` checks every
+//! so the report is the same on every run and every machine. `tests/it/host/weather_job.rs` checks every
 //! answer against the data file.
 
 use std::sync::{

@@ -1,6 +1,6 @@
 //! How much RAM a plugin can take at the most, before anything of it is loaded.
 //!
-//! The factors bound what was measured with modules that are made to be large: `tests/ram_bound.rs`.
+//! The factors bound what was measured with modules that are made to be large: `tests/it/host/ram_bound.rs`.
 //! They are those of 64-bit targets, and the same everywhere.
 
 use crate::limits::Limits;

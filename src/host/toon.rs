@@ -3,7 +3,7 @@
 //!
 //! It writes this one shape and reads nothing: a document of one tabular array, named after the
 //! table, with `id` before the columns. The text is byte for byte what the official `toon-format`
-//! crate makes of the same data; that crate is the oracle in `tests/toon.rs`.
+//! crate makes of the same data; that crate is the oracle in `tests/it/host/toon.rs`.
 //!
 //! | [`Value`] | In a cell |
 //! |---|---|

@@ -3,7 +3,7 @@
 //!
 //! It exists beside the `postcard` crate because two things cannot be said in serde: a list that
 //! stays encoded until someone iterates it ([`Seq`](super::Seq)), and a list whose length is known only when
-//! the buffer is full ([`Writer::begin_list`]). The crate is the oracle in `tests/wire.rs`: every
+//! the buffer is full ([`Writer::begin_list`]). The crate is the oracle in `tests/it/contract/wire.rs`: every
 //! message here encodes to exactly the bytes that `postcard` makes of the same serde type.
 //!
 //! It does not know what the messages mean; those are in [`crate::abi::message`].

@@ -2,7 +2,7 @@
 //! what no power failure leaves is an error.
 //!
 //! `ekv` 1.0.0 takes a commit whose last words were torn for corruption, and a page of the file
-//! table that was begun and never filled for an empty one. `tests/flash_power.rs` cuts the power at
+//! table that was begun and never filled for an empty one. `tests/it/storage/flash_power.rs` cuts the power at
 //! each such place.
 
 use embedded_storage::nor_flash::NorFlash;

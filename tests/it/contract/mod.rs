@@ -1,0 +1,4 @@
+//! The contract with plugins: the bytes of `docs/abi.md` and of the wire format.
+
+mod abi_doc;
+mod wire;

@@ -1,0 +1,8 @@
+//! The engine over storages in RAM: rows, indexes, vectors, limits, atomicity, damage.
+
+mod atomicity;
+mod corruption;
+mod index;
+mod limits;
+mod rows;
+mod vectors;

@@ -1,0 +1,20 @@
+//! Hosts and plugins: loading, calls, host functions, grants, audit, metrics, memory.
+
+mod allocations;
+mod audit;
+mod bad_modules;
+mod bad_requests;
+mod capability;
+mod counter_wat;
+mod footprint;
+mod functions;
+mod grants;
+mod hostile;
+mod metrics;
+mod own_functions;
+mod ram_bound;
+mod static_memory;
+mod toon;
+#[cfg(feature = "trusted")]
+mod trusted;
+mod weather_job;

@@ -1,0 +1,5 @@
+//! Manifests, in TOML and packed.
+
+mod packed;
+#[cfg(feature = "manifest")]
+mod toml;

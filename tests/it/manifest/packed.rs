@@ -1,0 +1,236 @@
+//! Packed manifests: the same manifest is the same bytes, nothing else is accepted, and a module
+//! can carry one.
+
+use proptest::prelude::*;
+use sochdb_wasmi::{
+    abi::{Name, Value},
+    capability::{Capabilities, Globs},
+    host::{OnDenied, PluginConfig},
+    limits::{LIMITS, Limits},
+    manifest::{
+        Manifest, UnpackProblem, Version,
+        section::{MANIFEST_SECTION, SectionError, embed, find},
+    },
+};
+
+const WEATHER: &[u8] = include_bytes!("../../../examples/plugins/weather.wasm");
+
+fn example() -> Manifest {
+    let capabilities = Capabilities {
+        can_read_table: Globs::new(&["notes", "month*"]).expect("patterns"),
+        can_index_search: true,
+        ..Capabilities::default()
+    };
+    let limits = Limits { fuel_per_call: 2_000_000, deadline_ms: None, ..Limits::default() };
+    let config = PluginConfig::new(capabilities)
+        .with_limits(limits)
+        .with_on_denied(OnDenied::Trap)
+        .set("max", 300_u64)
+        .expect("a key");
+    Manifest {
+        entries: ["length".into(), "add".into()].into(),
+        config,
+        ..Manifest::new(
+            Name::new("notes").expect("a name"),
+            Version::new("1.0.0").expect("a version"),
+        )
+    }
+}
+
+#[test]
+fn the_example_of_the_documentation_is_what_packing_gives() {
+    let documentation = include_str!("../../../docs/manifest.md");
+    let fence = documentation.split("```hex\n").nth(1).and_then(|rest| rest.split("```").next());
+    let bytes: Vec<u8> = fence
+        .expect("the documentation has an example")
+        .lines()
+        .flat_map(|line| line.split(';').next().unwrap_or_default().split_whitespace())
+        .map(|pair| u8::from_str_radix(pair, 16).expect("the example is in hex"))
+        .collect();
+    let packed = example().pack();
+    let hex: Vec<_> = packed.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(bytes, packed, "{}", hex.join(" "));
+    assert_eq!(Manifest::unpack(&bytes), Ok(example()));
+}
+
+#[test]
+fn what_is_cut_or_has_bytes_left_is_no_manifest() {
+    let packed = example().pack();
+    for len in 0..packed.len() {
+        assert!(Manifest::unpack(&packed[..len]).is_err(), "{len} bytes");
+    }
+    let longer: Vec<u8> = packed.iter().copied().chain([0]).collect();
+    assert!(Manifest::unpack(&longer).is_err());
+}
+
+#[test]
+fn another_version_is_refused_by_name() {
+    let mut packed = example().pack();
+    packed[0] = 2;
+    let error = Manifest::unpack(&packed).expect_err("another version");
+    assert_eq!(error.problem, UnpackProblem::PackedVersion(2));
+    assert_eq!(
+        error.to_string(),
+        "the packed manifest is of version 2, this crate knows 1 (before byte 1 of the packed \
+         manifest)"
+    );
+}
+
+#[test]
+fn the_same_manifest_in_other_bytes_is_refused() {
+    let packed = example().pack();
+    // The length of the name, 5, as a varint of two bytes.
+    let mut longer = packed.clone();
+    longer.splice(1..2, [0x85, 0x00]);
+    let error = Manifest::unpack(&longer).expect_err("not what packing gives");
+    assert_eq!(error.problem, UnpackProblem::NotCanonical);
+    // The entry points in another order: "add" and "length" are at 14 and 18.
+    let mut swapped = packed.clone();
+    swapped.splice(14..25, *b"\x06length\x03add");
+    let error = Manifest::unpack(&swapped).expect_err("they do not rise");
+    assert_eq!(error.problem, UnpackProblem::Order);
+}
+
+fn names() -> impl Strategy<Value = String> {
+    "[a-z_][a-z0-9_]{0,31}"
+}
+
+fn globs() -> impl Strategy<Value = Globs> {
+    prop::collection::vec(
+        ("[a-z_][a-z0-9_]{0,31}", "\\*?").prop_map(|(name, star)| name + &star),
+        0..=8,
+    )
+    .prop_map(|patterns| {
+        let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+        Globs::new(&patterns).expect("these are patterns")
+    })
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    prop::collection::vec(any::<Option<u64>>(), LIMITS.len()).prop_map(|values| {
+        let mut limits = Limits::default();
+        for (spec, value) in LIMITS.iter().zip(values) {
+            spec.set(&mut limits, value);
+        }
+        limits
+    })
+}
+
+prop_compose! {
+    fn manifests()(
+        name in names(),
+        entries in prop::collection::btree_set("[a-z]{1,9}", 0..5),
+        (read, write, call) in (globs(), globs(), globs()),
+        (vector, index, trap) in any::<(bool, bool, bool)>(),
+        limits in limits(),
+        settings in prop::collection::btree_map(".{1,16}", any::<(u8, u64, f64, String)>(), 0..5),
+    ) -> Manifest {
+        let capabilities = Capabilities {
+            can_read_table: read,
+            can_write_table: write,
+            can_vector_search: vector,
+            can_index_search: index,
+            can_call_host: call,
+        };
+        let on_denied = if trap { OnDenied::Trap } else { OnDenied::Status };
+        let mut config =
+            PluginConfig::new(capabilities).with_limits(limits).with_on_denied(on_denied);
+        for (key, (kind, number, float, text)) in &settings {
+            let value = match kind % 5 {
+                0 => Value::UInt(*number),
+                1 => Value::Int(number.cast_signed()),
+                2 => Value::Float(*float),
+                3 => Value::Binary(text.as_bytes()),
+                _ => Value::Text(text),
+            };
+            config = config.set(key, value).expect("a key");
+        }
+        Manifest {
+            entries: entries.into_iter().map(String::into_boxed_str).collect(),
+            config,
+            ..Manifest::new(
+                Name::new(&name).expect("a name"),
+                Version::new("0.1.0").expect("a version"),
+            )
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_manifest_comes_back_from_its_bytes(manifest in manifests()) {
+        let packed = manifest.pack();
+        prop_assert_eq!(Manifest::unpack(&packed), Ok(manifest));
+    }
+
+    #[test]
+    fn bytes_that_unpack_are_those_that_packing_gives(
+        manifest in manifests(),
+        changes in prop::collection::vec(any::<(prop::sample::Index, u8)>(), 1..4),
+    ) {
+        let mut bytes = manifest.pack();
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Ok(other) = Manifest::unpack(&bytes) {
+            prop_assert_eq!(other.pack(), bytes);
+        }
+    }
+
+    #[test]
+    fn garbage_is_an_error_and_never_a_panic(
+        mut bytes in prop::collection::vec(any::<u8>(), 0..200),
+        versioned: bool,
+    ) {
+        if let (true, Some(first)) = (versioned, bytes.first_mut()) {
+            *first = 1;
+        }
+        if let Ok(manifest) = Manifest::unpack(&bytes) {
+            prop_assert_eq!(manifest.pack(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_section_that_was_put_into_a_module_is_found_in_it(
+        contents in prop::collection::vec(any::<u8>(), 0..300),
+        other in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        let module = embed(WEATHER, MANIFEST_SECTION, &contents).expect("a module");
+        prop_assert_eq!(find(&module, MANIFEST_SECTION), Ok(Some(&contents[..])));
+        // The second time it takes the place of the first.
+        let again = embed(&module, MANIFEST_SECTION, &other).expect("a module");
+        prop_assert_eq!(find(&again, MANIFEST_SECTION), Ok(Some(&other[..])));
+        prop_assert_eq!(again, embed(WEATHER, MANIFEST_SECTION, &other).expect("a module"));
+    }
+
+    #[test]
+    fn looking_for_a_section_in_garbage_is_an_error_and_never_a_panic(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        prop_assert!(find(&bytes, MANIFEST_SECTION).is_err());
+        let module: Vec<u8> = b"\0asm\x01\0\0\0".iter().chain(&bytes).copied().collect();
+        let _ = find(&module, MANIFEST_SECTION);
+        if let Ok(embedded) = embed(&module, MANIFEST_SECTION, b"x") {
+            prop_assert_eq!(find(&embedded, MANIFEST_SECTION), Ok(Some(&b"x"[..])));
+        }
+    }
+}
+
+#[test]
+fn two_sections_of_one_name_are_refused() {
+    let once = embed(WEATHER, MANIFEST_SECTION, b"a").expect("a module");
+    let section = &once[WEATHER.len()..];
+    let twice = [&once, section].concat();
+    let offset = once.len() as u32;
+    assert_eq!(find(&twice, MANIFEST_SECTION), Err(SectionError::Twice { offset }));
+    assert_eq!(embed(&twice, MANIFEST_SECTION, b"b"), Err(SectionError::Twice { offset }));
+}
+
+#[test]
+fn a_module_without_the_section_has_none() {
+    assert_eq!(find(WEATHER, MANIFEST_SECTION), Ok(None));
+    assert_eq!(find(b"\0asm", MANIFEST_SECTION), Err(SectionError::NotWasm));
+    let cut = &WEATHER[..WEATHER.len() - 1];
+    assert!(matches!(find(cut, MANIFEST_SECTION), Err(SectionError::Malformed { .. })));
+}

@@ -1,0 +1,193 @@
+//! Failing traces made small.
+
+use crate::watched;
+use sochdb_wasmi::{
+    abi::Value,
+    host::{CallError, PluginConfig},
+    replay::{Failure, MinimiseError, Minimised, Minimiser, Replayer, stats},
+    trace::{Ending, Event, Recorder, TraceReader},
+};
+use watched::{THRESHOLD, Watched, grants, int, limits, watch, watch_with};
+
+/// Thirty calls over 300 rows, the last but two of which comes upon a row that the plugin traps on.
+fn failing() -> Vec<u8> {
+    let values: Vec<i64> = (0..300).map(|n| n % 290).collect();
+    let config = PluginConfig::new(grants()).with_limits(limits());
+    let mut watched = Watched::with(&watch(), &values, config, Recorder::growing());
+    for n in 0..9 {
+        watched.call("scan", &[]).unwrap();
+        watched.call("own", b"some bytes").unwrap();
+        watched.call("tell", &int(n)).unwrap();
+    }
+    watched.host.database_mut().insert("readings", None, &[Value::Int(1313)]).unwrap();
+    let error = watched.call("scan", &[]).unwrap_err();
+    assert!(matches!(error, CallError::Trap { .. }));
+    watched.call("tell", &int(1)).unwrap();
+    watched.call("tell", &int(2)).unwrap();
+    watched.trace()
+}
+
+/// Host calls and their answered rows.
+fn rows(trace: &[u8]) -> Vec<(String, u32)> {
+    let mut found = Vec::new();
+    let mut reader = TraceReader::new(trace);
+    while let Some(entry) = reader.read().unwrap() {
+        if let Event::HostCall(call) = entry.event {
+            found.push((call.function.name().unwrap_or("own").into(), call.rows));
+        }
+    }
+    found
+}
+
+fn minimised(trace: &[u8]) -> Minimised {
+    Minimiser::new(Replayer::new().with_plugin(&watch())).minimise(trace).unwrap()
+}
+
+#[test]
+fn trap_on_one_row_among_hundreds_needs_one_call_and_one_row() {
+    let trace = failing();
+    let small = minimised(&trace);
+    assert_eq!((small.calls_before, small.calls, small.exhausted), (30, 1, false));
+    assert_eq!(rows(&small.trace), [("soch_read".into(), 1)]);
+    let Failure::Call { entry, ending, .. } = &small.failure else { panic!("{small:?}") };
+    assert_eq!((entry.as_str(), *ending), ("scan", Ending::Trap));
+    println!("{} -> {} bytes, {} tries", trace.len(), small.trace.len(), small.tries);
+    assert!(small.trace.len() < 700 && small.tries < 100, "{}", small.tries);
+
+    // It is a whole trace, which replays exactly.
+    let replay = Replayer::new().with_plugin(&watch()).replay(small.trace.as_slice()).unwrap();
+    assert!(replay.is_exact(), "{replay}");
+    assert_eq!(stats(small.trace.as_slice()).unwrap().entries[0].failures, 1);
+    // The same again, and nothing smaller.
+    assert_eq!(minimised(&trace), small);
+    assert_eq!(minimised(&small.trace).trace, small.trace);
+}
+
+#[test]
+fn calls_that_the_failure_needs_stay() {
+    // It fails once its state was counted up to three.
+    let counting = watch_with(&[(
+        "(func (export \"state\") (param i32) (result i32)",
+        "(func (export \"state\") (param i32) (result i32)
+          (if (i32.eq (i32.load8_u (i32.const 700)) (i32.const 3)) (then (return (i32.const -4))))
+          (i32.store8 (i32.const 700)
+            (i32.add (i32.load8_u (i32.const 700)) (i32.const 1)))",
+    )]);
+    let config = PluginConfig::new(grants()).with_limits(limits());
+    let mut watched = Watched::with(&counting, &[1, 2, 3], config, Recorder::growing());
+    for _ in 0..3 {
+        watched.call("tell", &int(5)).unwrap();
+        watched.call("scan", &[]).unwrap();
+        watched.call("state", &[]).unwrap();
+    }
+    watched.call("scan", &[]).unwrap();
+    watched.call("state", &[]).unwrap_err();
+    let trace = watched.trace();
+    let replayer = Replayer::new().with_plugin(&counting);
+    let small = Minimiser::new(replayer.clone()).minimise(trace.as_slice()).unwrap();
+    let stats = stats(small.trace.as_slice()).unwrap();
+    let entries: Vec<_> = stats.entries.iter().map(|e| (e.entry.as_str(), e.calls)).collect();
+    assert_eq!(entries, [("state", 4)]);
+    assert!(matches!(small.failure, Failure::Call { ending: Ending::Failed, code: -4, .. }));
+    assert!(replayer.replay(small.trace.as_slice()).unwrap().is_exact());
+}
+
+#[test]
+fn bytes_of_an_answer_are_cut() {
+    // It fails if the answer of the embedder's function has more than three bytes.
+    let picky = watch_with(&[(
+        "(call $own (i32.const 512) (local.get $len) (i32.const 768) (i32.const 256)))",
+        "(local.set $len
+          (call $own (i32.const 512) (local.get $len) (i32.const 768) (i32.const 256)))
+        (if (i32.gt_s (local.get $len) (i32.const 3)) (then unreachable))
+        (local.get $len))",
+    )]);
+    let config = PluginConfig::new(grants()).with_limits(limits());
+    let mut watched = Watched::with(&picky, &[], config, Recorder::growing());
+    watched.call("own", b"a").unwrap();
+    watched.call("own", b"much longer than needed").unwrap_err();
+    let trace = watched.trace();
+    let replayer = Replayer::new().with_plugin(&picky);
+    let small = Minimiser::new(replayer).minimise(trace.as_slice()).unwrap();
+    let found = stats(small.trace.as_slice()).unwrap();
+    assert_eq!((small.calls, found.functions[0].bytes_out), (1, 4));
+}
+
+#[test]
+fn divergence_of_a_changed_plugin_is_made_small_with_both_modules() {
+    let (old, new) = (watch(), watch_with(&[(THRESHOLD, "250")]));
+    let values: Vec<i64> = (0..300).collect();
+    let config = PluginConfig::new(grants()).with_limits(limits());
+    let mut watched = Watched::with(&old, &values, config, Recorder::growing());
+    for n in 0..5 {
+        watched.call("tell", &int(n)).unwrap();
+    }
+    watched.call("scan", &[]).unwrap();
+    watched.call("tell", &int(9)).unwrap();
+    let trace = watched.trace();
+    let changed = Replayer::new().with_plugin(&new);
+    let recorded = Replayer::new().with_plugin(&old);
+    let minimiser = Minimiser::new(changed.clone());
+    let error = minimiser.minimise(trace.as_slice()).unwrap_err();
+    assert!(matches!(error, MinimiseError::NeedsRecorded(_)), "{error}");
+
+    let small = minimiser.with_recorded(recorded.clone()).minimise(trace.as_slice()).unwrap();
+    assert_eq!(small.calls, 1);
+    assert_eq!(rows(&small.trace), [("soch_read".into(), 1), ("log_message".into(), 0)]);
+    assert!(recorded.replay(small.trace.as_slice()).unwrap().is_exact());
+    let replay = changed.with_changed_plugins().replay(small.trace.as_slice()).unwrap();
+    assert_eq!(replay.divergences[0].field.as_deref(), Some("function"));
+    let Failure::Divergence { function, .. } = &small.failure else { panic!("{small:?}") };
+    assert_eq!(function.as_deref(), Some("soch_write"));
+    println!("{}", small.rust_test("tests/traces/scan.trace", "watch.wasm"));
+}
+
+#[test]
+fn tries_are_bounded_and_what_was_found_is_whole() {
+    let wasm = watch();
+    let replayer = Replayer::new().with_plugin(&wasm);
+    let trace = failing();
+    for tries in [1, 2, 5, 9] {
+        let minimiser = Minimiser::new(replayer.clone()).with_tries(tries);
+        let small = minimiser.minimise(trace.as_slice()).unwrap();
+        assert!(small.tries <= tries && small.exhausted);
+        assert!(replayer.replay(small.trace.as_slice()).unwrap().is_exact());
+    }
+}
+
+#[test]
+fn trace_that_does_not_fail_is_refused() {
+    let mut watched = Watched::new(&[1]);
+    watched.call("scan", &[]).unwrap();
+    let wasm = watch();
+    let minimiser = Minimiser::new(Replayer::new().with_plugin(&wasm));
+    let error = minimiser.minimise(watched.trace().as_slice()).unwrap_err();
+    assert_eq!(error, MinimiseError::DoesNotFail);
+}
+
+#[test]
+fn fuel_that_runs_out_is_a_failure_too() {
+    let mut watched = Watched::new(&[1, 2]);
+    watched.call("scan", &[]).unwrap();
+    watched.call("spin", &[]).unwrap_err();
+    let trace = watched.trace();
+    let small = minimised(&trace);
+    assert_eq!(small.calls, 1);
+    assert!(matches!(small.failure, Failure::Call { ending: Ending::Limit, .. }));
+}
+
+#[test]
+fn written_test_is_rust_that_names_the_files() {
+    let small = minimised(&failing());
+    let text = small.rust_test("tests/traces/scan.trace", "../watch.wasm");
+    let expected = "\
+/// watch.scan fails: trap: wasm `unreachable` instruction executed. A trace of 30 calls, of which one call did it.
+/// It passes as long as that is so. When it is mended, look at what the test says and
+/// keep it with SOCHDB_WASMI_BLESS=1.
+#[test]
+fn scan_ends_with_trap() {
+    sochdb_wasmi::testing::replay_trace(\"tests/traces/scan.trace\", include_bytes!(\"../watch.wasm\"));
+}
+";
+    assert_eq!(text, expected, "{text}");
+}

@@ -1,0 +1,9 @@
+//! Replays of traces and the tools above them.
+
+mod bless;
+mod corpus;
+mod diff;
+mod divergence;
+mod grants;
+mod job;
+mod minimise;

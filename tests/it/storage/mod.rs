@@ -1,0 +1,9 @@
+//! Durable storages: power failures, damage, images of earlier versions, costs.
+
+mod flash_corruption;
+mod flash_costs;
+mod flash_host;
+mod flash_power;
+mod storages;
+mod storages_model;
+mod store_images;
