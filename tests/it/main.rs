@@ -45,6 +45,8 @@ mod mirror;
 #[cfg(all(feature = "flash", feature = "redb"))]
 #[path = "../nor_flash/mod.rs"]
 mod nor_flash;
+#[path = "../page/mod.rs"]
+mod page;
 #[cfg(any(feature = "cli", feature = "replay"))]
 #[path = "../runner/mod.rs"]
 mod runner;

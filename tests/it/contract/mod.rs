@@ -1,4 +1,6 @@
 //! The contract with plugins: the bytes of `docs/abi.md` and of the wire format.
 
 mod abi_doc;
+mod fuel_doc;
+mod limits_table;
 mod wire;

@@ -1,6 +1,6 @@
 //! The table of limits, and the pages that are made from it. `BLESS=1` writes those.
 
-mod page;
+use crate::page;
 
 use std::{collections::BTreeSet, fmt::Write as _};
 

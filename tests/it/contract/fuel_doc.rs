@@ -3,7 +3,7 @@
 //! The page's table of prices is read from the page. How often each is paid is written here a second
 //! time, as the page's section "What each function pays" has it, without a line of the crate's meter.
 
-mod support;
+use crate::support;
 
 use std::{collections::BTreeMap, fs};
 
