@@ -1,6 +1,6 @@
 //! The interpreter's configuration: every WebAssembly feature is named here, on or off.
 
-use wasmi::{CompilationMode, Config, EnforcedLimits, Engine};
+use wasmi::{CompilationMode, Config, Engine};
 
 use crate::limits::Limits;
 
@@ -21,7 +21,6 @@ pub(super) fn engine(limits: &Limits) -> Engine {
         .consume_fuel(true)
         // Lazy modes charge the fuel of translation to whoever calls a function first.
         .compilation_mode(CompilationMode::Eager)
-        .enforced_limits(EnforcedLimits::strict())
         .ignore_custom_sections(true)
         // Code that runs while loading would run before any limit is known to the plugin's user.
         .allow_start_fn(false);

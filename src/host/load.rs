@@ -16,21 +16,16 @@ use super::{
     import_memory::import_memory,
     memory::{self, Buffer, Buffers},
     metrics::HostCounters,
+    module::{check_code, check_sections},
     plugin::{CallReport, Plugin, PluginState, reason},
     registry::HostFunctionRegistry,
 };
 use crate::{
-    abi::{
-        ABI_VERSION, DESCRIPTOR_EXPORT, Descriptor, MEMORY_EXPORT, MEMORY_IMPORT,
-        wire::{Reader, WireError},
-    },
+    abi::{ABI_VERSION, DESCRIPTOR_EXPORT, Descriptor, MEMORY_EXPORT, MEMORY_IMPORT},
     audit::FunctionId,
     database::Storage,
     limits::{Limit, LimitExceeded, Limits},
 };
-
-/// The most exports of a module: an entry point is found by looking through them.
-pub const MAX_EXPORTS: u32 = 1000;
 
 fn missing(name: &'static str) -> Box<LoadError> {
     LoadError::MissingExport { name }.into()
@@ -40,13 +35,12 @@ fn export_type(name: &'static str, expected: &'static str) -> Box<LoadError> {
     LoadError::ExportType { name, expected }.into()
 }
 
-const TYPE_SECTION: u8 = 1;
-const EXPORT_SECTION: u8 = 7;
-const START_SECTION: u8 = 8;
-const CODE_SECTION: u8 = 10;
-
-/// Makes a module of bytes, validating them or not.
-pub(super) type Compile = fn(&Engine, &[u8]) -> Result<Module, wasmi::Error>;
+/// How a module is made of bytes, with the validator or without.
+pub(super) struct Compiler {
+    /// Refuses a module that is not valid.
+    pub(super) validate: fn(&Engine, &[u8]) -> Result<(), wasmi::Error>,
+    pub(super) translate: fn(&Engine, &[u8]) -> Result<Module, wasmi::Error>,
+}
 
 /// A module that can be instantiated.
 pub(super) struct Compiled {
@@ -59,10 +53,18 @@ pub(super) struct Compiled {
 
 /// Checks what can be checked of the bytes, and compiles them.
 ///
+/// In the interpreter validator and translator take turns, operator by operator: the translator works
+/// on code of which the validator has not seen the rest, and panics on some. So the whole module is
+/// validated before any of it is translated.
+///
 /// Not inlined: compiling takes the most of the native stack, and what is made of the module does not
 /// lie on it yet.
 #[inline(never)]
-pub(super) fn compile(wasm: &[u8], config: &PluginConfig, compile: Compile) -> Loading<Compiled> {
+pub(super) fn compile(
+    wasm: &[u8],
+    config: &PluginConfig,
+    compiler: &Compiler,
+) -> Loading<Compiled> {
     let limits = &config.limits;
     if wasm.len() as u64 > u64::from(limits.module_bytes) {
         return Err(LoadError::Limit(LimitExceeded {
@@ -77,9 +79,15 @@ pub(super) fn compile(wasm: &[u8], config: &PluginConfig, compile: Compile) -> L
     }
     check_sections(wasm, limits)?;
     let engine = engine(limits);
-    let rewritten = if config.static_memory { import_memory(wasm) } else { None };
-    let module = compile(&engine, rewritten.as_deref().unwrap_or(wasm))
-        .map_err(|error| LoadError::InvalidModule { reason: reason(&error) })?;
+    let invalid = |error: wasmi::Error| LoadError::InvalidModule { reason: reason(&error) };
+    (compiler.validate)(&engine, wasm).map_err(invalid)?;
+    let rewritten = check_code(wasm, limits)?.with_own_operands(wasm);
+    let rewritten = match config.static_memory {
+        true => import_memory(rewritten.as_deref().unwrap_or(wasm)).or(rewritten),
+        false => rewritten,
+    };
+    let bytes = rewritten.as_deref().unwrap_or(wasm);
+    let module = (compiler.translate)(&engine, bytes).map_err(invalid)?;
     check_exports(&module)?;
     Ok(Compiled {
         engine,
@@ -250,59 +258,6 @@ fn import_function<S: Storage + 'static>(
             host_call(caller, id, arguments)
         },
     )
-}
-
-/// Looks at the sections of a module before it is compiled: for a start section, which the
-/// interpreter refuses without a name for it, and for what would make much of few bytes. What does not
-/// decode is left to the interpreter, which says more about it.
-fn check_sections(wasm: &[u8], limits: &Limits) -> Loading<()> {
-    let mut sections = Reader::new(wasm.get(8..).unwrap_or_default());
-    while let (Ok(id), Ok(section)) = (sections.u8(), sections.bytes()) {
-        let section = Reader::new(section);
-        let (limit, allowed, asked) = match id {
-            START_SECTION => return Err(LoadError::StartFunction.into()),
-            EXPORT_SECTION => (Limit::Exports, MAX_EXPORTS, { section }.u32().unwrap_or(0)),
-            TYPE_SECTION => (Limit::Results, limits.results, most_results(section)),
-            CODE_SECTION => (Limit::Locals, limits.locals, most_locals(section)),
-            _ => continue,
-        };
-        if asked > allowed {
-            let (allowed, asked) = (allowed.into(), asked.into());
-            return Err(LoadError::Limit(LimitExceeded { limit, allowed, asked }).into());
-        }
-    }
-    Ok(())
-}
-
-/// The most results of a type.
-fn most_results(mut types: Reader<'_>) -> u32 {
-    let mut most = 0;
-    let _ = types.u32();
-    let mut next = || -> Result<u32, WireError> {
-        types.u8()?;
-        types.bytes()?;
-        Ok(types.bytes()?.len() as u32)
-    };
-    while let Ok(results) = next() {
-        most = most.max(results);
-    }
-    most
-}
-
-/// The most locals of a function.
-fn most_locals(mut functions: Reader<'_>) -> u32 {
-    let mut most = 0;
-    let _ = functions.u32();
-    while let Ok(function) = functions.bytes() {
-        let mut groups = Reader::new(function);
-        let mut locals = 0_u32;
-        for _ in 0..groups.u32().unwrap_or(0) {
-            let (Ok(count), Ok(_)) = (groups.u32(), groups.u8()) else { break };
-            locals = locals.saturating_add(count);
-        }
-        most = most.max(locals);
-    }
-    most
 }
 
 #[inline(never)]

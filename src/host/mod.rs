@@ -26,6 +26,8 @@ pub mod logs;
 mod memory;
 mod metric_error;
 pub mod metrics;
+mod module;
+mod operators;
 #[cfg(feature = "replay")]
 pub(crate) mod player;
 mod plugin;
@@ -48,7 +50,7 @@ pub use clock::MonotonicClock;
 pub use clock::{Clock, NoClock};
 pub use context::HostFunctionContext;
 pub use error::{CallError, LoadError};
-pub use load::MAX_EXPORTS;
+pub use module::MAX_EXPORTS;
 pub use plugin::{CallReport, KeyError, MAX_KEY_LEN, OnDenied, PluginConfig};
 pub use ram::RamBound;
 pub use registry::{HostFunction, HostFunctionRegistry, RegistryError};
@@ -242,8 +244,11 @@ impl<S: Storage + 'static> Host<S> {
         wasm: &[u8],
         config: &PluginConfig,
     ) -> Result<PluginId, LoadError> {
-        self.add(name, wasm, config, |engine, wasm| wasmi::Module::new(engine, wasm))
-            .map_err(|error| *error)
+        let compiler = load::Compiler {
+            validate: |engine, wasm| wasmi::Module::validate(engine, wasm),
+            translate: |engine, wasm| wasmi::Module::new(engine, wasm),
+        };
+        self.add(name, wasm, config, &compiler).map_err(|error| *error)
     }
 
     /// Loads a plugin without validating it, if its SHA-256 is `sha256`: what [`load`](Self::load)
@@ -271,13 +276,15 @@ impl<S: Storage + 'static> Host<S> {
         if sha2::Sha256::digest(wasm)[..] != sha256[..] {
             return Err(LoadError::OtherModule);
         }
-        // SAFETY: these are the bytes of that hash, and the caller promises that they are a valid
-        // module under the configuration that this crate gives every engine. So is what
-        // `import_memory` makes of them.
-        self.add(name, wasm, config, |engine, wasm| unsafe {
-            wasmi::Module::new_unchecked(engine, wasm)
-        })
-        .map_err(|error| *error)
+        let compiler = load::Compiler {
+            validate: |_, _| Ok(()),
+            // SAFETY: these are the bytes of that hash, and the caller promises that they are a valid
+            // module under the configuration that this crate gives every engine. What the rewritings
+            // make of a valid module is valid: one moves the memory from a section to another, the
+            // other puts operators that take a value and leave one of the same type.
+            translate: |engine, wasm| unsafe { wasmi::Module::new_unchecked(engine, wasm) },
+        };
+        self.add(name, wasm, config, &compiler).map_err(|error| *error)
     }
 
     #[cfg(any(feature = "validate", feature = "trusted"))]
@@ -286,7 +293,7 @@ impl<S: Storage + 'static> Host<S> {
         name: &str,
         wasm: &[u8],
         config: &PluginConfig,
-        compile: load::Compile,
+        compiler: &load::Compiler,
     ) -> Loading<PluginId> {
         let name = Name::new(name).map_err(LoadError::Name)?;
         if self.plugins.iter().any(|plugin| plugin.identity().name == name) {
@@ -301,7 +308,7 @@ impl<S: Storage + 'static> Host<S> {
             })
             .into());
         }
-        let compiled = load::compile(wasm, config, compile)?;
+        let compiled = load::compile(wasm, config, compiler)?;
         self.instantiate(name, compiled, config)
     }
 

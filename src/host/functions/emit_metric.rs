@@ -3,7 +3,7 @@
 use crate::{
     abi::{message::MetricRequest, wire},
     database::Storage,
-    host::{HostCallResult, HostFunctionContext, context::Identity},
+    host::{HostCallResult, HostFunctionContext},
 };
 
 /// Emits a metric.
@@ -22,7 +22,6 @@ pub(in crate::host) fn emit_metric<S: Storage>(
         return Ok(0);
     }
     let metric: MetricRequest<'_> = wire::decode(request)?;
-    let Identity { name, metric_series, .. } = &*context.plugin;
-    context.metrics.begin(plugin, name, *metric_series, request, &metric)?;
+    context.metrics.begin(plugin, &context.plugin.name, request, &metric)?;
     Ok(0)
 }

@@ -11,6 +11,7 @@ mod functions;
 mod grants;
 mod hostile;
 mod metrics;
+mod modules;
 mod own_functions;
 mod ram_bound;
 mod static_memory;

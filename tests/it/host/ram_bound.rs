@@ -39,7 +39,7 @@ fn modules(n: usize, results: usize) -> Vec<(&'static str, Vec<u8>)> {
     let exports: String =
         (0..990.min(n / 6)).map(|name| format!(r#"(export "{name:x}" (global 0))"#)).collect();
     let calls = |bytes: usize| "(call $g)".repeat(n / bytes) + &drops.repeat(n / bytes);
-    let parameters = "(i32.const 0) ".repeat(32);
+    let parameters = "(i32.const 0) ".repeat(500);
     vec![
         ("nothing", module("", "")),
         ("nested blocks", twice("block ", "end ", 3)),
@@ -65,22 +65,33 @@ fn modules(n: usize, results: usize) -> Vec<(&'static str, Vec<u8>)> {
                 "",
                 &format!(
                     "(func $g (param {})) (func {})",
-                    "i32 ".repeat(32),
-                    format!("{parameters} (call $g)").repeat(n / 66)
+                    "i32 ".repeat(500),
+                    format!("{parameters} (call $g)").repeat(n / 1002)
                 ),
             ),
         ),
         ("types", module(&"(type (func))".repeat(n / 3), "")),
         ("imports", module(&r#"(import "" "" (func))"#.repeat(n / 4), "")),
-        ("functions", module("", &"(func)".repeat(300.min(n / 4)))),
-        ("globals", module("", &"(global i32 (i32.const 0))".repeat(990.min(n / 5)))),
+        ("functions", module("", &"(func)".repeat(n / 4))),
+        ("globals", module("", &"(global i32 (i32.const 0))".repeat(n / 5))),
         ("exports", module("", &exports)),
         ("elements", module("", &format!("(func $g) (elem func {})", "$g ".repeat(n)))),
-        ("lists of elements", module("", &"(elem func)".repeat(990.min(n / 4)))),
-        ("pieces of data", module("", &r#"(data "")"#.repeat(990.min(n / 2)))),
+        ("lists of elements", module("", &"(elem func)".repeat(n / 4))),
+        ("pieces of data", module("", &r#"(data "")"#.repeat(n / 2))),
         ("data", module("", &format!(r#"(data "{}")"#, "x".repeat(n)))),
         ("a table", module("", "(table 1024 funcref)")),
         ("tables", module("", &"(table 1024 funcref)".repeat(8))),
+        (
+            "stores far away",
+            code(&"(i32.store offset=65536 (local.get 0) (local.get 0))".repeat(n / 9)),
+        ),
+        (
+            "branches to a loop with parameters",
+            code(&format!(
+                "{values} (loop (param {types}) (result {types}) {}) {drops}",
+                "(br_if 0 (local.get 0)) ".repeat(n / 4)
+            )),
+        ),
         ("locals", module("", &format!("(func (local {}))", "i64 ".repeat(1000)))),
         ("more locals", module("", &format!("(func (local {}))", "i64 ".repeat(10_000)))),
         ("the probe", probe_wasm()),

@@ -1,0 +1,134 @@
+//! What is checked of a module's bytes before anything translates them: its sections and its code.
+//!
+//! Whether a module is valid is the validator's business. This asks for what no validator looks at:
+//! limits of this crate, and pairs of operands that the interpreter cannot translate.
+
+use alloc::vec::Vec;
+
+use super::{
+    error::{LoadError, Loading},
+    operators::{CODE_SECTION, CodeProblem, Stores, scan},
+};
+use crate::{
+    abi::wire::{Reader, WireError},
+    limits::{Limit, LimitExceeded, Limits},
+};
+
+/// The most exports of a module: an entry point is found by looking through them.
+pub const MAX_EXPORTS: u32 = 1000;
+
+const TYPE_SECTION: u8 = 1;
+const EXPORT_SECTION: u8 = 7;
+const START_SECTION: u8 = 8;
+
+/// The id and the content of each section, as long as they decode.
+fn sections(wasm: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    let mut sections = Reader::new(wasm.get(8..).unwrap_or_default());
+    core::iter::from_fn(move || Some((sections.u8().ok()?, sections.bytes().ok()?)))
+}
+
+/// Looks at the sections of a module: for a start section, which the interpreter refuses without a
+/// name for it, and for what would make much of few bytes. What does not decode is left to the
+/// validator, which says more about it.
+pub(super) fn check_sections(wasm: &[u8], limits: &Limits) -> Loading<()> {
+    for (id, section) in sections(wasm) {
+        let section = Reader::new(section);
+        let (limit, allowed, asked) = match id {
+            START_SECTION => return Err(LoadError::StartFunction.into()),
+            EXPORT_SECTION => (Limit::Exports, MAX_EXPORTS, { section }.u32().unwrap_or(0)),
+            TYPE_SECTION => (Limit::Results, limits.results, most_results(section)),
+            CODE_SECTION => (Limit::Locals, limits.locals, most_locals(section)),
+            _ => continue,
+        };
+        within(limit, allowed, asked)?;
+    }
+    Ok(())
+}
+
+/// Looks at the code of a valid module: no block takes more values than it may, as each branch back to
+/// its beginning is code for all of them. The answer says which stores need another operand.
+///
+/// Not inlined: what it needs of the stack shall not lie there while the module is compiled.
+#[inline(never)]
+pub(super) fn check_code(wasm: &[u8], limits: &Limits) -> Loading<Stores> {
+    let mut types = Reader::new(&[]);
+    for (id, section) in sections(wasm) {
+        match id {
+            TYPE_SECTION => types = Reader::new(section),
+            CODE_SECTION => {
+                let wide = WideTypes::new(types, limits.results);
+                return match scan(section, |ty| wide.is_wide(ty)) {
+                    Ok(stores) => Ok(stores),
+                    // Whatever the validator accepted decodes.
+                    Err(CodeProblem::Undecodable) => Ok(Stores::default()),
+                    Err(CodeProblem::Block(ty)) => {
+                        let asked = parameters(types, ty).unwrap_or(u32::MAX);
+                        within(Limit::Results, limits.results, asked).map(|()| Stores::default())
+                    }
+                };
+            }
+            _ => {}
+        }
+    }
+    Ok(Stores::default())
+}
+
+fn within(limit: Limit, allowed: u32, asked: u32) -> Loading<()> {
+    if asked <= allowed {
+        return Ok(());
+    }
+    let (allowed, asked) = (allowed.into(), asked.into());
+    Err(LoadError::Limit(LimitExceeded { limit, allowed, asked }).into())
+}
+
+/// The numbers of parameters and of results of the next type.
+fn next_type(types: &mut Reader<'_>) -> Result<(u32, u32), WireError> {
+    types.u8()?;
+    Ok((types.bytes()?.len() as u32, types.bytes()?.len() as u32))
+}
+
+/// The most results of a type.
+fn most_results(mut types: Reader<'_>) -> u32 {
+    let _ = types.u32();
+    core::iter::from_fn(|| Some(next_type(&mut types).ok()?.1)).max().unwrap_or(0)
+}
+
+fn parameters(mut types: Reader<'_>, ty: u32) -> Option<u32> {
+    types.u32().ok()?;
+    for _ in 0..ty {
+        next_type(&mut types).ok()?;
+    }
+    Some(next_type(&mut types).ok()?.0)
+}
+
+/// The types with more parameters than a block may have, by rising index: most modules have none.
+struct WideTypes(Vec<u32>);
+
+impl WideTypes {
+    fn new(mut types: Reader<'_>, allowed: u32) -> Self {
+        let _ = types.u32();
+        let parameters = core::iter::from_fn(|| Some(next_type(&mut types).ok()?.0));
+        let wide = (0..).zip(parameters).filter(|&(_, parameters)| parameters > allowed);
+        Self(wide.map(|(ty, _)| ty).collect())
+    }
+
+    fn is_wide(&self, ty: u32) -> bool {
+        self.0.binary_search(&ty).is_ok()
+    }
+}
+
+/// The most locals of a function.
+fn most_locals(mut functions: Reader<'_>) -> u32 {
+    let mut most = 0;
+    let _ = functions.u32();
+    while let Ok(function) = functions.bytes() {
+        let mut groups = Reader::new(function);
+        let mut locals = 0_u32;
+        for _ in 0..groups.u32().unwrap_or(0) {
+            let (Ok(count), Ok(_)) = (groups.u32(), groups.u8()) else { break };
+            locals = locals.saturating_add(count);
+        }
+        most = most.max(locals);
+    }
+    most
+}

@@ -1,0 +1,213 @@
+//! Modules that the interpreter panics on, or refuses for no reason: each loads and runs right, or is
+//! refused by a named error. `modules_found` has those that were found in use and by fuzzing.
+
+use sochdb_wasmi::{
+    host::{CallError, Host, LoadError, PluginConfig},
+    limits::{Limit, LimitExceeded, Limits},
+};
+
+use crate::support::{everything, host, roomy, wat_plugin};
+
+fn config() -> PluginConfig {
+    PluginConfig::new(everything()).with_limits(roomy())
+}
+
+/// What the entry point `f` leaves in the Output Buffer, which begins at 512.
+fn output(host: &mut Host, wasm: &[u8], config: &PluginConfig) -> Vec<u8> {
+    let plugin = host.load("plugin", wasm, config).unwrap();
+    let output = host.call(plugin, "f", &[]).unwrap().output.to_vec();
+    assert!(host.unload(plugin));
+    output
+}
+
+/// A plugin of four pages whose function `f` runs `body` and returns the eight bytes that are then at
+/// `address`. The locals are `a` (i32), `b` (i64), `c` (f32) and `d` (f64).
+fn stores(body: &str, address: u32) -> Vec<u8> {
+    wat::parse_str(format!(
+        r#"(module (memory (export "memory") 4) (global (export "sochdb_plugin") i32 (i32.const 0))
+            (data (i32.const 0) "\01\00\00\00" "\00\01\00\00" "\00\01\00\00" "\00\02\00\00" "\00\01\00\00")
+            (func $none) (func $one (result i32) (i32.const 24))
+            (func (export "f") (param i32) (result i32)
+                (local $a i32) (local $b i64) (local $c f32) (local $d f64)
+                {body}
+                (i64.store (i32.const 512) (i64.load (i32.const {address})))
+                (i32.const 8)))"#
+    ))
+    .unwrap()
+}
+
+// An i32 store whose address and value are the same local, with a static offset above 65,535, ended
+// the host in `unreachable!()`: `t[i] = i` of any plugin with more than 64 KiB of statics.
+#[test]
+fn a_store_far_away_may_have_one_local_as_address_and_value() {
+    let pairs = [
+        ("local.get $a local.get $a", "i32"),
+        ("local.get $a local.get $a nop", "i32"),
+        ("local.get $a local.get $a local.get $a drop", "i32"),
+        ("local.get $a local.get $a call $none", "i32"),
+        ("local.get $a local.get $a local.get $b local.set $b", "i32"),
+        ("local.get $a local.tee $a local.get $a", "i32"),
+        ("local.get $a local.get $a local.tee $a", "i32"),
+        ("local.get $a local.get $a i32.const 0 i32.shl", "i32"),
+        ("local.get $a local.get $a i32.const 32 i32.rotr", "i32"),
+        ("local.get $a local.get $a local.get $a local.get $a select", "i32"),
+        ("local.get $a block (result i32) local.get $a end", "i32"),
+        ("local.get $a loop (result i32) local.get $a end", "i32"),
+        ("local.get $a local.get $a block end", "i32"),
+        ("local.get $a local.get $a if end local.get $a", "i32"),
+        ("local.get $a local.get $a i64.extend_i32_u i32.wrap_i64", "i32"),
+        ("local.get $a local.get $a f32.reinterpret_i32 i32.reinterpret_f32", "i32"),
+        ("call $one local.get $a", "i32"),
+        ("call $one call $one", "i32"),
+        ("i32.const 24 local.get $a", "i32"),
+        ("local.get $a i32.const 24", "i32"),
+        ("local.get $a local.get $a i64.extend_i32_u", "i64"),
+        ("local.get $a local.tee $a local.get $a i64.extend_i32_u", "i64"),
+        ("local.get $a local.get $a i64.extend_i32_u i64.const 0 i64.rotl", "i64"),
+        ("local.get $a local.get $a i64.extend_i32_s", "i64"),
+    ];
+    let mut host = host();
+    for offset in [0_u32, 24, 65_535, 65_536, 100_000] {
+        for (operands, ty) in pairs {
+            let widths: &[_] = if ty == "i32" {
+                &[("store", 4), ("store8", 1), ("store16", 2)]
+            } else {
+                &[("store", 8), ("store8", 1), ("store16", 2), ("store32", 4)]
+            };
+            for &(store, bytes) in widths {
+                for set in
+                    ["i32.const 24 local.set $a", "i32.const 20 i32.const 4 i32.add local.set $a"]
+                {
+                    // Bytes that are not stored stay, and fuel is in the register as it often is.
+                    let fill =
+                        "(i64.store (i32.add (local.get $a) (i32.const OFFSET)) (i64.const -1))"
+                            .replace("OFFSET", &offset.to_string());
+                    let body =
+                        format!("{set} {fill} {set} {operands} {ty}.{store} offset={offset}");
+                    let mut expected = [0xff; 8];
+                    expected[..bytes].copy_from_slice(&24_u64.to_le_bytes()[..bytes]);
+                    let wasm = stores(&body, 24 + offset);
+                    if (..512).contains(&offset) {
+                        // The descriptor lies there.
+                        continue;
+                    }
+                    assert_eq!(output(&mut host, &wasm, &config()), expected, "{body}");
+                }
+            }
+        }
+    }
+}
+
+// A module without any such store is translated as it is, and one with them in static memory or without
+// a validator goes through the same rewriting.
+#[test]
+fn a_store_far_away_works_in_static_memory_and_without_a_validator() {
+    let body = "i32.const 24 local.set $a local.get $a local.get $a i32.store offset=70000";
+    let wasm = stores(body, 70_024);
+    let expected = [24, 0, 0, 0, 0, 0, 0, 0];
+    let mut host = host();
+    host.add_static_memory(Box::leak(vec![0; 4 << 16].into()));
+    assert_eq!(output(&mut host, &wasm, &config().with_static_memory()), expected);
+    #[cfg(feature = "trusted")]
+    {
+        use sha2::Digest;
+        let hash = sha2::Sha256::digest(&wasm).into();
+        // SAFETY: the module was loaded above, with the validator.
+        let plugin = unsafe { host.load_trusted("plugin", &wasm, &hash, &config()) }.unwrap();
+        assert_eq!(host.call(plugin, "f", &[]).unwrap().output, expected);
+    }
+}
+
+// The same fault, as it was found: `t[i] = i` in a loop, a store of one byte, and one of wasm-smith.
+#[test]
+fn every_module_that_was_found_runs_right() {
+    let mut host = host();
+    for wat in [
+        include_str!("modules_found/valid-for.wat"),
+        include_str!("modules_found/valid-i32.store8.wat"),
+    ] {
+        let wasm = wat::parse_str(wat).unwrap();
+        let plugin = host.load("plugin", &wasm, &config()).unwrap();
+        assert!(host.call(plugin, "f", &[]).unwrap().output.is_empty());
+        assert!(host.unload(plugin));
+    }
+    let plugin =
+        host.load("plugin", include_bytes!("modules_found/valid-for.wasm"), &config()).unwrap();
+    assert!(host.call(plugin, "f", &[]).unwrap().output.is_empty());
+    assert!(host.unload(plugin));
+    let plugin =
+        host.load("plugin", include_bytes!("modules_found/smith-19076.wasm"), &config()).unwrap();
+    assert!(matches!(host.call(plugin, "w0", &[]), Err(CallError::Trap { .. })));
+    assert!(matches!(host.call(plugin, "w1", &[]), Err(CallError::Trap { .. })));
+    assert!(host.call(plugin, "w2", &[]).unwrap().output.is_empty());
+}
+
+// 13 bytes divided by zero in wasmi's limit on the average size of functions; operators after a
+// function's last `end` were translated before the validator objected.
+#[test]
+fn every_invalid_module_that_was_found_is_refused_by_name() {
+    for (name, wasm) in [
+        ("div0-short", &include_bytes!("modules_found/div0-short.wasm")[..]),
+        ("div0-1001", include_bytes!("modules_found/div0-1001.wasm")),
+        ("loop-after-end", include_bytes!("modules_found/loop-after-end-27-bytes.wasm")),
+        ("keep-debug297", include_bytes!("modules_found/keep-debug297.wasm")),
+    ] {
+        let error = host().load("plugin", wasm, &config()).unwrap_err();
+        assert!(matches!(error, LoadError::InvalidModule { .. }), "{name}: {error:?}");
+    }
+}
+
+// wasmi's strict limits refused both as "invalid module": 40 bytes a function on average, and 32
+// parameters.
+#[test]
+fn many_small_functions_and_many_parameters_are_no_reason_to_refuse_a_module() {
+    let mut host = host();
+    let wasm = wat::parse_str(include_str!("modules_found/many_small_functions.wat")).unwrap();
+    let plugin = host.load("plugin", &wasm, &config()).unwrap();
+    assert_eq!(host.call(plugin, "get59", &[]).unwrap().output.len(), 4);
+    assert!(host.unload(plugin));
+    let wasm = wat::parse_str(include_str!("modules_found/params33.wat")).unwrap();
+    let plugin = host.load("plugin", &wasm, &config()).unwrap();
+    assert!(host.call(plugin, "go", &[]).unwrap().output.is_empty());
+    assert!(host.unload(plugin));
+
+    for many in [
+        "(func)".repeat(20_000),
+        "(global i32 (i32.const 0))".repeat(5000),
+        r#"(data "")"#.repeat(5000),
+        "(func $g) ".to_owned() + &"(elem func $g)".repeat(5000),
+    ] {
+        let plugin = host.load("plugin", &wat_plugin(&many), &config()).unwrap();
+        assert!(host.unload(plugin));
+    }
+}
+
+// Each branch to a loop is code for all parameters of the loop: two bytes of module could take
+// kilobytes. A function may have as many parameters as it likes.
+#[test]
+fn a_block_takes_no_more_values_than_it_may_return() {
+    let types =
+        |parameters: usize| format!("(type $t (func (param {})))", "i64 ".repeat(parameters));
+    let limits = Limits { results: 7, ..roomy() };
+    for block in
+        ["block (type $t) DROP end", "loop (type $t) DROP end", "if (type $t) DROP else DROP end"]
+    {
+        let load = |parameters: usize| {
+            let code = format!(
+                "{} (func {} {} {})",
+                types(parameters),
+                "i64.const 0 ".repeat(parameters),
+                if block.starts_with("if") { "i32.const 1" } else { "" },
+                block.replace("DROP", &"drop ".repeat(parameters))
+            );
+            let config = config().with_limits(limits);
+            host().load("plugin", &wat_plugin(&code), &config).map(|_| ())
+        };
+        assert_eq!(load(7), Ok(()));
+        let exceeded = LimitExceeded { limit: Limit::Results, allowed: 7, asked: 8 };
+        assert_eq!(load(8), Err(LoadError::Limit(exceeded)));
+    }
+    let function = format!("{} (func (type $t))", types(8));
+    let config = config().with_limits(limits);
+    assert!(host().load("plugin", &wat_plugin(&function), &config).is_ok());
+}
