@@ -127,6 +127,15 @@ impl Meter {
         self.bytes_left = self.bytes_left.saturating_sub(bytes);
     }
 
+    /// Takes what is left above `fuel`.
+    #[cfg(feature = "replay")]
+    pub(crate) const fn keep(&mut self, fuel: u64) {
+        if fuel < self.fuel() {
+            self.slice = if fuel < self.slice { fuel } else { self.slice };
+            self.reserve = fuel - self.slice;
+        }
+    }
+
     /// Takes all fuel that is left.
     #[cfg(feature = "replay")]
     pub(crate) const fn drain(&mut self) {

@@ -240,7 +240,7 @@ impl<'p> Corpus<'p> {
             fs::write(path, &blessed.trace).map_err(Problem::File)?;
             return Ok(true);
         }
-        match replay.is_exact() {
+        match replay.agrees() {
             true => Ok(false),
             false => Err(Problem::Diverged(Box::new(replay))),
         }

@@ -86,6 +86,19 @@ pub(crate) struct Mismatch {
     pub(crate) only_fuel: bool,
 }
 
+/// How much fuel a recorded call took that fuel or time ended, where neither can be compared: the
+/// plugin or the interpreter is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limited {
+    /// Fuel of the whole call.
+    pub(crate) used: u64,
+    /// Fuel after its last host call.
+    pub(crate) after_last: u64,
+}
+
+/// How much more or less fuel the same work may take in another plugin or interpreter.
+pub(crate) const FUEL_FACTOR: u64 = 16;
+
 /// The recorded events of a call, and how the replay of it goes.
 #[derive(Debug)]
 pub(crate) struct Player {
@@ -111,6 +124,12 @@ pub(crate) struct Player {
     pub(crate) redacted: bool,
     /// Fuel for a growth that failed only after it was paid for.
     pub(super) debt: u64,
+    /// The recorded call was ended by a limit that cannot be compared.
+    limited: Option<Limited>,
+    /// Fuel of such a call that was left after the last host call that was answered.
+    fuel_answered: u64,
+    /// What the plugin asked after all that was recorded of such a call.
+    pub(crate) beyond: Option<Got>,
 }
 
 /// How many events the player remembers to tell of.
@@ -132,6 +151,9 @@ impl Player {
             started: false,
             redacted: false,
             debt: 0,
+            limited: None,
+            fuel_answered: 0,
+            beyond: None,
         }
     }
 
@@ -153,6 +175,34 @@ impl Player {
         self.mismatch = None;
         self.stopped = false;
         self.debt = 0;
+        self.limited = None;
+        self.beyond = None;
+    }
+
+    /// Makes the call that begins one whose recorded limit cannot be compared. It gets `fuel`.
+    pub(crate) const fn limit(&mut self, limited: Limited, fuel: u64) {
+        self.limited = Some(limited);
+        self.fuel_answered = fuel;
+    }
+
+    /// Takes note of the fuel, `left` of `all`, after a host call was answered. The fuel to go on
+    /// with: once everything recorded was asked, what the recorded call had in all.
+    pub(super) fn fuel_to_keep(&mut self, all: u64, left: u64) -> u64 {
+        let Some(limited) = self.limited else { return left };
+        let is_host_call = |recorded: &Recorded| matches!(recorded.event(), Event::HostCall(_));
+        let keep = match self.script.iter().any(is_host_call) {
+            true => left,
+            false => left.min(limited.used.saturating_sub(all.saturating_sub(left))),
+        };
+        self.fuel_answered = keep;
+        keep
+    }
+
+    /// Whether the recorded call may have asked this too, had its limit been a little higher.
+    fn is_beyond(&self, got: &Got, fuel_left: u64) -> bool {
+        let (Some(limited), Got::HostCall { .. }) = (&self.limited, got) else { return false };
+        let fuel = self.fuel_answered.saturating_sub(fuel_left);
+        fuel.saturating_mul(FUEL_FACTOR) >= limited.after_last
     }
 
     /// Fuel that is still to be paid for a growth that failed.
@@ -191,6 +241,9 @@ impl Player {
         if self.end.is_none() && expected.is_none() {
             // Nobody knows what came here.
             self.stopped = true;
+        } else if expected.is_none() && self.is_beyond(&got, fuel_left) {
+            self.stopped = true;
+            self.beyond = Some(got);
         } else if self.mismatch.is_none() {
             self.mismatch = Some(Mismatch { expected, got, fuel_left, only_fuel });
         }

@@ -71,6 +71,15 @@ impl<S: Storage + 'static> Host<S> {
         }
     }
 
+    /// Sets the fuel of a plugin's calls.
+    pub(crate) fn set_fuel_per_call(&mut self, plugin: PluginId, fuel: u64) {
+        if let Some(at) = self.position(plugin)
+            && let Some(plugin) = self.plugins.get_mut(at)
+        {
+            plugin.limits.fuel_per_call = fuel;
+        }
+    }
+
     /// Lets a plugin begin its next call with its memory as it was after loading.
     pub(crate) fn restart_plugin(&mut self, plugin: PluginId) {
         if let Some(at) = self.position(plugin)
@@ -232,6 +241,7 @@ impl<S: Storage> PluginState<S> {
         if meter.charge(answer.fuel_host).is_err() {
             meter.drain();
         }
+        meter.keep(player.fuel_to_keep(meter.fuel_limit(), meter.fuel()));
         meter.use_up(answer.visited, answer.moved);
         *denied += u32::from(answer.status == Status::PermissionDenied.code());
         let result = match answer.stop {

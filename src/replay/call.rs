@@ -13,18 +13,19 @@ use super::{
     divergence::{Cause, Divergence},
     error::{NoAnswer, ReplayError},
     explain::{self, Compared, Difference},
+    limited,
     load::Loaded,
     run::FuelDifference,
-    session::{Ended, Session},
+    session::{Ended, Played, Session},
     steps::{Call, CutCall},
 };
 use crate::{
     host::{
         CallError,
-        player::{Answering, Mismatch, Player, Recorded},
+        player::{Answering, Limited, Player, Recorded},
         recording::ending,
     },
-    trace::{CallIn, CallOut, Data, Ending, Event, Stop},
+    trace::{CallIn, CallOut, Data, Ending, Event},
 };
 
 impl Session<'_, '_> {
@@ -38,42 +39,47 @@ impl Session<'_, '_> {
         match end.output {
             Data::Full(_) => {}
             // Outputs that are redacted are not compared.
-            Data::Digest { .. } if self.replay.redacted => {}
+            Data::Digest { .. } if self.replay.redacted => self.replay.redacted_outputs += 1,
             _ => return Err(ReplayError::NoAnswers),
         }
         let plugin = self.called(call.begin.number, &begin)?;
         let exactly = self.answering == Answering::Exactly;
         let fuel = self.same_wasmi && !plugin.changed;
-        let ended_in_host = call.events.back().is_some_and(
-            |last| matches!(last.event(), Event::HostCall(last) if last.stop != Stop::No),
-        );
-        let unequal = matches!(end.ending, Ending::Limit | Ending::Stopped);
-        if exactly && !fuel && unequal && !ended_in_host {
-            // It ended for lack of fuel or time, which are not comparable.
-            self.host.restart_plugin(plugin.id);
-            return Ok(());
-        }
+        let limited = match exactly && !fuel {
+            true => limited::limited(&call, &begin, &end),
+            false => None,
+        };
         let mut output = Vec::new();
-        let kept =
-            self.play(&plugin, &call.begin, call.events, Some(call.end.clone()), &mut output)?;
+        let kept = self.play(&plugin, &call, limited.as_ref(), &mut output)?;
         let got = self.end(&plugin, &kept, &output);
         let played = self.played();
         if !exactly {
-            return self.ended(&begin, played, &got);
+            return self.ended(&begin, played, &got, &kept);
         }
-        let compared = Compared {
-            ending: !played.stopped && end.ending != Ending::Commit,
-            fuel,
-            memory: fuel,
+        let compared =
+            Compared { ending: !played.stopped, trap: self.same_wasmi, fuel, memory: fuel };
+        let expected = kept_end(&end, &got);
+        let ended = |session: &Self| {
+            session.told(input, &played).ended(call.end.number, &expected, &got, compared)
         };
-        let found = match self.otherwise(input, &played, Some(&call.end), &got, fuel) {
-            None => self.told(input, &played).ended(call.end.number, &end, &got, compared),
-            found => found,
+        let found = if let Some(found) = not_begun(&call.begin, &kept) {
+            Some(found)
+        } else if let found @ Some(_) = self.otherwise(input, &played, Some(&call.end), &got, fuel)
+        {
+            found
+        } else if limited.is_some() {
+            self.limited_end(&plugin, &begin, &end, &got, &played, ended)
+        } else {
+            ended(self)
         };
+        if limited.is_some() {
+            // It was ended in the middle of something, when it was recorded.
+            self.host.restart_plugin(plugin.id);
+        }
         match found {
             Some(found) => self.diverged(&begin, found, plugin.changed),
             None => {
-                self.compare_fuel(fuel, &plugin, &end, &got);
+                self.compare_fuel(fuel || limited.is_some(), &plugin, &end, &got);
                 self.remember(call.end);
             }
         }
@@ -94,10 +100,11 @@ impl Session<'_, '_> {
         let plugin = self.called(call.begin.number, &begin)?;
         let fuel = self.same_wasmi && !plugin.changed;
         let mut output = Vec::new();
-        let kept = self.play(&plugin, &call.begin, call.events, None, &mut output)?;
+        let kept = self.answered(&plugin, &call.begin, call.events, None, None, &mut output)?;
         let got = self.end(&plugin, &kept, &output);
         let played = self.played();
-        if let Some(found) = self.otherwise(input, &played, None, &got, fuel) {
+        let found = not_begun(&call.begin, &kept);
+        if let Some(found) = found.or_else(|| self.otherwise(input, &played, None, &got, fuel)) {
             self.diverged(&begin, found, plugin.changed);
         }
         Ok(())
@@ -116,14 +123,35 @@ impl Session<'_, '_> {
         Ok(plugin)
     }
 
-    /// Makes a call, answered by its recorded events. Its end is `None` if the trace breaks off in it.
-    /// What the call returned or said of its failure is left in `output`.
+    /// Makes a whole call, answered by its recorded events.
     fn play(
+        &mut self,
+        plugin: &Loaded,
+        call: &Call,
+        limited: Option<&Limited>,
+        output: &mut Vec<u8>,
+    ) -> Result<Result<u32, CallError>, ReplayError> {
+        let (events, end) = (call.events.clone(), Some(call.end.clone()));
+        let Some(limited) = limited else {
+            return self.answered(plugin, &call.begin, events, end, None, output);
+        };
+        let fuel = limited::fuel(call, limited);
+        self.host.set_fuel_per_call(plugin.id, fuel);
+        let limit = Some((*limited, fuel));
+        let played = self.answered(plugin, &call.begin, events, end, limit, output);
+        self.host.set_fuel_per_call(plugin.id, plugin.fuel_per_call);
+        played
+    }
+
+    /// Makes a call, answered by recorded events. Its end is `None` if the trace breaks off in it.
+    /// What the call returned or said of its failure is left in `output`.
+    fn answered(
         &mut self,
         plugin: &Loaded,
         begin: &Recorded,
         events: VecDeque<Recorded>,
         end: Option<Recorded>,
+        limit: Option<(Limited, u64)>,
         output: &mut Vec<u8>,
     ) -> Result<Result<u32, CallError>, ReplayError> {
         if !events.iter().all(|recorded| is_answered(&recorded.event())) {
@@ -136,6 +164,9 @@ impl Session<'_, '_> {
             player.fuel = fuel && exactly;
             let sliced = call.sliced && (fuel || !exactly);
             player.begin(events, end, sliced, call.time_us);
+            if let Some((limited, fuel)) = limit {
+                player.limit(limited, fuel);
+            }
             player.remember(begin.clone());
         }
         let Data::Full(input) = call.input else { return Err(ReplayError::NoAnswers) };
@@ -211,6 +242,7 @@ impl Session<'_, '_> {
         Played {
             mismatch: player.mismatch.take(),
             stopped: player.stopped,
+            beyond: player.beyond.take(),
             answered: core::mem::take(&mut player.answered),
             rest: core::mem::take(&mut player.script).into(),
         }
@@ -222,8 +254,18 @@ impl Session<'_, '_> {
         begin: &CallIn<'_>,
         played: Played,
         got: &CallOut<'_>,
+        kept: &Result<u32, CallError>,
     ) -> Result<(), ReplayError> {
         let call = self.replay.calls;
+        if let Some(error) = refused(kept) {
+            // A trace of what happens now would not have the call.
+            return Err(ReplayError::Refused {
+                call,
+                plugin: self.names.plugin(begin.plugin),
+                entry: begin.entry.into(),
+                reason: error.to_string(),
+            });
+        }
         if let Some(mismatch) = &played.mismatch {
             let (function, request) = explain::asked(&self.names, &mismatch.got);
             return Err(ReplayError::NoAnswer(Box::new(NoAnswer {
@@ -285,15 +327,52 @@ impl Session<'_, '_> {
     }
 }
 
-/// What a player noticed in a call.
-#[derive(Default)]
-struct Played {
-    mismatch: Option<Mismatch>,
-    /// The call ended in a host call, as it was recorded.
-    stopped: bool,
-    answered: Vec<Recorded>,
-    /// What was recorded and did not happen.
-    rest: Vec<Recorded>,
+/// Why a call did not begin, if it did not: nothing of it would be recorded.
+fn refused(kept: &Result<u32, CallError>) -> Option<&CallError> {
+    match kept {
+        Err(
+            error @ (CallError::NoSuchPlugin(_)
+            | CallError::NoSuchEntry { .. }
+            | CallError::EntryType { .. }
+            | CallError::InputTooLarge { .. }
+            | CallError::TransactionPending
+            | CallError::Restart(_)),
+        ) => Some(error),
+        _ => None,
+    }
+}
+
+/// A recorded call that does not begin.
+fn not_begun(begin: &Recorded, kept: &Result<u32, CallError>) -> Option<Found> {
+    let error = refused(kept)?;
+    let Event::CallIn(call) = begin.event() else { return None };
+    let (field, expected) = match error {
+        CallError::InputTooLarge { .. } => {
+            ("input", alloc::format!("an input of {} bytes", call.input.len()))
+        }
+        _ => ("entry", alloc::format!("the entry point {}", call.entry)),
+    };
+    Some(Found {
+        event: begin.number,
+        function: None,
+        difference: Difference::of_values(field, expected, error),
+        cause: Cause::Missing,
+        because: String::new(),
+    })
+}
+
+/// The recorded end, as far as a replay can know it: a storage that failed when the plugin was done
+/// leaves its text in place of the output, and no number.
+fn kept_end<'e>(end: &CallOut<'e>, got: &CallOut<'_>) -> CallOut<'e> {
+    match end.ending {
+        Ending::Commit => CallOut {
+            ending: Ending::Output,
+            code: got.code,
+            output: Data::Absent { len: 0 },
+            ..*end
+        },
+        _ => *end,
+    }
 }
 
 /// Whether a host call's bytes are here, or were nowhere.

@@ -45,6 +45,17 @@ pub enum ReplayError {
     Function(RegistryError),
     /// The plugin asks something that has no recorded answer.
     NoAnswer(Box<NoAnswer>),
+    /// A call cannot be made any more: its entry point is gone, or its input is too large.
+    Refused {
+        /// Number of the call, from 1.
+        call: u64,
+        /// Name of the plugin.
+        plugin: String,
+        /// The entry point.
+        entry: String,
+        /// Why.
+        reason: String,
+    },
     /// A trace that was made of another one does not replay exactly.
     Unstable(Box<Divergence>),
     /// An event stands where none of its kind can.
@@ -113,6 +124,9 @@ impl fmt::Display for ReplayError {
             Self::Load { plugin, error } => write!(f, "{plugin} cannot be loaded: {error}"),
             Self::Function(error) => error.fmt(f),
             Self::NoAnswer(asked) => asked.fmt(f),
+            Self::Refused { call, plugin, entry, reason } => {
+                write!(f, "call {call} ({plugin}.{entry}) cannot be made: {reason}")
+            }
             Self::Unstable(divergence) => {
                 write!(f, "the new trace does not replay exactly: {divergence}")
             }

@@ -20,7 +20,7 @@ use crate::{
     audit::FunctionId,
     for_each_host_function,
     host::player::Got,
-    trace::{CallOut, Data, Event},
+    trace::{CallOut, Data, Ending, Event},
 };
 
 /// Bytes of hexadecimal that a report shows.
@@ -254,7 +254,7 @@ pub(super) fn end_difference(
 ) -> Option<(Difference, Option<Cause>)> {
     if compared.ending && expected.ending != got.ending {
         let text = |call: &CallOut<'_>| match call.output {
-            Data::Full(text) if call.ending != crate::trace::Ending::Output => {
+            Data::Full(text) if call.ending != Ending::Output => {
                 format!("{} ({})", call.ending.as_str(), String::from_utf8_lossy(text))
             }
             _ => call.ending.as_str().to_string(),
@@ -265,7 +265,16 @@ pub(super) fn end_difference(
         return Some((Difference::of_values("code", expected.code, got.code), None));
     }
     if compared.ending
-        && expected.ending == crate::trace::Ending::Output
+        && compared.trap
+        && expected.ending == Ending::Trap
+        && let (Data::Full(a), Data::Full(b)) = (expected.output, got.output)
+        && a != b
+    {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        return Some((Difference::of_values("trap", text(a), text(b)), None));
+    }
+    if compared.ending
+        && expected.ending == Ending::Output
         && let (Data::Full(a), Data::Full(b)) = (expected.output, got.output)
         && a != b
     {
@@ -292,6 +301,8 @@ pub(super) fn end_difference(
 #[derive(Clone, Copy)]
 pub(super) struct Compared {
     pub(super) ending: bool,
+    /// The texts of traps too: both are of the same interpreter.
+    pub(super) trap: bool,
     pub(super) fuel: bool,
     pub(super) memory: bool,
 }

@@ -6,7 +6,10 @@ use super::{error::ReplayError, json::hex, session::Session};
 use crate::{
     audit::PluginId,
     capability::Capabilities,
-    host::{OnDenied, PluginConfig, player::Answering},
+    host::{
+        OnDenied, PluginConfig,
+        player::{Answering, FUEL_FACTOR},
+    },
     limits::Limits,
     trace::{Event, Load, chain},
 };
@@ -16,6 +19,8 @@ use crate::{
 pub(super) struct Loaded {
     pub(super) id: PluginId,
     pub(super) limits: Limits,
+    /// Fuel that its calls get in the replay.
+    pub(super) fuel_per_call: u64,
     pub(super) changed: bool,
     /// It was named since the last checkpoint.
     pub(super) told: bool,
@@ -26,15 +31,12 @@ pub(super) struct Loaded {
 impl<'p> Session<'_, 'p> {
     /// The module to run in the place of a recorded one, and whether it is another one.
     fn module(&self, load: &Load<'_>) -> Result<(&'p [u8], bool), ReplayError> {
-        let plugins = &self.replayer.plugins;
-        if let Some(same) = plugins.iter().find(|p| chain::module_hash(p.wasm) == load.module) {
-            return Ok((same.wasm, false));
-        }
-        let named = plugins.iter().find(|plugin| plugin.name == Some(load.name));
-        let any = || plugins.iter().find(|plugin| plugin.name.is_none());
-        match named.or_else(any) {
-            Some(plugin) if self.replayer.allow_changed => Ok((plugin.wasm, true)),
-            _ => {
+        match self.replayer.place(load.name, load.module) {
+            Some((at, changed)) => {
+                let plugin = self.replayer.plugins.get(at);
+                Ok((plugin.map_or(&[][..], |plugin| plugin.wasm), changed))
+            }
+            None => {
                 let (plugin, expected) = (load.name.into(), hex(load.module));
                 Err(ReplayError::WrongModule { plugin, expected })
             }
@@ -53,16 +55,15 @@ impl<'p> Session<'_, 'p> {
             let len = u32::try_from(wasm.len()).unwrap_or(u32::MAX);
             recorded.module_bytes = recorded.module_bytes.max(len);
         }
+        let mut limits = recorded;
+        if !self.same_wasmi && self.answering == Answering::Exactly {
+            // Another interpreter counts differently: a call gets more than it may need.
+            limits.fuel_per_call = limits.fuel_per_call.saturating_mul(FUEL_FACTOR);
+        }
         let id = match known {
             // Told again after a checkpoint.
             Some(known) => known.id,
             None => {
-                let mut limits = recorded;
-                if !self.same_wasmi && self.answering == Answering::Exactly {
-                    // Another interpreter counts otherwise: what ended for lack of fuel is not
-                    // replayed, and what did not gets more than it may need.
-                    limits.fuel_per_call = limits.fuel_per_call.saturating_mul(16);
-                }
                 let on_denied = if load.trap_on_denied { OnDenied::Trap } else { OnDenied::Status };
                 let config = PluginConfig::new(Capabilities::default())
                     .with_limits(limits)
@@ -80,8 +81,10 @@ impl<'p> Session<'_, 'p> {
         let again = Load { plugin: id, module: &module, limits: recorded, ..*load };
         self.host.record_again(&Event::Load(again));
         let module = <[u8; 32]>::try_from(load.module).unwrap_or_default();
+        let fuel_per_call = limits.fuel_per_call;
+        let limits = recorded;
         self.plugins
-            .insert(load.plugin, Loaded { id, limits: recorded, changed, told: true, module });
+            .insert(load.plugin, Loaded { id, limits, fuel_per_call, changed, told: true, module });
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     host::player::Answering,
-    trace::{Recorder, TraceError},
+    trace::{Recorder, TraceError, chain},
 };
 
 /// The fuel of a call under another interpreter than the one that recorded it.
@@ -30,6 +30,26 @@ pub struct FuelDifference {
     pub replayed: u64,
 }
 
+/// A call that was compared only up to where a limit ended it when it was recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedOver {
+    /// Number of the call, from 1.
+    pub call: u64,
+    /// Name of the plugin.
+    pub plugin: String,
+    /// Its entry point.
+    pub entry: String,
+    /// What could not be compared, and why.
+    pub reason: String,
+}
+
+impl fmt::Display for PassedOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { call, plugin, entry, reason } = self;
+        write!(f, "call {call} ({plugin}.{entry}): {reason}")
+    }
+}
+
 /// What a replay found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Replay {
@@ -41,6 +61,12 @@ pub struct Replay {
     pub divergences: Vec<Divergence>,
     /// Calls whose fuel differs because wasmi or the plugin is another one: no divergence.
     pub fuel: Vec<FuelDifference>,
+    /// Calls that fuel, a deadline or the slice hook ended when they were recorded, and that go on
+    /// after it, or end before it, under another plugin or wasmi: their host calls were compared up
+    /// to there, and what comes after them was not.
+    pub passed_over: Vec<PassedOver>,
+    /// Outputs, and texts of failures, that are redacted in the trace and were not compared.
+    pub redacted_outputs: u64,
     /// The version of wasmi that recorded it, if it is another one.
     pub other_wasmi: Option<String>,
     /// Names of the plugins that are not the recorded modules.
@@ -57,8 +83,14 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Whether everything was as it was recorded, to the end.
+    /// Whether everything was compared and as it was recorded, to the end. Redacted outputs are
+    /// counted apart ([`redacted_outputs`](Self::redacted_outputs)).
     pub fn is_exact(&self) -> bool {
+        self.agrees() && self.passed_over.is_empty()
+    }
+
+    /// Whether everything that could be compared was as it was recorded, to the end.
+    pub fn agrees(&self) -> bool {
         self.divergences.is_empty() && self.broken_off.is_none()
     }
 
@@ -75,8 +107,8 @@ impl Replay {
 
     /// What was found, for tools: one JSON object with the fields `exact`, `exit_code`, `events`,
     /// `calls`, `divergences` (objects as of [`Divergence::to_json`]), `truncated` (such an object
-    /// or `null`), `fuel` (`call`, `recorded`, `replayed`), `other_wasmi`, `changed_plugins`, `redacted`
-    /// and `link`.
+    /// or `null`), `fuel` (`call`, `recorded`, `replayed`), `passed_over` (`call`, `plugin`, `entry`,
+    /// `reason`), `other_wasmi`, `changed_plugins`, `redacted`, `redacted_outputs` and `link`.
     pub fn to_json(&self) -> String {
         Json::object(|json| {
             json.plain("exact", self.is_exact());
@@ -95,9 +127,16 @@ impl Replay {
                 json.plain("recorded", fuel.recorded);
                 json.plain("replayed", fuel.replayed);
             });
+            json.objects("passed_over", &self.passed_over, |json, passed| {
+                json.plain("call", passed.call);
+                json.text("plugin", &passed.plugin);
+                json.text("entry", &passed.entry);
+                json.text("reason", &passed.reason);
+            });
             json.optional_text("other_wasmi", self.other_wasmi.as_deref());
             json.texts("changed_plugins", &self.changed_plugins);
             json.plain("redacted", self.redacted);
+            json.plain("redacted_outputs", self.redacted_outputs);
             json.optional_text("link", self.link.map(|link| hex(&link)).as_deref());
         })
     }
@@ -105,7 +144,8 @@ impl Replay {
 
 impl fmt::Display for Replay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} calls in {} events", self.calls, self.events)?;
+        let calls = if self.calls == 1 { "call" } else { "calls" };
+        write!(f, "{} {calls} in {} events", self.calls, self.events)?;
         if let Some(version) = &self.other_wasmi {
             write!(f, ", recorded with wasmi {version}")?;
         }
@@ -115,7 +155,24 @@ impl fmt::Display for Replay {
         if !self.fuel.is_empty() {
             write!(f, ", other fuel in {} calls", self.fuel.len())?;
         }
-        writeln!(f, ": {}", if self.is_exact() { "as recorded" } else { "not as recorded" })?;
+        if self.redacted_outputs > 0 {
+            write!(f, ", {} outputs redacted and not compared", self.redacted_outputs)?;
+        }
+        let outcome = match (self.agrees(), self.passed_over.is_empty()) {
+            (true, true) => "as recorded",
+            (true, false) => "as recorded, as far as it could be compared",
+            (false, _) => "not as recorded",
+        };
+        writeln!(f, ": {outcome}")?;
+        for (at, passed) in self.passed_over.iter().enumerate() {
+            if at == 0 {
+                let count = self.passed_over.len();
+                write!(f, "{count} {} passed over: ", if count == 1 { "call" } else { "calls" })?;
+            } else {
+                write!(f, "                     ")?;
+            }
+            writeln!(f, "{passed}")?;
+        }
         self.reports().try_for_each(|report| report.fmt(f))
     }
 }
@@ -184,6 +241,18 @@ impl<'p> Replayer<'p> {
     pub fn with_divergences(mut self, most: usize) -> Self {
         self.divergences = most.max(1);
         self
+    }
+
+    /// Which of the plugins runs in the place of a recorded one, and whether it is another module: the
+    /// one that was given this name, if changed ones are allowed; else the recorded module; else the
+    /// first that has no name.
+    pub(super) fn place(&self, name: &str, module: &[u8]) -> Option<(usize, bool)> {
+        let find = |is: &dyn Fn(&Candidate<'_>) -> bool| self.plugins.iter().position(is);
+        let is_recorded = |plugin: &Candidate<'_>| chain::module_hash(plugin.wasm) == module;
+        let changed = |at: usize| (at, !self.plugins.get(at).is_some_and(is_recorded));
+        let named = find(&|plugin| plugin.name == Some(name)).filter(|_| self.allow_changed);
+        let unnamed = || find(&|plugin| plugin.name.is_none()).filter(|_| self.allow_changed);
+        named.or_else(|| find(&is_recorded)).or_else(unnamed).map(changed)
     }
 
     /// Replays a trace.

@@ -20,7 +20,7 @@ use crate::{
     database::{Database, MemoryLimits},
     host::{
         Host, HostConfig, NoClock,
-        player::{Answering, Player, Recorded},
+        player::{Answering, Got, Mismatch, Player, Recorded},
     },
     trace::{Ending, Event, FEATURES, Header, Mode, Recorder, WASMI_VERSION},
 };
@@ -36,6 +36,19 @@ pub(super) struct Ended {
     pub(super) code: i32,
     /// The text of a failure.
     pub(super) reason: String,
+}
+
+/// What a player noticed in a call.
+#[derive(Default)]
+pub(super) struct Played {
+    pub(super) mismatch: Option<Mismatch>,
+    /// The call ended in a host call, as it was recorded, or where nothing more was recorded.
+    pub(super) stopped: bool,
+    /// What the plugin asked after all that was recorded of a call that a limit ended.
+    pub(super) beyond: Option<Got>,
+    pub(super) answered: Vec<Recorded>,
+    /// What was recorded and did not happen.
+    pub(super) rest: Vec<Recorded>,
 }
 
 pub(super) struct Session<'r, 'p> {

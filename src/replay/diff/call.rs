@@ -208,7 +208,8 @@ impl Pair<'_> {
             difference.got.fuel_left = Some(right.fuel_left);
             return Some(found(&a.end, None, difference, self.otherwise()));
         }
-        let compared = Compared { ending: true, fuel: !self.options.ignore_fuel, memory: true };
+        let compared =
+            Compared { ending: true, trap: true, fuel: !self.options.ignore_fuel, memory: true };
         // What is left of the outputs is the same.
         let without = |call: CallOut<'_>| CallOut { output: Data::EMPTY, ..call };
         let outputs = if left.ending == right.ending {
