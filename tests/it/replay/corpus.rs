@@ -120,6 +120,12 @@ fn corpus_is_what_a_host_records() {
     }
 }
 
+/// Hosts recorded the whole response buffer of some calls, before they recorded what was written.
+#[test]
+fn a_trace_with_whole_response_buffers_still_replays() {
+    testing::replay_corpus(Path::new(DIRECTORY).join("whole_buffers"), station::PLUGIN);
+}
+
 /// A directory of its own with a copy of the corpus, gone at the end of the test.
 struct Copy(PathBuf);
 

@@ -327,9 +327,11 @@ fn json_of_a_report_has_the_names_that_are_promised() {
             "divergences",
             "truncated",
             "fuel",
+            "passed_over",
             "other_wasmi",
             "changed_plugins",
             "redacted",
+            "redacted_outputs",
             "link"
         ]
     );

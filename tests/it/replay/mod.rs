@@ -6,4 +6,5 @@ mod diff;
 mod divergence;
 mod grants;
 mod job;
+mod limits;
 mod minimise;

@@ -2,19 +2,14 @@
 //! or under another version of wasmi.
 //!
 //! Such calls were passed over: any plugin was "as recorded", also one that had no such entry point.
-#![cfg(feature = "replay")]
 
-mod support;
-mod tracing;
-
+use crate::{support::*, tracing::*};
 use sochdb_wasmi::{
     host::{CallError, PluginConfig},
     limits::Limits,
     replay::{Cause, Divergence, MinimiseError, Minimiser, Replay, ReplayError, Replayer},
-    trace::{Event, Recorder},
+    trace::{Data, Ending, Event, Recorder},
 };
-use support::*;
-use tracing::*;
 
 /// A plugin whose entry point `run` does `body`. `$log` logs one byte, `$config` asks for a value.
 fn plugin(body: &str) -> Vec<u8> {
@@ -255,4 +250,54 @@ fn a_minimised_timeout_is_a_test_that_can_fail() {
         let mended = plugin("(call $log) (i32.const 0)");
         assert!(!replay(&small, &mended).agrees());
     }
+}
+
+/// How a call ended whose writes could not be kept was not looked at: nor whether the plugin trapped.
+#[test]
+fn a_plugin_has_to_end_well_where_only_the_storage_failed() {
+    let wasm = plugin("(call $log) (i32.const 2)");
+    let mut host = host();
+    let loaded = host.load("p", &wasm, &PluginConfig::new(everything())).unwrap();
+    host.record(Recorder::growing());
+    host.call(loaded, "run", &[]).unwrap();
+    let trace = taken(&mut host).0;
+    let at = position(&trace, "call out");
+    let trace = changed(&trace, at, |event| {
+        if let Event::CallOut(call) = event {
+            let output = Data::Full(b"the storage failed");
+            (call.ending, call.code, call.output) = (Ending::Commit, 0, output);
+        }
+    });
+    assert!(replay(&trace, &wasm).is_exact());
+    for body in ["(call $log) (unreachable)", "(call $log) (i32.const -4)"] {
+        let found = replay(&trace, &plugin(body));
+        let [divergence] = found.divergences.as_slice() else { panic!("{found}") };
+        assert_eq!(divergence.field.as_deref(), Some("ending"));
+    }
+}
+
+/// Two traps were one and the same, wherever they came from.
+#[test]
+fn a_trap_of_another_kind_is_told() {
+    let trap = plugin("(call $log) (unreachable)");
+    let mut host = host();
+    let loaded = host.load("p", &trap, &PluginConfig::new(everything())).unwrap();
+    host.record(Recorder::growing());
+    host.call(loaded, "run", &[]).unwrap_err();
+    let trace = taken(&mut host).0;
+    assert!(replay(&trace, &plugin("(nop) (call $log) (unreachable)")).is_exact());
+    let found = replay(&trace, &plugin("(call $log) (i32.div_s (i32.const 1) (i32.const 0))"));
+    assert_eq!(found.divergences[0].field.as_deref(), Some("trap"), "{found}");
+}
+
+/// The recorded module was given beside the changed one, for another of the trace's plugins or by
+/// mistake, and ran in its place: the change was never tried.
+#[test]
+fn a_named_plugin_takes_its_place_also_beside_the_recorded_one() {
+    let (old, new) = (plugin(ENDLESS), plugin("(call $log) (i32.const 0)"));
+    let trace = trace_of(&old, false);
+    let replayer = Replayer::new().with_plugin(&old).with_named_plugin("p", &new);
+    assert!(replayer.replay(trace.as_slice()).unwrap().is_exact());
+    let found = replayer.with_changed_plugins().replay(trace.as_slice()).unwrap();
+    assert!(!found.agrees() && found.changed_plugins == ["p"], "{found}");
 }
