@@ -12,7 +12,8 @@ use super::{
     Host, Shared, Slice, SliceDecision, SliceHook,
     dispatch::Stop,
     error::CallError,
-    plugin::{CallReport, Plugin, PluginState, reason},
+    plugin::{Plugin, PluginState, reason},
+    report::CallReport,
     result::Message,
 };
 use crate::{

@@ -17,8 +17,9 @@ use super::{
     memory::{self, Buffer, Buffers},
     metrics::HostCounters,
     module::{check_code, check_sections},
-    plugin::{CallReport, Plugin, PluginState, reason},
+    plugin::{Plugin, PluginState, reason},
     registry::HostFunctionRegistry,
+    report::CallReport,
 };
 use crate::{
     abi::{ABI_VERSION, DESCRIPTOR_EXPORT, Descriptor, MEMORY_EXPORT, MEMORY_IMPORT},

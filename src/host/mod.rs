@@ -24,20 +24,19 @@ mod import_memory;
 mod load;
 pub mod logs;
 mod memory;
-mod metric_error;
 pub mod metrics;
 mod module;
 mod operators;
 #[cfg(feature = "replay")]
 pub(crate) mod player;
 mod plugin;
-mod prometheus;
 mod ram;
 #[cfg(feature = "record")]
 pub(crate) mod recording;
 mod registry;
 #[cfg(feature = "replay")]
 mod replaying;
+mod report;
 mod result;
 pub mod toon;
 
@@ -51,9 +50,10 @@ pub use clock::{Clock, NoClock};
 pub use context::HostFunctionContext;
 pub use error::{CallError, LoadError};
 pub use module::MAX_EXPORTS;
-pub use plugin::{CallReport, KeyError, MAX_KEY_LEN, OnDenied, PluginConfig};
+pub use plugin::{KeyError, MAX_KEY_LEN, OnDenied, PluginConfig};
 pub use ram::RamBound;
 pub use registry::{HostFunction, HostFunctionRegistry, RegistryError};
+pub use report::CallReport;
 pub use result::{HostCallResult, MAX_MESSAGE_LEN, Message};
 
 use self::{context::Identity, error::Loading, memory::Buffers, metrics::Metrics, plugin::Plugin};

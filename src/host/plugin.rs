@@ -5,7 +5,7 @@ use core::fmt;
 
 use wasmi::{Engine, Memory, Module, ResourceLimiter, Store, TypedFunc};
 
-use super::{Shared, context::Identity, memory::Buffer};
+use super::{Shared, context::Identity, memory::Buffer, metrics::HostCounters, report::CallReport};
 use crate::{
     abi::{
         Descriptor, Value,
@@ -153,25 +153,6 @@ impl PluginConfig {
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
-}
-
-/// What a call of a plugin used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CallReport {
-    /// Fuel, for the plugin's code and the host's work.
-    pub fuel: u64,
-    /// Host calls that were answered; those over the limit are not counted.
-    pub host_calls: u32,
-    /// Host calls that were denied.
-    pub denied: u32,
-    /// Rows and index entries that host functions visited.
-    pub rows: u32,
-    /// Bytes that host functions moved.
-    pub bytes: u64,
-    /// Slices that it ran in.
-    pub slices: u32,
-    /// Linear memory after it, in bytes.
-    pub memory_bytes: u32,
 }
 
 /// The data of a plugin's interpreter.
@@ -326,7 +307,7 @@ pub(super) struct Plugin<S: Storage> {
     /// to be forgotten: the next call starts anew.
     pub(super) trapped: bool,
     pub(super) report: CallReport,
-    pub(super) totals: super::metrics::HostCounters,
+    pub(super) totals: HostCounters,
 }
 
 impl<S: Storage> Plugin<S> {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::metrics::{MAX_LABEL_VALUE, MAX_LABELS, RESERVED_PREFIX};
+use super::series::{MAX_LABEL_VALUE, MAX_LABELS, RESERVED_PREFIX};
 use crate::{
     abi::{NameError, Status, message::MetricKind},
     limits::LimitExceeded,

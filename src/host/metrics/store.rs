@@ -1,18 +1,19 @@
-//! The metrics that plugins emit, and their text form for Prometheus.
+//! The series that plugins emit, by the bytes of their requests.
 //!
-//! It stores numbers and prints them; it serves no HTTP and asks no clock. The host's own counters
-//! are plain numbers that the host keeps ([`HostCounters`]); they are only printed here.
-//!
-//! A series is known by the bytes of its request: kind, name and labels come before the value, and
-//! there is only one way to write them (labels rise, lengths are as short as can be). So an
-//! observation of a known series hashes and compares those bytes and changes a number. Names are
-//! checked once, when a series is new.
+//! A series is known by kind, name and labels, which come before the value in its request, and there
+//! is only one way to write them (labels rise, lengths are as short as can be). So an observation of
+//! a known series hashes and compares those bytes and changes a number. Names are checked once, when
+//! a series is new.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
-pub use super::metric_error::MetricError;
-use super::{plugin::CallReport, prometheus};
+use super::{
+    counters::HostCounters,
+    error::MetricError,
+    prometheus,
+    series::{Data, MAX_LABEL_VALUE, MAX_LABELS, RESERVED_PREFIX, Series},
+};
 use crate::{
     abi::{
         Name,
@@ -22,45 +23,6 @@ use crate::{
     audit::PluginId,
     limits::{Limit, LimitExceeded},
 };
-
-/// The most labels of a series.
-pub const MAX_LABELS: usize = 8;
-
-/// The longest value of a label, in bytes.
-pub const MAX_LABEL_VALUE: usize = 128;
-
-/// Upper bounds of a histogram's buckets, inclusive; one more bucket holds what is above. These
-/// are the defaults of Prometheus' clients, made for seconds.
-pub const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-
-/// The beginning of names that plugins may not use, because the host's own metrics have it.
-pub const RESERVED_PREFIX: &str = "sochdb_";
-
-/// What the host counts about one plugin. All only rise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HostCounters {
-    /// Calls of its entry points.
-    pub calls: u64,
-    /// Those that ended in a trap.
-    pub traps: u64,
-    /// Host calls that it was not granted.
-    pub denied: u64,
-    /// Host calls in all.
-    pub host_calls: u64,
-    /// Fuel used, its own and for host work.
-    pub fuel: u64,
-}
-
-impl HostCounters {
-    /// Adds a call of an entry point.
-    pub(super) fn add(&mut self, report: &CallReport, trapped: bool) {
-        self.calls += 1;
-        self.traps += u64::from(trapped);
-        self.denied += u64::from(report.denied);
-        self.host_calls += u64::from(report.host_calls);
-        self.fuel = self.fuel.saturating_add(report.fuel);
-    }
-}
 
 /// Every series of every plugin, up to a limit.
 #[derive(Debug)]
@@ -79,58 +41,6 @@ struct Family {
     name: Box<str>,
     kind: MetricKind,
     series: usize,
-}
-
-#[derive(Debug)]
-pub(super) struct Series {
-    /// Of plugin and key.
-    hash: u64,
-    pub(super) plugin: PluginId,
-    pub(super) plugin_name: Box<str>,
-    /// The request without its value.
-    pub(super) key: Box<[u8]>,
-    pub(super) data: Data,
-}
-
-#[derive(Debug)]
-pub(super) enum Data {
-    Counter(f64),
-    Gauge(f64),
-    Histogram(Box<Histogram>),
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Histogram {
-    /// Observations in each of [`BUCKETS`] alone, not in those below it.
-    pub(super) buckets: [u64; BUCKETS.len()],
-    pub(super) count: u64,
-    pub(super) sum: f64,
-}
-
-impl Data {
-    fn new(kind: MetricKind) -> Self {
-        match kind {
-            MetricKind::Counter => Self::Counter(0.0),
-            MetricKind::Gauge => Self::Gauge(0.0),
-            MetricKind::Histogram => Self::Histogram(Box::default()),
-        }
-    }
-
-    fn add(&mut self, value: f64) {
-        match self {
-            // Rises to the highest double and stays there: infinity is not a count.
-            Self::Counter(total) => *total = finite(*total + value),
-            Self::Gauge(last) => *last = value,
-            Self::Histogram(histogram) => {
-                let bucket = BUCKETS.partition_point(|&bound| bound < value);
-                if let Some(count) = histogram.buckets.get_mut(bucket) {
-                    *count = count.saturating_add(1);
-                }
-                histogram.count = histogram.count.saturating_add(1);
-                histogram.sum = finite(histogram.sum + value);
-            }
-        }
-    }
 }
 
 impl Metrics {
@@ -194,7 +104,7 @@ impl Metrics {
 
     /// As [`emit`](Self::emit), for a series that [`observe`](Self::observe) does not know.
     #[cold]
-    pub(super) fn begin(
+    pub(in crate::host) fn begin(
         &mut self,
         plugin: PluginId,
         plugin_name: &str,
@@ -326,11 +236,6 @@ impl Metrics {
         prometheus::host_counters(out, self.dropped, plugins)?;
         prometheus::series(out, self.series.iter())
     }
-}
-
-/// The largest double in place of infinity, on its side.
-fn finite(value: f64) -> f64 {
-    if value.is_finite() { value } else { f64::MAX.copysign(value) }
 }
 
 /// Where the family of this name is, or would be.

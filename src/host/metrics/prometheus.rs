@@ -1,10 +1,13 @@
-//! Prometheus' text exposition format 0.0.4: how the numbers in
-//! [`metrics`](super::metrics) are written. It holds no state.
+//! Prometheus' text exposition format 0.0.4: how the numbers of
+//! [`metrics`](super) are written. It holds no state.
 
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
-use super::metrics::{BUCKETS, Data, Histogram, HostCounters, Series};
+use super::{
+    counters::HostCounters,
+    series::{BUCKETS, Data, Histogram, Series},
+};
 use crate::abi::{
     Seq,
     message::MetricKind,
