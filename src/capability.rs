@@ -194,6 +194,18 @@ impl Globs {
 }
 
 /// What one plugin may do. The default is nothing.
+///
+/// ```
+/// use sochdb_wasmi::capability::{Capabilities, Globs};
+///
+/// let granted = Capabilities {
+///     can_read_table: Globs::new(&["weather", "monthly_*"])?,
+///     can_write_table: Globs::new(&["weather"])?,
+///     ..Capabilities::default()
+/// };
+/// assert!(granted.can_read("monthly_rain") && !granted.can_write("monthly_rain"));
+/// # Ok::<(), sochdb_wasmi::capability::GlobError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
     /// Tables that it may read. Default none.

@@ -77,6 +77,23 @@ impl TableId {
 }
 
 /// A database over a storage.
+///
+/// The embedder makes the tables and may read and write rows itself; plugins do through the host
+/// functions.
+///
+/// ```
+/// use sochdb_wasmi::{
+///     abi::Value,
+///     database::{ColumnType, Database, MemoryLimits, TableSchema},
+/// };
+///
+/// let mut database = Database::in_memory(MemoryLimits::default());
+/// database.create_table(TableSchema::new("notes")?.column("text", ColumnType::Text)?)?;
+/// let id = database.insert("notes", None, &["buy milk".into()])?;
+/// let is_there = database.get("notes", id, |row| row.value(0) == Some(Value::Text("buy milk")))?;
+/// assert_eq!(is_there, Some(true));
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Database<S = MemoryStorage> {
     storage: S,

@@ -195,6 +195,17 @@ impl fmt::Display for SchemaError {
 impl core::error::Error for SchemaError {}
 
 /// A table: its name, columns and indexes.
+///
+/// ```
+/// use sochdb_wasmi::database::{ColumnType, TableSchema};
+///
+/// let days = TableSchema::new("days")?
+///     .column("date", ColumnType::Text)?
+///     .column("rain", ColumnType::Float)?
+///     .unique_index("by_date", &["date"])?;
+/// assert_eq!(days.name().as_str(), "days");
+/// # Ok::<(), sochdb_wasmi::database::SchemaError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableSchema {
     name: Name,

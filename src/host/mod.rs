@@ -146,6 +146,25 @@ impl<S: Storage> Shared<S> {
 }
 
 /// Runs plugins against a database.
+///
+/// ```
+/// use sochdb_wasmi::{
+///     capability::Capabilities,
+///     database::{ColumnType, Database, MemoryLimits, TableSchema},
+///     host::{Host, HostConfig, NoClock, PluginConfig},
+/// };
+///
+/// let mut database = Database::in_memory(MemoryLimits::default());
+/// database.create_table(TableSchema::new("counters")?.column("count", ColumnType::UInt)?)?;
+/// let mut host = Host::new(HostConfig::default(), database, NoClock);
+///
+/// let wasm = wat::parse_str(include_str!("../../examples/plugins/counter.wat"))?;
+/// let config = PluginConfig::new(Capabilities::read_only(&["counters"])?);
+/// let plugin = host.load("counter", &wasm, &config)?;
+/// // Reading is granted, writing is not: the call fails with the status that the plugin returned.
+/// assert!(host.call(plugin, "increment", &[7]).is_err());
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 pub struct Host<S: Storage = MemoryStorage> {
     /// `None` only while a plugin runs; [`call::Loan`] brings it back.
     shared: Option<Box<Shared<S>>>,

@@ -19,6 +19,45 @@ use crate::{
 ///
 /// It must not panic: the interpreter's frames cannot be unwound, so that a panic may end the
 /// process. What can go wrong is a [`HostCallResult`].
+///
+/// ```
+/// use sochdb_wasmi::{
+///     abi::Capability,
+///     database::{Database, MemoryLimits, Storage},
+///     host::{Host, HostCallResult, HostConfig, HostFunction, HostFunctionContext, NoClock},
+/// };
+///
+/// /// Answers the number of the board, one byte.
+/// struct BoardNumber(u8);
+///
+/// impl<S: Storage> HostFunction<S> for BoardNumber {
+///     fn name(&self) -> &str {
+///         "board_number"
+///     }
+///
+///     fn capability(&self) -> Capability<'_> {
+///         Capability::Named("board.number")
+///     }
+///
+///     fn execute(
+///         &mut self,
+///         _context: &mut HostFunctionContext<'_, S>,
+///         _request: &[u8],
+///         response: &mut [u8],
+///     ) -> HostCallResult {
+///         let Some(place) = response.first_mut() else {
+///             return HostCallResult::BufferTooSmall { needed: 1 };
+///         };
+///         *place = self.0;
+///         HostCallResult::Success(1)
+///     }
+/// }
+///
+/// let database = Database::in_memory(MemoryLimits::default());
+/// let mut host = Host::new(HostConfig::default(), database, NoClock);
+/// host.register("board", BoardNumber(7))?;
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 pub trait HostFunction<S: Storage = MemoryStorage>: Send {
     /// Name under which a plugin imports it.
     fn name(&self) -> &str;

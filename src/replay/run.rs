@@ -186,6 +186,16 @@ pub(super) struct Candidate<'p> {
 }
 
 /// Replays traces against plugins.
+///
+/// ```
+/// use sochdb_wasmi::replay::Replayer;
+///
+/// let trace = include_bytes!("../../tests/traces/queries.trace");
+/// let plugin = include_bytes!("../../examples/plugins/weather.wasm");
+/// let replay = Replayer::new().with_plugin(plugin).with_changed_plugins().replay(&trace[..])?;
+/// println!("{replay}");
+/// # Ok::<(), sochdb_wasmi::replay::ReplayError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Replayer<'p> {
     pub(super) plugins: Vec<Candidate<'p>>,

@@ -46,6 +46,22 @@ enum Place {
 ///
 /// A recorder that can record no further stops and says why ([`error`](Self::error)); the host
 /// goes on.
+///
+/// ```
+/// use sochdb_wasmi::{
+///     database::{Database, MemoryLimits},
+///     host::{Host, HostConfig, NoClock},
+///     trace::Recorder,
+/// };
+///
+/// let database = Database::in_memory(MemoryLimits::default());
+/// let mut host = Host::new(HostConfig::default(), database, NoClock);
+/// host.record(Recorder::growing());
+/// // ... load plugins and call them ...
+/// let mut trace = Vec::new();
+/// host.stop_recording().ok_or("not recording")?.write_to(&mut trace)?;
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 pub struct Recorder {
     buffer: Box<[u8]>,
     /// Where the next frame goes.
