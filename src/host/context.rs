@@ -10,7 +10,10 @@ use super::{
     result::{HostCallResult, Message},
 };
 use crate::{
-    abi::{MAX_NAME_LEN, Name, Value, wire},
+    abi::{
+        MAX_NAME_LEN, Name, Value,
+        wire::{self, WireError, WireErrorKind, varint_len},
+    },
     audit::{AuditEntry, PluginId},
     capability::Capabilities,
     database::{Database, Storage, TableId},
@@ -70,7 +73,11 @@ impl Identity {
         table: &[u8],
     ) -> Result<&Access, HostCallResult> {
         let Ok(table) = core::str::from_utf8(table) else {
-            return Err(HostCallResult::invalid("the request is malformed: a text is not UTF-8"));
+            // The table's name is the first field of a request.
+            let end = varint_len(table.len() as u64).saturating_add(table.len());
+            let offset = u32::try_from(end).unwrap_or(u32::MAX);
+            let error = WireError { kind: WireErrorKind::InvalidUtf8, offset };
+            return Err(error.into());
         };
         // A name without a table is kept at the end until the next look: the table may be made by
         // then, and a plugin that makes up names must not make the list grow.

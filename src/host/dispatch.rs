@@ -26,6 +26,7 @@ use super::{
     result::{HostCallResult, Message},
 };
 use crate::{
+    abi::wire::WireError,
     audit::FunctionId,
     database::Storage,
     limits::{Limit, LimitExceeded},
@@ -218,6 +219,7 @@ impl<S: Storage> PluginState<S> {
                 stop = Some(Box::new(Stop::OutOfFuel(exceeded)));
                 message
             }
+            HostCallResult::Malformed(error) => Message::new(error),
             HostCallResult::NotFound(message)
             | HostCallResult::InvalidArgs(message)
             | HostCallResult::Error(message)
@@ -263,6 +265,7 @@ fn run<S: Storage>(
             }
         },
         HostCallResult::Success(len) => HostCallResult::BufferTooSmall { needed: len },
+        HostCallResult::Malformed(error) => malformed(&function.name, error),
         failure => failure,
     };
     // Whatever a function of the embedder's wrote before it failed.
@@ -274,6 +277,12 @@ fn run<S: Storage>(
     context.database.rollback_to(savepoint);
     context.entry.rows = 0;
     failure
+}
+
+/// A request that its function could not decode.
+#[cold]
+fn malformed(function: &str, error: WireError) -> HostCallResult {
+    HostCallResult::invalid(format_args!("the request of {function} is malformed: {error}"))
 }
 
 /// A call that is refused before it is looked at costs what every call costs.

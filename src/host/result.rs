@@ -90,8 +90,10 @@ pub enum HostCallResult {
     PermissionDenied(Message),
     /// There is no such row, table, column, index or key (-2).
     NotFound(Message),
-    /// The request is malformed or makes no sense (-3).
+    /// The request makes no sense (-3).
     InvalidArgs(Message),
+    /// The request cannot be decoded (-3). The host's text says of which function it is.
+    Malformed(WireError),
     /// The host could not do it (-4).
     Error(Message),
     /// The response needs this many bytes (-5).
@@ -122,7 +124,7 @@ impl HostCallResult {
             Self::Success(_) => 0,
             Self::PermissionDenied(_) => Status::PermissionDenied.code(),
             Self::NotFound(_) => Status::NotFound.code(),
-            Self::InvalidArgs(_) => Status::InvalidArgs.code(),
+            Self::InvalidArgs(_) | Self::Malformed(_) => Status::InvalidArgs.code(),
             Self::Error(_) => Status::Error.code(),
             Self::BufferTooSmall { .. } => Status::BufferTooSmall.code(),
             Self::LimitExceeded(_) | Self::OutOfFuel(_) => Status::LimitExceeded.code(),
@@ -158,7 +160,7 @@ impl From<Result<usize, HostCallResult>> for HostCallResult {
 impl From<WireError> for HostCallResult {
     #[cold]
     fn from(error: WireError) -> Self {
-        Self::invalid(format_args!("the request is malformed: {error}"))
+        Self::Malformed(error)
     }
 }
 

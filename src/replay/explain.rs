@@ -53,6 +53,14 @@ macro_rules! decoders {
             }
         }
 
+        /// Why a request of SochDB's functions cannot be decoded; `None` if it can be, or is another's.
+        pub(super) fn malformed(function: FunctionId, bytes: &[u8]) -> Option<wire::WireError> {
+            match function.name()? {
+                $(stringify!($name) => wire::decode::<$request>(bytes).err(),)*
+                _ => None,
+            }
+        }
+
         fn plain_response_fields(function: FunctionId, bytes: &[u8]) -> Option<Vec<Field>> {
             match function.name()? {
                 $(stringify!($name) => fields::<$response>(bytes),)*
@@ -150,7 +158,10 @@ fn request_text(names: &Names, function: FunctionId, request: &[u8]) -> String {
             .map(|field| format!("{} = {}", field.path, field.value))
             .collect::<Vec<_>>()
             .join(", "),
-        None => hex(request),
+        None => match malformed(function, request) {
+            Some(error) => format!("{}, which is malformed: {error}", hex(request)),
+            None => hex(request),
+        },
     }
 }
 

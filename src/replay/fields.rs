@@ -4,14 +4,17 @@ use alloc::vec::Vec;
 
 use super::{explain, names::Names};
 use crate::{
-    abi::inspect::{Field, Fields},
+    abi::{
+        inspect::{Field, Fields},
+        wire::WireError,
+    },
     trace::{Data, Event, HostCallEvent},
 };
 
 impl Names {
     /// The fields of an event. The request and the answer of SochDB's host functions are decoded,
     /// with columns by name: `request.table`, `response.rows[3].temp_max`. What cannot be decoded
-    /// stands in hexadecimal, under `request` and `response`.
+    /// stands in hexadecimal, under `request` and `response`; `request.malformed` says why.
     pub fn fields(&self, event: &Event<'_>) -> Vec<Field> {
         let fields = Fields::of(event);
         let Event::HostCall(call) = event else { return fields };
@@ -23,7 +26,14 @@ impl Names {
                 _ => None,
             };
             match inside {
-                None => decoded.push(field),
+                None => {
+                    let malformed = (field.path == "request").then(|| self.malformed(call));
+                    decoded.push(field);
+                    if let Some(error) = malformed.flatten() {
+                        let path = "request.malformed".into();
+                        decoded.push(Field { path, value: alloc::format!("{error}") });
+                    }
+                }
                 Some(inside) => decoded.extend(inside.into_iter().map(|inner| Field {
                     path: alloc::format!("{}.{}", field.path, inner.path),
                     value: inner.value,
@@ -31,6 +41,16 @@ impl Names {
             }
         }
         decoded
+    }
+
+    /// Why the request of a host call cannot be decoded, if its bytes are those that were asked.
+    pub(super) fn malformed(&self, call: &HostCallEvent<'_>) -> Option<WireError> {
+        match call.request {
+            Data::Full(request) if !self.is_redacted() => {
+                explain::malformed(call.function, request)
+            }
+            _ => None,
+        }
     }
 
     fn request(&self, call: &HostCallEvent<'_>) -> Option<Vec<Field>> {

@@ -1,10 +1,12 @@
 //! An event of a trace as one line for people.
 
+use alloc::string::String;
 use core::fmt;
 
 use super::names::Names;
 use crate::{
     abi::Status,
+    escaped::Escaped,
     trace::{Data, Ending, Event, HostCallEvent},
 };
 
@@ -71,7 +73,10 @@ impl fmt::Display for Line<'_> {
                 write!(f, ": {}", call.ending.as_str())?;
                 match (call.ending, call.output) {
                     (Ending::Output, output) => write!(f, " of {} bytes", output.len())?,
-                    (_, Data::Full(text)) => write!(f, " ({})", text.escape_ascii())?,
+                    (_, Data::Full(text)) => {
+                        let text = String::from_utf8_lossy(text);
+                        write!(f, " ({})", Escaped::new(&text, usize::MAX))?;
+                    }
                     _ => {}
                 }
                 write!(f, ", {} fuel left", call.fuel_left)
@@ -88,7 +93,15 @@ fn host_call(f: &mut fmt::Formatter<'_>, call: &HostCallEvent<'_>, names: &Names
     }
     match call.status {
         len @ 0.. => write!(f, ", {len} bytes")?,
-        code => write!(f, ", {code} ({})", Status::from_code(code).as_str())?,
+        code => {
+            write!(f, ", {code} ({}", Status::from_code(code).as_str())?;
+            if code == Status::InvalidArgs.code()
+                && let Some(error) = names.malformed(call)
+            {
+                write!(f, "; the request is malformed: {error}")?;
+            }
+            f.write_str(")")?;
+        }
     }
     if call.rows > 0 {
         write!(f, ", {} rows", call.rows)?;

@@ -19,6 +19,7 @@ pub struct Names {
     functions: BTreeMap<FunctionId, String>,
     columns: BTreeMap<String, Vec<String>>,
     running: Option<PluginId>,
+    redacted: bool,
 }
 
 impl Names {
@@ -36,9 +37,15 @@ impl Names {
             Event::Load(load) => {
                 self.plugins.insert(load.plugin, load.name.into());
             }
+            Event::Header(header) => self.redacted = header.redaction.is_some(),
             Event::CallIn(call) => self.running = Some(call.plugin),
             _ => {}
         }
+    }
+
+    /// Whether values of the trace are redacted.
+    pub(super) const fn is_redacted(&self) -> bool {
+        self.redacted
     }
 
     /// The name of a plugin; its number if the trace has none.

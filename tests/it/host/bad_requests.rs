@@ -3,13 +3,16 @@
 use crate::support;
 use sochdb_wasmi::{
     abi::{
-        Seq, Status, Value,
+        Capability, HOST_FUNCTIONS, Seq, Status, Value,
         message::{
             Comparison, Condition, Format, IndexQuery, LookupRequest, LookupResponse, NewRow,
             ReadRequest, RowSelector, RowsResponse, SearchRequest, SearchResponse, WriteMode,
             WriteRequest,
         },
+        wire,
     },
+    database::MemoryStorage,
+    host::{HostCallResult, HostFunction, HostFunctionContext, PluginConfig},
     limits::Limits,
 };
 use support::*;
@@ -391,4 +394,66 @@ fn every_function_a_hundred_thousand_times_leaves_the_host_in_order() {
     let audit = probe.host.audit();
     assert_eq!(audit.total(), 900_000 + 2);
     assert_eq!(audit.overwritten(), audit.total() - audit.len() as u64);
+}
+
+/// A function of the embedder's that decodes its request with `?`.
+struct Sensor;
+
+impl HostFunction<MemoryStorage> for Sensor {
+    fn name(&self) -> &str {
+        "read_sensor"
+    }
+
+    fn capability(&self) -> Capability<'_> {
+        Capability::Always
+    }
+
+    fn execute(
+        &mut self,
+        _context: &mut HostFunctionContext<'_, MemoryStorage>,
+        request: &[u8],
+        _response: &mut [u8],
+    ) -> HostCallResult {
+        let decode = || -> Result<usize, HostCallResult> {
+            let _: &str = wire::decode(request)?;
+            Ok(0)
+        };
+        decode().into()
+    }
+}
+
+/// "the request is malformed" did not say whose: a plugin that logs the text after several host calls
+/// left its author to guess.
+#[test]
+fn a_malformed_request_is_told_with_the_name_of_its_function() {
+    let mut probe = Probe::new();
+    for function in HOST_FUNCTIONS.iter().filter(|function| function.name != "last_error") {
+        let (status, text) = probe.explain(function.name, &[0x80]);
+        assert_eq!(status, Some(Status::InvalidArgs));
+        let expected = format!("the request of {} is malformed: ", function.name);
+        assert!(text.starts_with(&expected), "{text}");
+    }
+    let (_, text) = probe.explain("soch_read", b"\x02\xff\xff\x00\x01\x00\x00\x00");
+    assert_eq!(text, "the request of soch_read is malformed: a text is not UTF-8 (at byte 3)");
+
+    let wasm = wat::parse_str(
+        r#"(module
+            (import "board" "read_sensor" (func $read (param i32 i32 i32 i32) (result i32)))
+            (import "sochdb" "last_error" (func $why (param i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 1)
+            (global (export "sochdb_plugin") i32 (i32.const 0))
+            (data (i32.const 0)
+                "\01\00\00\00" "\00\01\00\00" "\00\01\00\00" "\00\02\00\00" "\00\01\00\00")
+            (data (i32.const 900) "\80")
+            (func (export "run") (param i32) (result i32)
+            (drop (call $read (i32.const 900) (i32.const 1) (i32.const 0) (i32.const 0)))
+            (call $why (i32.const 0) (i32.const 0) (i32.const 512) (i32.const 256))))"#,
+    )
+    .unwrap();
+    let mut host = host();
+    host.register("board", Sensor).unwrap();
+    let plugin = host.load("own", &wasm, &PluginConfig::default()).unwrap();
+    let outcome = host.call(plugin, "run", &[]).unwrap();
+    let text: &str = wire::decode(outcome.output).unwrap();
+    assert!(text.starts_with("the request of read_sensor is malformed: the bytes end"), "{text}");
 }

@@ -8,3 +8,4 @@ mod grants;
 mod job;
 mod limits;
 mod minimise;
+mod shown;
