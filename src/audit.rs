@@ -68,6 +68,18 @@ impl AuditEntry {
         bytes_out: 0,
     };
 
+    #[inline]
+    const fn is_denial(&self) -> bool {
+        self.status == Status::PermissionDenied.code()
+    }
+
+    /// Whether both are about the same: who, what, and which table.
+    fn is_like(&self, other: &Self) -> bool {
+        self.plugin == other.plugin
+            && self.function == other.function
+            && self.table.as_deref() == other.table.as_deref()
+    }
+
     /// The entry as one line, with the names of its plugin and function:
     ///
     /// `#12 t=1500us weather soch_write table=weather status=-1 (permission denied) rows=0 in=34
@@ -178,16 +190,29 @@ pub trait AuditSink {
     fn record(&mut self, entry: &AuditEntry);
 }
 
+/// How many denials an [`AuditLog`] keeps beyond their turn, at most.
+pub const MAX_KEPT_DENIALS: usize = 16;
+
 /// The last entries, in a ring over a fixed buffer: an array on a device, a boxed slice in a
 /// bigger host. The newest entry takes the place of the oldest. A buffer without room is allowed;
 /// then every entry counts as overwritten.
+///
+/// **Denials stay.** An entry with [`Status::PermissionDenied`] is not overwritten when its turn comes, so
+/// that a plugin cannot push its own denial out with harmless calls: up to a quarter of the buffer and
+/// [`MAX_KEPT_DENIALS`] are kept, half of them at most of one plugin. They are the first ones, each once
+/// for the same plugin, function and table. A plugin that is denied more often than that is seen in
+/// the ring, in its [counters](crate::host::HostCounters), and by a sink.
 #[derive(Clone, Debug)]
 pub struct AuditLog<B> {
     buffer: B,
     /// Where the next entry goes.
     next: usize,
+    /// Where the last entry went.
+    last: usize,
     /// How many entries there were in all.
     total: u64,
+    /// Where the denials are that stay, oldest first.
+    kept: heapless::Vec<u32, MAX_KEPT_DENIALS>,
     /// The open entry of a log without room for any.
     spare: AuditEntry,
 }
@@ -195,7 +220,14 @@ pub struct AuditLog<B> {
 impl<B: AsRef<[AuditEntry]> + AsMut<[AuditEntry]>> AuditLog<B> {
     /// An empty log over `buffer`, whose entries are never looked at.
     pub const fn new(buffer: B) -> Self {
-        Self { buffer, next: 0, total: 0, spare: AuditEntry::EMPTY }
+        Self {
+            buffer,
+            next: 0,
+            last: 0,
+            total: 0,
+            kept: heapless::Vec::new(),
+            spare: AuditEntry::EMPTY,
+        }
     }
 
     /// Adds `entry`, whose [`sequence`](AuditEntry::sequence) is set here, and returns that
@@ -219,22 +251,52 @@ impl<B: AsRef<[AuditEntry]> + AsMut<[AuditEntry]>> AuditLog<B> {
         self.total = self.total.wrapping_add(1);
         let slots = self.buffer.as_mut();
         let capacity = slots.len();
-        let entry = slots.get_mut(self.next).unwrap_or(&mut self.spare);
-        entry.sequence = self.total;
+        if let Some(entry) = slots.get_mut(self.next) {
+            entry.sequence = self.total;
+        } else {
+            self.spare.sequence = self.total;
+        }
+        self.last = self.next;
         // A comparison instead of a remainder: a division is a call on the smallest cores.
         self.next += 1;
         if self.next >= capacity {
             self.next = 0;
         }
-        entry
+        if slots.get(self.next).is_some_and(AuditEntry::is_denial) && self.total >= capacity as u64
+        {
+            self.keep_denials();
+        }
+        self.last()
+    }
+
+    /// Moves on to the next entry that may be overwritten. Fewer than a quarter of the entries stay,
+    /// so there is one.
+    #[cold]
+    fn keep_denials(&mut self) {
+        let slots = self.buffer.as_ref();
+        let most = (slots.len() / 4).min(MAX_KEPT_DENIALS);
+        while let Some(denial) = slots.get(self.next).filter(|entry| entry.is_denial()) {
+            let at = u32::try_from(self.next).unwrap_or(u32::MAX);
+            if !self.kept.contains(&at) {
+                let kept = || self.kept.iter().filter_map(|at| slots.get(*at as usize));
+                let own = kept().filter(|kept| kept.plugin == denial.plugin).count();
+                let room = self.kept.len() < most && own < most.div_ceil(2);
+                let known = kept().any(|kept| kept.is_like(denial));
+                if known || !room || self.kept.push(at).is_err() {
+                    return;
+                }
+            }
+            self.next += 1;
+            if self.next >= slots.len() {
+                self.next = 0;
+            }
+        }
     }
 
     /// The entry that was closed last, also in a log without room.
-    #[cfg(feature = "record")]
+    #[inline]
     pub(crate) fn last(&self) -> &AuditEntry {
-        let slots = self.buffer.as_ref();
-        let at = if self.next == 0 { slots.len() } else { self.next };
-        at.checked_sub(1).and_then(|at| slots.get(at)).unwrap_or(&self.spare)
+        self.buffer.as_ref().get(self.last).unwrap_or(&self.spare)
     }
 
     /// The entries still there, oldest first.
@@ -243,7 +305,13 @@ impl<B: AsRef<[AuditEntry]> + AsMut<[AuditEntry]>> AuditLog<B> {
         let (newer, older) = slots.split_at_checked(self.next).unwrap_or((slots, &[]));
         // Until the ring is full, what is behind `next` was never written.
         let older = if self.total >= slots.len() as u64 { older } else { &[] };
-        older.iter().chain(newer)
+        let split = slots.len() - older.len();
+        let at = |base: usize| move |(at, entry)| (base + at, entry);
+        let ring = older.iter().enumerate().map(at(split));
+        let ring = ring.chain(newer.iter().enumerate().map(at(0)));
+        let ring = ring.filter(|(at, _)| !self.kept.contains(&(*at as u32)));
+        let kept = self.kept.iter().filter_map(|at| slots.get(*at as usize));
+        kept.chain(ring.map(|(_, entry)| entry))
     }
 
     /// How many entries are still there.

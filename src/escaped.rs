@@ -22,6 +22,29 @@ impl<'a> Escaped<'a> {
             text.split_at_checked(text.floor_char_boundary(max_len)).unwrap_or((text, ""));
         Self { shown, hidden: hidden.len() }
     }
+
+    /// How many bytes it is as it is displayed.
+    #[must_use]
+    pub fn printed_len(&self) -> usize {
+        let plain = |byte: u8| (b' '..=b'~').contains(&byte);
+        if self.hidden == 0 && self.shown.bytes().all(plain) {
+            return self.shown.len();
+        }
+        let mut counted = Counted(0);
+        // Counting does not fail.
+        let _ = write!(counted, "{self}");
+        counted.0
+    }
+}
+
+/// Counts what is written to it.
+struct Counted(usize);
+
+impl Write for Counted {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = self.0.saturating_add(text.len());
+        Ok(())
+    }
 }
 
 impl fmt::Display for Escaped<'_> {

@@ -18,6 +18,11 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Version of the bytes of limits, in packed manifests and in traces. One more limit is one more
+    /// version, and so one of [`PACKED_VERSION`](crate::manifest::PACKED_VERSION) and of
+    /// [`trace::VERSION`](crate::trace::VERSION).
+    pub const VERSION: u8 = 2;
+
     /// SochDB's limits for a plugin that only observes: 4 MiB, 100,000 fuel, 10 ms.
     pub fn observability_only() -> Self {
         Self {
@@ -54,6 +59,8 @@ pub enum Usage {
     Rows,
     /// The bytes that each host call moved.
     Bytes,
+    /// The number of host calls that logged a message.
+    LogMessages,
     /// The clock, which another run reads differently.
     Time,
 }
@@ -63,7 +70,12 @@ impl Usage {
     #[must_use]
     pub const fn is_measured(self) -> bool {
         match self {
-            Self::Memory | Self::Fuel | Self::HostCalls | Self::Rows | Self::Bytes => true,
+            Self::Memory
+            | Self::Fuel
+            | Self::HostCalls
+            | Self::Rows
+            | Self::Bytes
+            | Self::LogMessages => true,
             Self::Unrecorded | Self::Time => false,
         }
     }
@@ -181,14 +193,26 @@ macro_rules! limits {
             pub const DEFAULT: Self = Self { $($field: $default,)* };
         }
 
-        /// In the order of the fields.
-        impl<'a> Wire<'a> for Limits {
-            fn encode(&self, writer: &mut Writer<'_>) {
-                $(self.$field.encode(writer);)*
+        impl Limits {
+            /// Appends the limits as a [version](Self::VERSION) has them: in the order of the fields,
+            /// without those that came later.
+            pub(crate) fn encode_version(&self, version: u8, writer: &mut Writer<'_>) {
+                $(if $since <= version {
+                    self.$field.encode(writer);
+                })*
             }
 
-            fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
-                Ok(Self { $($field: Wire::decode(reader)?,)* })
+            /// Takes limits of a [version](Self::VERSION) from the front; those that came later have
+            /// their defaults.
+            pub(crate) fn decode_version(
+                version: u8,
+                reader: &mut Reader<'_>,
+            ) -> Result<Self, WireError> {
+                let mut limits = Self::DEFAULT;
+                $(if $since <= version {
+                    limits.$field = Wire::decode(reader)?;
+                })*
+                Ok(limits)
             }
         }
 
@@ -243,10 +267,22 @@ macro_rules! limits {
         )*];
 
         /// Every key of a manifest that gives a limit.
+        #[cfg(feature = "manifest")]
         pub(crate) const KEYS: &[&str] = &[$($($scaled,)? $key, $($unlimited,)?)*];
     };
 }
 for_each_limit!(limits);
+
+/// In the [version](Limits::VERSION) of this crate.
+impl<'a> Wire<'a> for Limits {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        self.encode_version(Self::VERSION, writer);
+    }
+
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        Self::decode_version(Self::VERSION, reader)
+    }
+}
 
 /// The item of a list that has one or none.
 const fn only<T: Copy>(list: &[T]) -> Option<T> {

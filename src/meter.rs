@@ -60,6 +60,10 @@ pub struct Meter {
     rows_limit: u32,
     bytes_left: u64,
     bytes_limit: u64,
+    messages_left: u32,
+    messages_limit: u32,
+    log_bytes_left: u32,
+    log_bytes_limit: u32,
 }
 
 impl Meter {
@@ -73,6 +77,10 @@ impl Meter {
             rows_limit: limits.rows,
             bytes_left: limits.bytes,
             bytes_limit: limits.bytes,
+            messages_left: limits.log_messages,
+            messages_limit: limits.log_messages,
+            log_bytes_left: limits.log_bytes,
+            log_bytes_limit: limits.log_bytes,
         }
     }
 
@@ -86,6 +94,10 @@ impl Meter {
             rows_limit: u32::MAX,
             bytes_left: u64::MAX,
             bytes_limit: u64::MAX,
+            messages_left: u32::MAX,
+            messages_limit: u32::MAX,
+            log_bytes_left: u32::MAX,
+            log_bytes_limit: u32::MAX,
         }
     }
 
@@ -265,6 +277,34 @@ impl Meter {
         };
         self.charge(price.saturating_add(count.div_ceil(16).saturating_mul(PRICES.bytes16)))?;
         self.bytes_left = left;
+        Ok(())
+    }
+
+    /// Counts a log message of `bytes`, as it is printed. The host call's price pays for it.
+    ///
+    /// # Errors
+    /// [`Exhausted::Quota`], for [`Limit::LogMessages`] or [`Limit::LogBytes`]; nothing is counted
+    /// then.
+    pub fn log(&mut self, bytes: usize) -> Result<(), Exhausted> {
+        let quota = |limit, allowed: u32, left: u32, more: u64| {
+            let (allowed, left) = (u64::from(allowed), u64::from(left));
+            Exhausted::Quota(LimitExceeded {
+                limit,
+                allowed,
+                asked: (allowed - left).saturating_add(more),
+            })
+        };
+        let Some(messages) = self.messages_left.checked_sub(1) else {
+            return Err(quota(Limit::LogMessages, self.messages_limit, 0, 1));
+        };
+        let left =
+            u32::try_from(bytes).ok().and_then(|bytes| self.log_bytes_left.checked_sub(bytes));
+        let Some(left) = left else {
+            let (allowed, left) = (self.log_bytes_limit, self.log_bytes_left);
+            return Err(quota(Limit::LogBytes, allowed, left, bytes as u64));
+        };
+        self.messages_left = messages;
+        self.log_bytes_left = left;
         Ok(())
     }
 

@@ -31,6 +31,8 @@ pub(super) struct Identity {
     pub(super) capabilities: Capabilities,
     /// Encoded values by key.
     pub(super) settings: Settings,
+    /// Series of metrics that it may have.
+    pub(super) metric_series: u32,
     /// Globs resolved once for each table that the plugin named so far.
     access: Vec<Access>,
     /// Where in `access` the table of the last call is.
@@ -58,6 +60,7 @@ impl Identity {
             name,
             capabilities: config.capabilities.clone(),
             settings: config.settings().clone(),
+            metric_series: config.limits.metric_series,
             access: Vec::new(),
             recent: 0,
             last_error: Message::default(),

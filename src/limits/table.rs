@@ -8,8 +8,9 @@
 /// shows what a call used; the first version of [`Limits`](super::Limits) in bytes that has it; the
 /// variant and the words of [`Limit`](super::Limit), if a plugin can reach it; what it limits.
 ///
-/// **Append only.** The order is that of the bytes. A new entry goes to the end of `plugin`, `since` the version
-/// after the last published one. What does not belong to one plugin is under `other`.
+/// **Append only.** The order is that of the bytes. A new entry goes to the end of `plugin`, `since` the
+/// [`VERSION`](super::Limits::VERSION) after the last published one. Bytes of an older version are read with the
+/// default of what they lack. What does not belong to one plugin is under `other`.
 macro_rules! for_each_limit {
     ($then:path) => {
         $then! {
@@ -66,6 +67,18 @@ macro_rules! for_each_limit {
                     toml "slice_fuel",
                     used Unrecorded, since 1,
                     "Fuel that runs between two looks at the clock.";
+                log_messages: u32 = 1_000, from 0 to 4_294_967_295,
+                    toml "log_messages",
+                    used LogMessages, since 2, reached LogMessages "log messages per call",
+                    "Messages that the plugin may log, per call.";
+                log_bytes: u32 = 65_536, from 0 to 4_294_967_295,
+                    toml "log_bytes",
+                    used Unrecorded, since 2, reached LogBytes "bytes of log messages per call",
+                    "Bytes of log messages per call, counted as they are printed: cut and escaped.";
+                metric_series: u32 = 128, from 0 to 4_294_967_295,
+                    toml "metric_series",
+                    used Unrecorded, since 2, reached PluginMetricSeries "metric series of the plugin",
+                    "Series of metrics that the plugin may have. The host has a limit for all plugins together.";
             }
             other {
                 StoreRows "rows in the store", "Rows in the store.";

@@ -17,8 +17,18 @@ use crate::{
     limits::Limits,
 };
 
-/// Version of the packed form: its first byte.
-pub const PACKED_VERSION: u8 = 1;
+/// Version of the packed form: its first byte. Older ones are read too, with the default of each limit
+/// that they lack.
+pub const PACKED_VERSION: u8 = 2;
+
+/// The version of [`Limits`] in a packed form that this crate reads.
+const fn limits_version(packed: u8) -> Option<u8> {
+    match packed {
+        1 => Some(1),
+        PACKED_VERSION => Some(Limits::VERSION),
+        _ => None,
+    }
+}
 
 /// Why bytes are not a packed manifest: what is wrong, and at which byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +66,7 @@ impl fmt::Display for UnpackError {
         match self.problem {
             UnpackProblem::PackedVersion(found) => write!(
                 f,
-                "the packed manifest is of version {found}, this crate knows {PACKED_VERSION}"
+                "the packed manifest has version {found}, this crate reads 1 to {PACKED_VERSION}"
             )?,
             UnpackProblem::Wire(kind) => f.write_str(kind.as_str())?,
             UnpackProblem::Name(error) => write!(f, "the plugin's name: {error}")?,
@@ -83,23 +93,28 @@ impl From<WireError> for UnpackError {
 impl Manifest {
     /// The manifest as bytes.
     pub fn pack(&self) -> Vec<u8> {
+        self.pack_version(PACKED_VERSION, Limits::VERSION)
+    }
+
+    fn pack_version(&self, packed: u8, limits: u8) -> Vec<u8> {
         let mut counter = Writer::new(&mut []);
-        self.encode(&mut counter);
+        self.encode(packed, limits, &mut counter);
         let mut bytes = vec![0; counter.position()];
-        self.encode(&mut Writer::new(&mut bytes));
+        self.encode(packed, limits, &mut Writer::new(&mut bytes));
         bytes
     }
 
     /// The manifest that was packed.
     ///
     /// # Errors
-    /// [`UnpackError`], for anything but the exact bytes that [`pack`](Self::pack) makes.
+    /// [`UnpackError`], for anything but the exact bytes that [`pack`](Self::pack) makes, or made in an
+    /// older version.
     pub fn unpack(bytes: &[u8]) -> Result<Self, UnpackError> {
         let mut reader = Reader::new(bytes);
         let found = reader.u8()?;
-        if found != PACKED_VERSION {
+        let Some(limits) = limits_version(found) else {
             return Err(at(&reader, UnpackProblem::PackedVersion(found)));
-        }
+        };
         let name = Name::new(reader.text()?);
         let name = name.map_err(|error| at(&reader, UnpackProblem::Name(error)))?;
         let version = Version::new(reader.text()?);
@@ -112,25 +127,25 @@ impl Manifest {
             }
             entries.insert(entry.into());
         }
-        let config = PluginConfig::decode(&mut reader)?;
+        let config = PluginConfig::decode_version(limits, &mut reader)?;
         reader.finish()?;
         let manifest = Self { name, version, entries, config };
         // Numbers can be written in more bytes than they take, and a digest must not depend on it.
-        if manifest.pack() != bytes {
+        if manifest.pack_version(found, limits) != bytes {
             return Err(at(&reader, UnpackProblem::NotCanonical));
         }
         Ok(manifest)
     }
 
-    fn encode(&self, writer: &mut Writer<'_>) {
-        writer.u8(PACKED_VERSION);
+    fn encode(&self, packed: u8, limits: u8, writer: &mut Writer<'_>) {
+        writer.u8(packed);
         writer.text(&self.name);
         writer.text(self.version.as_str());
         writer.len(self.entries.len());
         for entry in &self.entries {
             writer.text(entry);
         }
-        self.config.encode(writer);
+        self.config.encode_version(limits, writer);
     }
 }
 
@@ -138,6 +153,10 @@ impl PluginConfig {
     /// Appends capabilities, limits, what a denial does, and settings, as a packed manifest has
     /// them. The same configuration is the same bytes, so a digest of them identifies it.
     pub fn encode(&self, writer: &mut Writer<'_>) {
+        self.encode_version(Limits::VERSION, writer);
+    }
+
+    fn encode_version(&self, limits: u8, writer: &mut Writer<'_>) {
         let Capabilities {
             can_read_table,
             can_write_table,
@@ -150,7 +169,7 @@ impl PluginConfig {
         writer.bool(*can_vector_search);
         writer.bool(*can_index_search);
         encode_globs(can_call_host, writer);
-        self.limits.encode(writer);
+        self.limits.encode_version(limits, writer);
         writer.u8(match self.on_denied {
             OnDenied::Status => 0,
             OnDenied::Trap => 1,
@@ -167,6 +186,10 @@ impl PluginConfig {
     /// # Errors
     /// [`UnpackError`].
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, UnpackError> {
+        Self::decode_version(Limits::VERSION, reader)
+    }
+
+    fn decode_version(limits: u8, reader: &mut Reader<'_>) -> Result<Self, UnpackError> {
         let capabilities = Capabilities {
             can_read_table: globs(reader, Globs::new)?,
             can_write_table: globs(reader, Globs::new)?,
@@ -174,7 +197,7 @@ impl PluginConfig {
             can_index_search: reader.bool()?,
             can_call_host: globs(reader, Globs::named)?,
         };
-        let limits = Limits::decode(reader)?;
+        let limits = Limits::decode_version(limits, reader)?;
         let on_denied = match reader.u8()? {
             0 => OnDenied::Status,
             1 => OnDenied::Trap,

@@ -223,9 +223,8 @@ impl Used {
             let used = match spec.usage {
                 Usage::Fuel => spent,
                 Usage::Memory => out.memory_bytes.into(),
-                Usage::HostCalls | Usage::Rows | Usage::Bytes | Usage::Unrecorded | Usage::Time => {
-                    continue;
-                }
+                Usage::HostCalls | Usage::Rows | Usage::Bytes | Usage::LogMessages => continue,
+                Usage::Unrecorded | Usage::Time => continue,
             };
             *most = (*most).max(used);
         }

@@ -1,6 +1,7 @@
 //! What recorded calls used of each limit: one place for `what-if` and `infer`, made from the table of limits.
 
 use crate::{
+    abi::Status,
     limits::{LIMITS, Limits, Usage},
     trace::HostCallEvent,
 };
@@ -14,6 +15,11 @@ pub(super) fn of_host_call(usage: Usage, call: &HostCallEvent<'_>) -> Option<u64
         Usage::HostCalls => Some(1),
         Usage::Rows => Some(call.visited.into()),
         Usage::Bytes => Some(call.moved),
+        // A message that is refused for its length or its text is not counted by the host either.
+        Usage::LogMessages => {
+            let counted = call.status >= 0 || call.status == Status::LimitExceeded.code();
+            Some((call.function.name() == Some("log_message") && counted).into())
+        }
         Usage::Unrecorded | Usage::Memory | Usage::Fuel | Usage::Time => None,
     }
 }

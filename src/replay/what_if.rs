@@ -303,8 +303,8 @@ impl Judge<'_> {
         let quota = call.status == Status::LimitExceeded.code();
         for (spec, used) in LIMITS.iter().zip(used).filter(|(spec, _)| picked(spec.usage)) {
             let recorded = match spec.usage {
-                // A host call over the limit counts, a row that was not visited does not.
-                Usage::HostCalls => quota,
+                // What is over these limits counts, a row that was not visited does not.
+                Usage::HostCalls | Usage::LogMessages => quota,
                 Usage::Rows | Usage::Bytes => false,
                 Usage::Unrecorded | Usage::Memory | Usage::Fuel | Usage::Time => continue,
             };

@@ -140,7 +140,11 @@ impl fmt::Display for TraceError {
             Self::Empty => write!(f, "the trace is empty: there are no bytes"),
             Self::NotATrace => write!(f, "the bytes do not begin as a trace does"),
             Self::Version { found } => {
-                write!(f, "the trace has format version {found}, this build reads 1")
+                write!(
+                    f,
+                    "the trace has format version {found}, this build reads 1 to {}",
+                    super::VERSION
+                )
             }
             Self::Source(kind) => write!(f, "the trace could not be read: {kind}"),
             Self::Torn { event, offset } => write!(

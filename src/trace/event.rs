@@ -409,6 +409,30 @@ events! {
     End(End) = 11 => "end",
 }
 
+impl<'a> Event<'a> {
+    /// Takes an event from the front, whose [`Limits`] have the given version. No other event has
+    /// changed since the first version.
+    pub(super) fn decode_version(limits: u8, reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        let mut ahead = reader.clone();
+        if ahead.u8() != Ok(LOAD) {
+            return Self::decode(reader);
+        }
+        *reader = ahead;
+        Ok(Self::Load(Load {
+            plugin: Wire::decode(reader)?,
+            name: Wire::decode(reader)?,
+            module: Wire::decode(reader)?,
+            limits: Limits::decode_version(limits, reader)?,
+            trap_on_denied: Wire::decode(reader)?,
+            capabilities: Wire::decode(reader)?,
+            config: Wire::decode(reader)?,
+        }))
+    }
+}
+
+/// The number of [`Event::Load`].
+const LOAD: u8 = 4;
+
 /// A number, and the name of a named one.
 impl<'a> Wire<'a> for Capability<'a> {
     fn encode(&self, writer: &mut Writer<'_>) {

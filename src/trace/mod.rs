@@ -31,8 +31,20 @@ pub use recorder::Recorder;
 pub use redaction::Redaction;
 pub use sink::Sink;
 
-/// The first bytes of every trace. The last one is the version of the format.
-pub const MAGIC: [u8; 8] = *b"SOCHTRC\x01";
+/// Version of the format that recorders write. Readers read the older ones too.
+pub const VERSION: u8 = 2;
+
+/// The first bytes of every trace. The last one is the [`VERSION`].
+pub const MAGIC: [u8; 8] = [b'S', b'O', b'C', b'H', b'T', b'R', b'C', VERSION];
+
+/// The version of [`Limits`](crate::limits::Limits) in traces of a version that this crate reads.
+const fn limits_version(trace: u8) -> Option<u8> {
+    match trace {
+        1 => Some(1),
+        VERSION => Some(crate::limits::Limits::VERSION),
+        _ => None,
+    }
+}
 
 /// Bytes of a frame before its payload: the length and the check.
 pub const FRAME_HEADER_LEN: usize = 4 + CHECK_LEN;

@@ -11,12 +11,16 @@ use super::{
     chain::{self, Link},
     error::TraceError,
     event::{Event, Header},
+    limits_version,
 };
-use crate::abi::wire::{Reader, Wire};
+use crate::{abi::wire::Reader, limits::Limits};
 
 /// The longest payload of a frame that is read, in bytes: what guards the reader's memory against a
 /// length that was never written. A request and a response of 2 GiB would be longer; no plugin's are.
 pub const MAX_FRAME_LEN: u32 = 256 << 20;
+
+/// The first bytes of a trace of any version.
+const NAME: &[u8] = b"SOCHTRC";
 
 /// An event of a trace and its number.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,6 +47,8 @@ pub struct TraceReader<R> {
     time_us: u64,
     state: State,
     ring: bool,
+    /// The version of limits in it.
+    limits: u8,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,6 +73,7 @@ impl<R: Read> TraceReader<R> {
             time_us: 0,
             state: State::Start,
             ring: false,
+            limits: Limits::VERSION,
         }
     }
 
@@ -90,7 +97,8 @@ impl<R: Read> TraceReader<R> {
         let malformed = |error| TraceError::Malformed { event: number, error };
         let mut reader = Reader::new(payload);
         let found = reader.u64();
-        let event = Event::decode(&mut reader).and_then(|event| reader.finish().map(|()| event));
+        let event = Event::decode_version(self.limits, &mut reader)
+            .and_then(|event| reader.finish().map(|()| event));
         // What a flight recorder kept begins in the middle, and says which link was before.
         if self.ring
             && before == State::First
@@ -150,7 +158,7 @@ impl<R: Read> TraceReader<R> {
         let mut rest = [0; MAGIC.len()];
         match self.fill(&mut rest)? {
             0 => Ok(self.link),
-            _ if rest == MAGIC => Err(TraceError::DuplicatedHeader { event: self.next }),
+            _ if rest.starts_with(NAME) => Err(TraceError::DuplicatedHeader { event: self.next }),
             _ => Err(TraceError::AfterEnd { offset: self.offset }),
         }
     }
@@ -158,19 +166,17 @@ impl<R: Read> TraceReader<R> {
     fn magic(&mut self) -> Result<(), TraceError> {
         let mut magic = [0; MAGIC.len()];
         let len = self.fill(&mut magic)?;
-        let [name @ .., version] = MAGIC;
-        let [found_name @ .., found] = magic;
-        let torn = len < MAGIC.len() && found_name.get(..len) == MAGIC.get(..len);
+        let torn = len < MAGIC.len() && NAME.starts_with(magic.get(..len).unwrap_or_default());
         match len {
-            0 => Err(TraceError::Empty),
-            _ if torn => Err(TraceError::Torn { event: 0, offset: 0 }),
-            _ if found_name != name => Err(TraceError::NotATrace),
-            _ if found != version => Err(TraceError::Version { found }),
-            _ => {
-                self.offset = MAGIC.len() as u64;
-                Ok(())
-            }
+            0 => return Err(TraceError::Empty),
+            _ if torn => return Err(TraceError::Torn { event: 0, offset: 0 }),
+            _ if !magic.starts_with(NAME) => return Err(TraceError::NotATrace),
+            _ => {}
         }
+        let [.., found] = magic;
+        self.limits = limits_version(found).ok_or(TraceError::Version { found })?;
+        self.offset = MAGIC.len() as u64;
+        Ok(())
     }
 
     /// Reads the next frame whole.
@@ -184,7 +190,7 @@ impl<R: Read> TraceReader<R> {
             FRAME_HEADER_LEN => {}
             _ => return Err(TraceError::Torn { event, offset }),
         }
-        if header.starts_with(&MAGIC) {
+        if header.starts_with(NAME) {
             return Err(TraceError::DuplicatedHeader { event });
         }
         let [a, b, c, d, _check @ ..] = header;

@@ -52,7 +52,13 @@ pub fn everything() -> Capabilities {
 }
 
 pub fn roomy() -> Limits {
-    Limits { fuel_per_call: 1_000_000_000, deadline_ms: None, ..Limits::default() }
+    Limits {
+        fuel_per_call: 1_000_000_000,
+        deadline_ms: None,
+        log_messages: u32::MAX,
+        log_bytes: u32::MAX,
+        ..Limits::default()
+    }
 }
 
 /// A host with the table `items(name text, stock int, price float?, place vector(3))`, an index

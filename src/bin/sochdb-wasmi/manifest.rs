@@ -7,7 +7,7 @@ use clap::Args;
 use sochdb_wasmi::{
     abi::Name,
     manifest::{
-        Manifest, PACKED_VERSION, Version,
+        Manifest, Version,
         section::{self, MANIFEST_SECTION},
     },
 };
@@ -60,8 +60,9 @@ pub fn none(plugin: &Path) -> Option<Manifest> {
 /// The manifest in a file.
 pub fn read(path: &Path) -> Result<Manifest, Failure> {
     let bytes = files::read(path)?;
-    // No text in TOML begins with a control character.
-    if bytes.first() == Some(&PACKED_VERSION) {
+    // No text in TOML begins with a control character but these; packed manifests begin with their
+    // version.
+    if bytes.first().is_some_and(|byte| *byte < b' ' && !b"\t\n\r".contains(byte)) {
         return unpack(path, &bytes);
     }
     let text = String::from_utf8(bytes).map_err(|_| Failure::NotText { path: path.into() })?;

@@ -3,7 +3,7 @@
 use crate::{
     abi::{message::MetricRequest, wire},
     database::Storage,
-    host::{HostCallResult, HostFunctionContext},
+    host::{HostCallResult, HostFunctionContext, context::Identity},
 };
 
 /// Emits a metric.
@@ -22,6 +22,7 @@ pub(in crate::host) fn emit_metric<S: Storage>(
         return Ok(0);
     }
     let metric: MetricRequest<'_> = wire::decode(request)?;
-    context.metrics.begin(plugin, &context.plugin.name, request, &metric)?;
+    let Identity { name, metric_series, .. } = &*context.plugin;
+    context.metrics.begin(plugin, name, *metric_series, request, &metric)?;
     Ok(0)
 }

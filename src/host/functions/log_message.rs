@@ -3,6 +3,7 @@
 use crate::{
     abi::{message::LogRequest, wire},
     database::Storage,
+    escaped::Escaped,
     host::{HostCallResult, HostFunctionContext, logs},
 };
 
@@ -16,6 +17,8 @@ pub(in crate::host) fn log_message<S: Storage>(
     _response: &mut [u8],
 ) -> Result<usize, HostCallResult> {
     let LogRequest { level, message } = wire::decode(request)?;
+    // Counted whether or not a logger wants it, so that a call ends the same everywhere.
+    context.meter.log(Escaped::new(message, context.log_bytes).printed_len())?;
     logs::deliver(&context.plugin.log_target, level, message, context.log_bytes);
     Ok(0)
 }

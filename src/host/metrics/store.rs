@@ -52,7 +52,8 @@ impl Metrics {
 
     /// Takes the metric that `plugin` emitted: `request`, decoded from `request_bytes`.
     ///
-    /// `plugin_name` is kept when the series is new and printed as its label `plugin`.
+    /// `plugin_name` is kept when the series is new and printed as its label `plugin`. The plugin has
+    /// no limit of its own here: the host counts [`Limits::metric_series`](crate::limits::Limits).
     ///
     /// # Errors
     /// [`MetricError`]. [`MetricError::Limit`] is counted in [`dropped`](Self::dropped).
@@ -65,7 +66,7 @@ impl Metrics {
     ) -> Result<(), MetricError> {
         match self.observe(plugin, request_bytes)? {
             true => Ok(()),
-            false => self.begin(plugin, plugin_name, request_bytes, request),
+            false => self.begin(plugin, plugin_name, u32::MAX, request_bytes, request),
         }
     }
 
@@ -102,12 +103,14 @@ impl Metrics {
         found.map(|at| first + at).ok_or(first)
     }
 
-    /// As [`emit`](Self::emit), for a series that [`observe`](Self::observe) does not know.
+    /// As [`emit`](Self::emit), for a series that [`observe`](Self::observe) does not know, of a
+    /// plugin that may have `max_of_plugin` series.
     #[cold]
     pub(in crate::host) fn begin(
         &mut self,
         plugin: PluginId,
         plugin_name: &str,
+        max_of_plugin: u32,
         request_bytes: &[u8],
         request: &MetricRequest<'_>,
     ) -> Result<(), MetricError> {
@@ -129,14 +132,9 @@ impl Metrics {
             return Err(MetricError::NotCanonical);
         }
         self.check_family(request.name, request.kind)?;
-        if self.series.len() >= self.max_series {
-            self.dropped = self.dropped.saturating_add(1);
-            return Err(MetricError::Limit(LimitExceeded {
-                limit: Limit::MetricSeries,
-                allowed: self.max_series as u64,
-                asked: (self.max_series as u64).saturating_add(1),
-            }));
-        }
+        let own = self.series.iter().filter(|series| series.plugin == plugin).count() as u64;
+        self.room(Limit::PluginMetricSeries, own, max_of_plugin.into())?;
+        self.room(Limit::MetricSeries, self.series.len() as u64, self.max_series as u64)?;
         let family = find(&self.families, request.name);
         if let Err(at) = family {
             let name = request.name.into();
@@ -158,6 +156,16 @@ impl Metrics {
         let (Ok(at) | Err(at)) = self.position(plugin, key, hash);
         self.series.insert(at, series);
         Ok(())
+    }
+
+    /// Whether there is room for one more series than there are.
+    fn room(&mut self, limit: Limit, there: u64, allowed: u64) -> Result<(), MetricError> {
+        if there < allowed {
+            return Ok(());
+        }
+        self.dropped = self.dropped.saturating_add(1);
+        let asked = allowed.saturating_add(1);
+        Err(MetricError::Limit(LimitExceeded { limit, allowed, asked }))
     }
 
     /// One name has one kind, and the names that a histogram is printed with belong to it.

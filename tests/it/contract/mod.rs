@@ -1,6 +1,7 @@
 //! The contract with plugins: the bytes of `docs/abi.md` and of the wire format.
 
 mod abi_doc;
+mod abi_page;
 mod fuel_doc;
 mod limits_table;
 mod wire;

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use sochdb_wasmi::{
-    abi::{HOST_FUNCTIONS, Name, wire},
-    audit::{AuditEntry, AuditLog, AuditSink, FunctionId, PluginId},
+    abi::{HOST_FUNCTIONS, Name, Status, wire},
+    audit::{AuditEntry, AuditLog, AuditSink, FunctionId, MAX_KEPT_DENIALS, PluginId},
 };
 
 fn entry(time_us: u64) -> AuditEntry {
@@ -25,6 +25,56 @@ fn an_array_keeps_the_last_entries_in_order() {
     assert_eq!(kept, [(3, 20), (4, 30), (5, 40)]);
     assert_eq!(log.iter().next_back().unwrap().sequence, log.total());
     assert_eq!((log.len(), log.capacity(), log.overwritten(), log.total()), (3, 3, 2, 5));
+}
+
+fn denial(plugin: u16, function: u16, table: &str) -> AuditEntry {
+    AuditEntry {
+        plugin: PluginId(plugin),
+        function: FunctionId(function),
+        table: Some(Name::new(table).unwrap()),
+        status: Status::PermissionDenied.code(),
+        ..AuditEntry::EMPTY
+    }
+}
+
+/// A plugin without grants asked for a table, was denied, and pushed the entry out of the log with 256
+/// log messages, which need no grant.
+#[test]
+fn a_denial_is_not_pushed_out_by_what_is_allowed() {
+    for capacity in [4, 5, 16, 256] {
+        let mut log = AuditLog::new(vec![AuditEntry::EMPTY; capacity]);
+        log.push(entry(0));
+        log.push(denial(1, 0, "payroll"));
+        for time in 0..1000 {
+            log.push(entry(time));
+            let sequences: Vec<_> = log.iter().map(|entry| entry.sequence).collect();
+            assert!(sequences.is_sorted(), "{sequences:?}");
+            assert_eq!(sequences.len(), log.len());
+            assert!(sequences.contains(&2), "{capacity}: after {time}");
+            assert_eq!(log.overwritten(), log.total() - log.len() as u64);
+        }
+        // All others are the newest ones.
+        let others = log.iter().skip(1).map(|entry| entry.sequence);
+        assert!(others.eq(1002 - (capacity as u64 - 2)..=1002));
+    }
+}
+
+#[test]
+fn the_same_denial_is_kept_once_and_one_plugin_does_not_take_all_places() {
+    let mut log = AuditLog::new(vec![AuditEntry::EMPTY; 256]);
+    for time in 0..10_000_u64 {
+        log.push(denial(1, 0, "payroll"));
+        log.push(denial(1, 1, &format!("t{time}")));
+    }
+    log.push(denial(2, 0, "payroll"));
+    (0..1000).for_each(|time| {
+        log.push(entry(time));
+    });
+    let kept: Vec<_> = log.iter().filter(|entry| entry.status < 0).collect();
+    let of = |plugin| kept.iter().filter(|entry| entry.plugin == PluginId(plugin)).count();
+    assert_eq!((of(1), of(2)), (MAX_KEPT_DENIALS / 2, 1));
+    assert_eq!((kept[0].sequence, kept[1].sequence, kept[2].sequence), (1, 2, 4));
+    assert_eq!(log.len(), 256);
 }
 
 #[test]
@@ -130,6 +180,47 @@ prop_compose! {
 }
 
 proptest! {
+    /// The newest entries, and before them those denials whose turn came when there was room.
+    #[test]
+    fn a_ring_with_denials_holds_the_newest_entries_and_the_first_denials(
+        capacity in 0_usize..24,
+        pushed in prop::collection::vec((0_u16..3, any::<bool>(), 0_u16..3), 0..120),
+    ) {
+        let mut log = AuditLog::new(vec![AuditEntry::EMPTY; capacity]);
+        let mut queue: VecDeque<AuditEntry> = VecDeque::new();
+        let mut kept: Vec<AuditEntry> = Vec::new();
+        let most = capacity / 4;
+        for (at, (plugin, denied, function)) in pushed.into_iter().enumerate() {
+            let mut entry = denial(plugin, function, "t");
+            if !denied {
+                entry.status = 0;
+            }
+            log.push(entry.clone());
+            entry.sequence = at as u64 + 1;
+            queue.push_back(entry);
+            // What is next in turn when the log is full is kept at once or overwritten.
+            while queue.len() + kept.len() >= capacity.max(1)
+                && queue.front().is_some_and(|entry| entry.status < 0)
+                && at as u64 + 1 >= capacity as u64
+            {
+                let own = kept.iter().filter(|entry| entry.plugin == queue[0].plugin).count();
+                let known = kept.iter().any(|entry| {
+                    (entry.plugin, entry.function) == (queue[0].plugin, queue[0].function)
+                });
+                if known || kept.len() >= most || own >= most.div_ceil(2) {
+                    break;
+                }
+                kept.extend(queue.pop_front());
+            }
+            while queue.len() + kept.len() > capacity {
+                queue.pop_front();
+            }
+            let expected = kept.iter().chain(&queue).map(|entry| entry.sequence);
+            let found: Vec<_> = log.iter().map(|entry| entry.sequence).collect();
+            prop_assert!(expected.eq(found.iter().copied()), "{found:?}");
+        }
+    }
+
     #[test]
     fn a_ring_is_the_end_of_a_queue(capacity in 0_usize..6, count in 0_u64..20) {
         let mut log = AuditLog::new(vec![AuditEntry::EMPTY; capacity].into_boxed_slice());

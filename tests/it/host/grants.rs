@@ -7,14 +7,15 @@ use sochdb_wasmi::{
     abi::{
         Seq, Status, Value,
         message::{
-            DeleteRequest, IndexQuery, LookupRequest, NewRow, ReadRequest, RowSelector,
-            SearchRequest,
+            DeleteRequest, IndexQuery, LogLevel, LogRequest, LookupRequest, MetricKind,
+            MetricRequest, NewRow, ReadRequest, RowSelector, SearchRequest,
         },
     },
     audit::{AuditEntry, AuditSink},
     capability::{Capabilities, Globs},
     database::{ColumnType, TableSchema},
     host::{CallError, OnDenied, PluginConfig},
+    limits::{Limit, LimitExceeded, Limits},
 };
 use support::*;
 
@@ -178,6 +179,92 @@ fn every_call_leaves_one_audit_entry_the_denied_and_malformed_too() {
     );
     let line = probe.host.describe(&entries[1]).to_string();
     assert!(line.contains("probe soch_write table=items status=-1 (permission denied)"), "{line}");
+}
+
+/// A plugin without grants could push its own denial out of the audit log with 256 log messages.
+#[test]
+fn a_plugin_cannot_push_its_own_denial_out_of_the_audit_log() {
+    let mut probe = Probe::with_capabilities(Capabilities::default());
+    let denied = read_request(RowSelector::One(1));
+    assert_eq!(probe.call("soch_read", &denied).failed(), Some(Status::PermissionDenied));
+    let message = encoded(&LogRequest { level: LogLevel::Info, message: "hi" });
+    let numbers = [REQUEST, message.len() as u32, RESPONSE, 0];
+    probe.enter("repeat", "log_message", numbers, 900, &message).unwrap();
+    let first = probe.host.audit().iter().next().unwrap();
+    assert_eq!((first.sequence, first.status), (1, Status::PermissionDenied.code()));
+    assert_eq!(first.table.as_deref(), Some("items"));
+    assert_eq!(probe.host.audit().iter().count(), 256);
+}
+
+/// A plugin without grants wrote 27 MB of escaped log lines in one call. Messages are limited for each
+/// call, and so are their bytes as they are printed: a control character of one byte takes five.
+#[test]
+fn log_messages_are_limited_by_number_and_by_bytes_as_they_are_printed() {
+    let refused = |limits: Limits, message: &str, times: u32, expected: &str| {
+        let config = PluginConfig::new(Capabilities::default()).with_limits(limits);
+        let mut probe = Probe::with(host(), config);
+        let request = encoded(&LogRequest { level: LogLevel::Info, message });
+        let numbers = [REQUEST, request.len() as u32, RESPONSE, 0];
+        // Each call has all of it again.
+        for _ in 0..2 {
+            let answer = |times: u32, probe: &mut Probe| {
+                probe.enter("repeat", "log_message", numbers, times, &request).unwrap().0.status
+            };
+            assert_eq!(answer(times, &mut probe), 0);
+            assert_eq!(answer(times + 1, &mut probe), Status::LimitExceeded.code());
+        }
+        let quota = LimitExceeded { limit: Limit::LogMessages, allowed: 0, asked: 1 };
+        let none = Limits { log_messages: 0, ..limits };
+        let config = PluginConfig::new(Capabilities::default()).with_limits(none);
+        let (status, text) = Probe::with(host(), config).explain("log_message", &request);
+        assert_eq!((status, text), (Some(Status::LimitExceeded), quota.to_string()));
+        let none = Limits { log_bytes: 0, ..limits };
+        let config = PluginConfig::new(Capabilities::default()).with_limits(none);
+        let (status, text) = Probe::with(host(), config).explain("log_message", &request);
+        assert_eq!((status, text), (Some(Status::LimitExceeded), expected.to_owned()));
+    };
+    let text = |asked: u64| LimitExceeded { limit: Limit::LogBytes, allowed: 0, asked }.to_string();
+    refused(Limits { log_messages: 7, ..roomy() }, "hello", 7, &text(5));
+    refused(Limits { log_bytes: 50, ..roomy() }, "hello", 10, &text(5));
+    refused(Limits { log_bytes: 50, ..roomy() }, "\u{1}", 10, &text(5));
+    refused(Limits { log_bytes: 50, ..roomy() }, "\u{202e}", 6, &text(8));
+    // 512 bytes are kept of each message, and the mark of the cut is counted.
+    let long = "a".repeat(600);
+    refused(Limits { log_bytes: 2 * 526, ..roomy() }, &long, 2, &text(526));
+    // The defaults bound one call to 64 KiB.
+    let long = "\u{1}".repeat(512);
+    refused(Limits::default(), &long, (64 << 10) / (512 * 5), &text(512 * 5));
+}
+
+/// One plugin took all series of metrics, and the metrics of all others were dropped.
+#[test]
+fn one_plugin_cannot_take_the_metric_series_of_all() {
+    let mut probe = Probe::with_capabilities(Capabilities::default());
+    let other = probe.host.load("other", &probe_wasm(), &PluginConfig::default()).unwrap();
+    let emit = |probe: &mut Probe, name: &str| {
+        let request =
+            MetricRequest { kind: MetricKind::Gauge, name, labels: Seq::new(&[]), value: 1.0 };
+        probe.explain("emit_metric", &encoded(&request))
+    };
+    let series = Limits::DEFAULT.metric_series;
+    for at in 0..series {
+        assert_eq!(emit(&mut probe, &format!("m{at}")).0, None);
+    }
+    let exceeded = LimitExceeded {
+        limit: Limit::PluginMetricSeries,
+        allowed: series.into(),
+        asked: u64::from(series) + 1,
+    };
+    let (status, text) = emit(&mut probe, "one_more");
+    assert_eq!(status, Some(Status::LimitExceeded));
+    assert!(text.contains(&exceeded.to_string()), "{text}");
+    // A known one goes on, and the other plugin has its own.
+    assert_eq!(emit(&mut probe, "m0").0, None);
+    probe.plugin = other;
+    assert_eq!(emit(&mut probe, "m0").0, None);
+    let mut text = String::new();
+    probe.host.render_metrics(&mut text).unwrap();
+    assert!(text.contains("\nsochdb_metric_series_dropped_total 2\n"), "{text}");
 }
 
 #[test]

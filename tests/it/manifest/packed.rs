@@ -8,7 +8,7 @@ use sochdb_wasmi::{
     host::{OnDenied, PluginConfig},
     limits::{LIMITS, Limits},
     manifest::{
-        Manifest, UnpackProblem, Version,
+        Manifest, PACKED_VERSION, UnpackProblem, Version,
         section::{MANIFEST_SECTION, SectionError, embed, find},
     },
 };
@@ -65,15 +65,40 @@ fn what_is_cut_or_has_bytes_left_is_no_manifest() {
 
 #[test]
 fn another_version_is_refused_by_name() {
-    let mut packed = example().pack();
-    packed[0] = 2;
-    let error = Manifest::unpack(&packed).expect_err("another version");
-    assert_eq!(error.problem, UnpackProblem::PackedVersion(2));
-    assert_eq!(
-        error.to_string(),
-        "the packed manifest is of version 2, this crate knows 1 (before byte 1 of the packed \
-         manifest)"
-    );
+    for version in [0, PACKED_VERSION + 1, u8::MAX] {
+        let mut packed = example().pack();
+        packed[0] = version;
+        let error = Manifest::unpack(&packed).expect_err("another version");
+        assert_eq!(error.problem, UnpackProblem::PackedVersion(version));
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "the packed manifest has version {version}, this crate reads 1 to \
+                 {PACKED_VERSION} (before byte 1 of the packed manifest)"
+            )
+        );
+    }
+}
+
+/// A new limit changed the bytes of every packed manifest, and the manifests on devices were reported as
+/// damaged. A manifest of version 1 lacks three limits and has their defaults.
+#[test]
+fn a_manifest_of_version_1_is_read_with_the_default_of_each_limit_that_it_lacks() {
+    let packed = include_bytes!("../../images/manifest-v1/notes.manifest");
+    assert_eq!(packed[0], 1);
+    assert_eq!(Manifest::unpack(packed), Ok(example()));
+    for len in 0..packed.len() {
+        assert!(Manifest::unpack(&packed[..len]).is_err(), "{len} bytes");
+    }
+    // As version 2 it lacks bytes.
+    let mut other = packed.to_vec();
+    other[0] = 2;
+    assert!(Manifest::unpack(&other).is_err());
+    // Bytes of version 1 are canonical too: here 5 is a varint of two bytes.
+    let mut longer = packed.to_vec();
+    longer.splice(1..2, [0x85, 0x00]);
+    let error = Manifest::unpack(&longer).expect_err("not what packing gave");
+    assert_eq!(error.problem, UnpackProblem::NotCanonical);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use sochdb_wasmi::{
     capability::{Capabilities, Globs},
     database::{Database, MemoryLimits},
     host::{Host, HostConfig, NoClock, OnDenied, PluginConfig},
-    limits::Limits,
+    limits::{LIMITS, Limits},
     manifest::{
         Manifest, ManifestLoadError,
         document::{DocumentError, Problem},
@@ -101,6 +101,7 @@ bytes = { binary = "00ff" }
         bytes: 9,
         deadline_ms: Some(1000),
         slice_fuel: 10,
+        ..Limits::default()
     };
     let list = [Value::Int(1), Value::UInt(2)];
     let config = PluginConfig::new(capabilities)
@@ -152,6 +153,33 @@ int = { int = -1 }
         .and_then(|config| config.set("int", -1_i64))
         .expect("these are keys");
     assert_eq!(manifest.config, config);
+}
+
+/// The fields of `[resources]` were listed by hand, beside the limits that they give.
+#[test]
+fn every_limit_of_the_table_can_be_given_within_its_range_and_not_outside() {
+    for spec in LIMITS {
+        for value in [spec.min, spec.max] {
+            let manifest = with(&format!("[resources]\n{} = {value}", spec.key)).expect("right");
+            let mut expected = Limits::default();
+            spec.set(&mut expected, Some(value));
+            assert_eq!(spec.of(&expected), Some(value));
+            assert_eq!(manifest.config.limits, expected, "{}", spec.field);
+        }
+        let outside = [i128::from(spec.min) - 1, i128::from(spec.max) + 1];
+        for value in outside {
+            let error = wrong(&format!("[resources]\n{} = {value}", spec.key));
+            assert_eq!((error.0, error.2), (5, "out_of_range"), "{}: {value}", spec.field);
+        }
+        if let Some((key, shift)) = spec.scaled {
+            let manifest = with(&format!("[resources]\n{key} = 3")).expect("right");
+            assert_eq!(spec.of(&manifest.config.limits), Some(3 << shift));
+        }
+        if let Some(key) = spec.unlimited {
+            let manifest = with(&format!("[resources]\n{key} = true")).expect("right");
+            assert_eq!(spec.of(&manifest.config.limits), None);
+        }
+    }
 }
 
 #[test]

@@ -28,6 +28,12 @@ fn plugin_does_what_the_corpus_recorded() {
     testing::replay_corpus(DIRECTORY, station::PLUGIN);
 }
 
+/// Traces of an older version, as devices in the field have them. They are never recorded anew.
+#[test]
+fn plugin_does_what_traces_of_version_1_recorded() {
+    testing::replay_corpus("tests/images/trace-v1", station::PLUGIN);
+}
+
 /// A station of which some calls are recorded.
 struct Station {
     host: Host,

@@ -9,10 +9,11 @@ use sochdb_wasmi::{
         wire::{WireError, WireErrorKind},
     },
     host::LoadError,
+    limits::{LIMITS, Limits},
     replay::{ReplayError, Replayer, audit_entries},
     trace::{
         CallIn, Data, Event, FRAME_HEADER_LEN, Function, Load, MAGIC, MAX_FRAME_LEN, Recorder,
-        TraceError, TraceReader, Unload,
+        TraceError, TraceReader, Unload, VERSION,
     },
 };
 use support::*;
@@ -54,9 +55,33 @@ fn other_bytes_are_not_a_trace() {
 
 #[test]
 fn another_version_of_the_format_is_refused() {
-    let mut trace = small_trace();
-    trace[7] = 2;
-    assert_error(&trace, TraceError::Version { found: 2 });
+    for found in [0, VERSION + 1, u8::MAX] {
+        let mut trace = small_trace();
+        trace[7] = found;
+        assert_error(&trace, TraceError::Version { found });
+    }
+}
+
+/// A new limit made every older trace "malformed: a boolean or option tag is neither 0 nor 1 (at byte
+/// 76)". A trace of version 1 lacks three limits and has their defaults.
+#[test]
+fn traces_of_version_1_are_read_with_the_default_of_each_limit_that_they_lack() {
+    for name in ["ends", "ingest", "queries"] {
+        let path = format!("{}/tests/images/trace-v1/{name}.trace", env!("CARGO_MANIFEST_DIR"));
+        let trace = std::fs::read(path).unwrap();
+        assert_eq!(trace[7], 1);
+        let mut reader = TraceReader::new(&trace[..]);
+        let mut loads = 0;
+        while let Some(entry) = reader.read().unwrap() {
+            let Event::Load(load) = entry.event else { continue };
+            loads += 1;
+            for spec in LIMITS.iter().filter(|spec| spec.since > 1) {
+                assert_eq!(spec.of(&load.limits), spec.of(&Limits::DEFAULT), "{}", spec.field);
+            }
+        }
+        assert!(loads > 0);
+        reader.finish().unwrap();
+    }
 }
 
 /// What is before the tear is read and replayed, and where it is torn is said.
