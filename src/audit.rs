@@ -22,6 +22,7 @@ pub struct FunctionId(pub u16);
 
 impl FunctionId {
     /// The function's name, if it is one of [`HOST_FUNCTIONS`].
+    #[must_use]
     pub fn name(self) -> Option<&'static str> {
         HOST_FUNCTIONS.get(usize::from(self.0)).map(|function| function.name)
     }
@@ -84,6 +85,7 @@ impl AuditEntry {
     ///
     /// `#12 t=1500us weather soch_write table=weather status=-1 (permission denied) rows=0 in=34
     /// out=0`
+    #[must_use]
     pub const fn display<'a>(&'a self, plugin: &'a str, function: &'a str) -> impl fmt::Display {
         Line { entry: self, plugin, function }
     }

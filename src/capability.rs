@@ -117,6 +117,7 @@ impl Glob {
     }
 
     /// Whether `name` is one of those meant.
+    #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         match self.0.strip_suffix('*') {
             Some(prefix) => name.starts_with(prefix),
@@ -125,6 +126,7 @@ impl Glob {
     }
 
     /// The pattern as it was given.
+    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -183,11 +185,13 @@ impl Globs {
     }
 
     /// Whether one of the patterns matches.
+    #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         self.0.iter().any(|glob| glob.matches(name))
     }
 
     /// The patterns, as they were given.
+    #[must_use]
     pub fn as_slice(&self) -> &[Glob] {
         &self.0
     }
@@ -223,6 +227,7 @@ pub struct Capabilities {
 impl Capabilities {
     /// SochDB's preset for a plugin that only observes: nothing is granted. Logs, metrics and its
     /// own configuration need no grant.
+    #[must_use]
     pub fn observability_only() -> Self {
         Self::default()
     }
@@ -242,22 +247,26 @@ impl Capabilities {
     }
 
     /// Whether it may read `table`.
+    #[must_use]
     pub fn can_read(&self, table: &str) -> bool {
         self.can_read_table.matches(table)
     }
 
     /// Whether it may write `table`.
+    #[must_use]
     pub fn can_write(&self, table: &str) -> bool {
         self.can_write_table.matches(table)
     }
 
     /// Whether it has the named capability `name`.
+    #[must_use]
     pub fn can_call(&self, name: &str) -> bool {
         self.can_call_host.matches(name)
     }
 
     /// Whether a function that needs `capability` may be called on `table` (which named
     /// capabilities and [`Capability::Always`] do not look at).
+    #[must_use]
     pub fn grants(&self, capability: Capability<'_>, table: &str) -> bool {
         match capability {
             Capability::Always => true,

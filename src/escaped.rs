@@ -17,6 +17,7 @@ pub struct Escaped<'a> {
 
 impl<'a> Escaped<'a> {
     /// At most the first `max_len` bytes of `text`; a character is kept whole or not at all.
+    #[must_use]
     pub fn new(text: &'a str, max_len: usize) -> Self {
         let (shown, hidden) =
             text.split_at_checked(text.floor_char_boundary(max_len)).unwrap_or((text, ""));

@@ -5,6 +5,20 @@
     doc = "Runs SochDB plugins where SochDB itself cannot go. The features decide what is here."
 )]
 #![deny(missing_docs)]
+// A panic is a reset on a device. What the compiler cannot see to be safe returns an error.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::todo,
+        clippy::indexing_slicing,
+        clippy::string_slice
+    )
+)]
+#![warn(clippy::must_use_candidate)]
 
 #[cfg(any(feature = "database", test))]
 extern crate alloc;

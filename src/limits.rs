@@ -24,6 +24,7 @@ impl Limits {
     pub const VERSION: u8 = 2;
 
     /// SochDB's limits for a plugin that only observes: 4 MiB, 100,000 fuel, 10 ms.
+    #[must_use]
     pub fn observability_only() -> Self {
         Self {
             memory_bytes: 4 << 20,
@@ -34,6 +35,7 @@ impl Limits {
     }
 
     /// SochDB's limits for a plugin that analyses tables: 64 MiB, 10,000,000 fuel, 1 s.
+    #[must_use]
     pub fn read_only() -> Self {
         Self {
             memory_bytes: 64 << 20,

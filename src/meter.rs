@@ -68,6 +68,7 @@ pub struct Meter {
 
 impl Meter {
     /// A full meter.
+    #[must_use]
     pub const fn new(limits: &Limits) -> Self {
         Self {
             slice: 0,
@@ -85,6 +86,7 @@ impl Meter {
     }
 
     /// A meter that never stops: for the embedder's own reads and writes.
+    #[must_use]
     pub const fn unlimited() -> Self {
         Self {
             slice: u64::MAX,
@@ -103,6 +105,7 @@ impl Meter {
 
     /// Fuel of the running slice that is left.
     #[inline]
+    #[must_use]
     pub const fn slice(&self) -> u64 {
         self.slice
     }
@@ -114,6 +117,7 @@ impl Meter {
     }
 
     /// Fuel left in all.
+    #[must_use]
     pub const fn fuel(&self) -> u64 {
         self.slice.saturating_add(self.reserve)
     }
@@ -156,11 +160,13 @@ impl Meter {
     }
 
     /// Rows visited so far.
+    #[must_use]
     pub const fn rows(&self) -> u32 {
         self.rows_limit - self.rows_left
     }
 
     /// Bytes moved so far.
+    #[must_use]
     pub const fn bytes(&self) -> u64 {
         self.bytes_limit - self.bytes_left
     }

@@ -35,6 +35,7 @@ pub const BLESS: &str = "SOCHDB_WASMI_BLESS";
 /// If a trace is not as it was recorded, or there is none, or the directory cannot be read: with
 /// [`CorpusError`].
 #[track_caller]
+#[allow(clippy::panic, reason = "an assertion of a test")]
 pub fn replay_corpus(directory: impl AsRef<Path>, plugin: &[u8]) {
     if let Err(error) = Corpus::new().with_plugin(plugin).replay_directory(directory) {
         panic!("{error}");
@@ -46,6 +47,7 @@ pub fn replay_corpus(directory: impl AsRef<Path>, plugin: &[u8]) {
 /// # Panics
 /// If it is not as it was recorded, or cannot be read: with [`CorpusError`].
 #[track_caller]
+#[allow(clippy::panic, reason = "an assertion of a test")]
 pub fn replay_trace(path: impl AsRef<Path>, plugin: &[u8]) {
     if let Err(error) = Corpus::new().with_plugin(plugin).replay_file(path) {
         panic!("{error}");
@@ -154,6 +156,7 @@ impl Default for Corpus<'_> {
 
 impl<'p> Corpus<'p> {
     /// A corpus without plugins, which is blessed if the environment says so ([`BLESS`]).
+    #[must_use]
     pub fn new() -> Self {
         let bless = std::env::var_os(BLESS).is_some_and(|value| value == "1");
         Self { replayer: Replayer::new().with_changed_plugins(), bless }

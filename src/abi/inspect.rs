@@ -74,6 +74,7 @@ pub trait Inspect {
 }
 
 /// Bytes in hexadecimal, after their count.
+#[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     let mut text = format!("{} bytes ", bytes.len());
     for byte in bytes {

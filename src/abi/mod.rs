@@ -56,12 +56,10 @@ impl Descriptor {
     pub const SIZE: usize = 20;
 
     /// Reads a descriptor from linear memory.
+    #[must_use]
     pub fn from_bytes(bytes: &[u8; Self::SIZE]) -> Self {
-        let field = |at: usize| {
-            let mut word = [0; 4];
-            word.copy_from_slice(&bytes[at * 4..at * 4 + 4]);
-            u32::from_le_bytes(word)
-        };
+        let (words, _) = bytes.as_chunks::<4>();
+        let field = |at: usize| words.get(at).map_or(0, |word| u32::from_le_bytes(*word));
         Self {
             abi_version: field(0),
             input_ptr: field(1),

@@ -77,6 +77,7 @@ impl Name {
 
     /// The name as bytes. Cheaper than as text: comparing names needs no more.
     #[inline]
+    #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.len.into()).unwrap_or_default()
     }
@@ -84,6 +85,7 @@ impl Name {
     /// Whether these are the bytes of the name. Names of 8 to 16 bytes, as most are, are compared
     /// as two words, which is cheaper than calling the comparison of any length.
     #[inline]
+    #[must_use]
     pub fn is(&self, bytes: &[u8]) -> bool {
         let name = self.as_bytes();
         if name.len() != bytes.len() {
@@ -99,6 +101,7 @@ impl Name {
     }
 
     /// The name as text.
+    #[must_use]
     pub fn as_str(&self) -> &str {
         // A name is ASCII.
         core::str::from_utf8(self.as_bytes()).unwrap_or_default()

@@ -25,12 +25,14 @@ impl<'a, T> Seq<'a, T> {
     }
 
     /// A list without items.
+    #[must_use]
     pub const fn empty() -> Self {
         Self(Form::Items(&[]))
     }
 
     /// How many items there are.
     #[inline]
+    #[must_use]
     pub const fn len(&self) -> usize {
         match &self.0 {
             Form::Items(items) => items.len(),
@@ -39,6 +41,7 @@ impl<'a, T> Seq<'a, T> {
     }
 
     /// Whether there is no item.
+    #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -47,6 +50,7 @@ impl<'a, T> Seq<'a, T> {
 impl<'a, T: Wire<'a> + Copy> Seq<'a, T> {
     /// The items in order.
     #[inline]
+    #[must_use]
     pub fn iter(&self) -> SeqIter<'a, T> {
         SeqIter(match self.0 {
             Form::Items(items) => IterForm::Items(items.iter()),

@@ -33,17 +33,20 @@ impl Status {
     ];
 
     /// The number on the wire.
+    #[must_use]
     pub const fn code(self) -> i32 {
         self as i32
     }
 
     /// The status of a negative number; any number that is not a known code is an
     /// [`Error`](Self::Error), as a plugin may return its own from an entry point.
+    #[must_use]
     pub fn from_code(code: i32) -> Self {
         Self::ALL.into_iter().find(|status| status.code() == code).unwrap_or(Self::Error)
     }
 
     /// The status in words.
+    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::PermissionDenied => "permission denied",

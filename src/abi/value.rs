@@ -41,6 +41,7 @@ pub enum Value<'a> {
 
 impl<'a> Value<'a> {
     /// The kind of this value, in words.
+    #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -57,36 +58,43 @@ impl<'a> Value<'a> {
     }
 
     /// Whether this is [`Null`](Self::Null).
+    #[must_use]
     pub const fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
 
     /// The integer, if this is an [`Int`](Self::Int).
+    #[must_use]
     pub const fn as_int(&self) -> Option<i64> {
         if let Self::Int(value) = self { Some(*value) } else { None }
     }
 
     /// The integer, if this is a [`UInt`](Self::UInt).
+    #[must_use]
     pub const fn as_uint(&self) -> Option<u64> {
         if let Self::UInt(value) = self { Some(*value) } else { None }
     }
 
     /// The double, if this is a [`Float`](Self::Float).
+    #[must_use]
     pub const fn as_float(&self) -> Option<f64> {
         if let Self::Float(value) = self { Some(*value) } else { None }
     }
 
     /// The boolean, if this is a [`Bool`](Self::Bool).
+    #[must_use]
     pub const fn as_bool(&self) -> Option<bool> {
         if let Self::Bool(value) = self { Some(*value) } else { None }
     }
 
     /// The text, if this is a [`Text`](Self::Text).
+    #[must_use]
     pub const fn as_text(&self) -> Option<&'a str> {
         if let Self::Text(value) = self { Some(value) } else { None }
     }
 
     /// The bytes, if this is [`Binary`](Self::Binary).
+    #[must_use]
     pub const fn as_binary(&self) -> Option<&'a [u8]> {
         if let Self::Binary(value) = self { Some(value) } else { None }
     }

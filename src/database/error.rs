@@ -29,6 +29,7 @@ impl GivenName {
     }
 
     /// The name.
+    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -264,6 +265,7 @@ pub enum DatabaseError {
 
 impl DatabaseError {
     /// What a plugin gets for it.
+    #[must_use]
     pub const fn status(&self) -> Status {
         match self {
             Self::UnknownTable { .. }

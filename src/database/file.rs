@@ -105,11 +105,13 @@ impl RedbStorage {
     }
 
     /// Rows that it holds.
+    #[must_use]
     pub const fn rows(&self) -> u64 {
         self.held.rows
     }
 
     /// Bytes that it holds, counted as [`RedbConfig::max_bytes`] counts them.
+    #[must_use]
     pub const fn bytes(&self) -> u64 {
         self.held.bytes.saturating_add(self.held.entries.saturating_mul(ENTRY_OVERHEAD))
     }

@@ -77,6 +77,7 @@ pub struct MemoryStorage {
 
 impl MemoryStorage {
     /// An empty storage.
+    #[must_use]
     pub fn new(limits: MemoryLimits) -> Self {
         // A list that grows is copied, and leaves a hole of its size: much where RAM is short.
         let few = if limits.max_rows <= MAX_FEW { limits.max_rows as usize } else { 0 };
@@ -93,11 +94,13 @@ impl MemoryStorage {
     }
 
     /// Rows that it holds.
+    #[must_use]
     pub const fn rows(&self) -> u64 {
         self.rows
     }
 
     /// Bytes that it holds, counted as [`MemoryLimits::max_bytes`] counts them.
+    #[must_use]
     pub const fn bytes(&self) -> u64 {
         self.bytes
     }

@@ -71,6 +71,7 @@ pub struct TableId(u32);
 
 impl TableId {
     /// The number.
+    #[must_use]
     pub const fn number(self) -> u32 {
         self.0
     }
@@ -107,6 +108,7 @@ pub struct Database<S = MemoryStorage> {
 
 impl Database<MemoryStorage> {
     /// An empty database in RAM.
+    #[must_use]
     pub fn in_memory(limits: MemoryLimits) -> Self {
         Self::with_tables(MemoryStorage::new(limits), Vec::new())
     }

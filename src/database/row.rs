@@ -62,6 +62,7 @@ impl Projection {
     }
 
     /// The places of the columns in a schema of `columns` columns.
+    #[must_use]
     pub fn places(&self, columns: usize) -> impl ExactSizeIterator<Item = usize> + Clone + '_ {
         let len = if let Self::Columns(places) = self { places.len() } else { columns };
         (0..len).map(move |at| match self {
@@ -91,6 +92,7 @@ impl<'a> StoredRow<'a> {
 
     /// Bytes that it takes in the store.
     #[expect(clippy::len_without_is_empty, reason = "a row is never empty")]
+    #[must_use]
     pub const fn len(&self) -> usize {
         self.bytes.len()
     }
@@ -114,6 +116,7 @@ impl<'a> StoredRow<'a> {
 
     /// The value in the column at this place of the schema; `None` if there is no such column or
     /// the row is corrupt.
+    #[must_use]
     pub fn value(&self, column: usize) -> Option<Value<'a>> {
         match *self.table.places.get(column)? {
             Place::Vector { at, len } => Some(self.vector_value(at, len)),

@@ -60,6 +60,7 @@ pub enum ColumnType {
 
 impl ColumnType {
     /// The type in words.
+    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Bool => "bool",
@@ -76,6 +77,7 @@ impl ColumnType {
     }
 
     /// Whether values of this type have an order, and so may be indexed and compared.
+    #[must_use]
     pub const fn is_scalar(self) -> bool {
         matches!(
             self,
@@ -319,26 +321,31 @@ impl TableSchema {
     }
 
     /// The table's name.
+    #[must_use]
     pub const fn name(&self) -> &Name {
         &self.name
     }
 
     /// Its columns, in the order they were added.
+    #[must_use]
     pub fn columns(&self) -> &[Column] {
         &self.columns
     }
 
     /// Its indexes, in the order they were added.
+    #[must_use]
     pub fn indexes(&self) -> &[Index] {
         &self.indexes
     }
 
     /// The place of the column of this name.
+    #[must_use]
     pub fn column_named(&self, name: &str) -> Option<u8> {
         self.columns.iter().position(|column| column.name.as_str() == name).map(|at| at as u8)
     }
 
     /// The place of the index of this name.
+    #[must_use]
     pub fn index_named(&self, name: &str) -> Option<u16> {
         self.indexes.iter().position(|index| index.name.as_str() == name).map(|at| at as u16)
     }

@@ -116,6 +116,7 @@ impl<'a> Batch<'a> {
     }
 
     /// What they come to. Costs nothing: the sums are kept as the batch grows.
+    #[must_use]
     pub const fn totals(&self) -> BatchTotals {
         self.0.totals()
     }

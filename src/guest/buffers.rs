@@ -32,6 +32,7 @@ impl<const INPUT: usize, const OUTPUT: usize, const SCRATCH: usize>
     Buffers<INPUT, OUTPUT, SCRATCH>
 {
     /// Zeroed buffers.
+    #[must_use]
     pub const fn new() -> Self {
         Self {
             busy: Cell::new(false),

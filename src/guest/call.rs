@@ -22,6 +22,7 @@ pub struct CallError {
 
 impl CallError {
     /// A failure of `status` that is not about a buffer's size.
+    #[must_use]
     pub const fn new(status: Status) -> Self {
         Self { status, needed: 0 }
     }

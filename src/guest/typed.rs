@@ -159,11 +159,13 @@ impl<'a> Fields<'a> {
     }
 
     /// The id of the row.
+    #[must_use]
     pub const fn id(&self) -> u64 {
         self.id
     }
 
     /// How many columns are left.
+    #[must_use]
     pub const fn left(&self) -> usize {
         self.left as usize
     }

@@ -31,6 +31,7 @@ pub struct MonotonicClock(std::time::Instant);
 #[cfg(feature = "std")]
 impl MonotonicClock {
     /// A clock that begins at 0.
+    #[must_use]
     pub fn new() -> Self {
         Self(std::time::Instant::now())
     }

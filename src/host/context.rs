@@ -137,16 +137,19 @@ pub struct HostFunctionContext<'a, S: Storage> {
 
 impl<S: Storage> HostFunctionContext<'_, S> {
     /// Name of the calling plugin.
+    #[must_use]
     pub fn plugin(&self) -> &str {
         &self.plugin.name
     }
 
     /// Id of the calling plugin.
+    #[must_use]
     pub fn plugin_id(&self) -> PluginId {
         self.plugin.id
     }
 
     /// When the host call began, in microseconds of the host's clock.
+    #[must_use]
     pub fn now_us(&self) -> u64 {
         self.entry.time_us
     }
@@ -172,6 +175,7 @@ impl<S: Storage> HostFunctionContext<'_, S> {
     }
 
     /// The value of the plugin's own configuration under `key`.
+    #[must_use]
     pub fn config(&self, key: &str) -> Option<Value<'_>> {
         wire::decode(self.plugin.settings.get(key.as_bytes())?).ok()
     }

@@ -219,6 +219,7 @@ pub enum CallError {
 
 impl CallError {
     /// The status of an entry point that returned a negative one.
+    #[must_use]
     pub fn status(&self) -> Option<Status> {
         if let Self::Failed { code, .. } = self { Some(Status::from_code(*code)) } else { None }
     }

@@ -345,6 +345,7 @@ impl<S: Storage + 'static> Host<S> {
         let identity = Identity::new(id, name, config);
         let registry = match &self.shared {
             Some(shared) => &shared.registry,
+            #[allow(clippy::unreachable, reason = "`call` returns it in every case")]
             None => unreachable!("a plugin has the shared state only while `call` has the host"),
         };
         let plugin = Plugin::new(identity, compiled, config, registry, &mut self.buffers)?;
@@ -374,12 +375,14 @@ impl<S: Storage + 'static> Host<S> {
     }
 
     /// The plugin of this name.
+    #[must_use]
     pub fn find(&self, name: &str) -> Option<PluginId> {
         let plugin = self.plugins.iter().find(|plugin| &*plugin.identity().name == name)?;
         Some(plugin.identity().id)
     }
 
     /// What the last call of a plugin used, whether it succeeded or not.
+    #[must_use]
     pub fn report(&self, plugin: PluginId) -> Option<CallReport> {
         Some(self.plugins.get(self.position(plugin)?)?.report)
     }
@@ -396,6 +399,7 @@ impl<S: Storage + 'static> Host<S> {
     }
 
     /// The version and the buffers that a plugin was loaded with.
+    #[must_use]
     pub fn descriptor(&self, plugin: PluginId) -> Option<Descriptor> {
         Some(self.plugins.get(self.position(plugin)?)?.descriptor)
     }
@@ -407,6 +411,7 @@ impl<S: Storage + 'static> Host<S> {
 
 impl<S: Storage> Host<S> {
     /// The database, as the last finished call left it.
+    #[must_use]
     pub fn database(&self) -> &Database<S> {
         &self.shared().database
     }
@@ -424,16 +429,19 @@ impl<S: Storage> Host<S> {
     }
 
     /// The registry of host functions.
+    #[must_use]
     pub fn registry(&self) -> &HostFunctionRegistry<S> {
         &self.shared().registry
     }
 
     /// The audit log.
+    #[must_use]
     pub fn audit(&self) -> &AuditLog<Box<[AuditEntry]>> {
         &self.shared().audit
     }
 
     /// An audit entry as a line of text, with the names of plugin and function.
+    #[must_use]
     pub fn describe<'a>(&'a self, entry: &'a AuditEntry) -> impl fmt::Display + 'a {
         let plugin = self.plugins.iter().find(|plugin| plugin.identity().id == entry.plugin);
         let function = self.registry().name(entry.function);
@@ -453,6 +461,7 @@ impl<S: Storage> Host<S> {
     fn shared(&self) -> &Shared<S> {
         match &self.shared {
             Some(shared) => shared,
+            #[allow(clippy::unreachable, reason = "`call` returns it in every case")]
             None => unreachable!("a plugin has the shared state only while `call` has the host"),
         }
     }
@@ -460,6 +469,7 @@ impl<S: Storage> Host<S> {
     fn shared_mut(&mut self) -> &mut Shared<S> {
         match &mut self.shared {
             Some(shared) => shared,
+            #[allow(clippy::unreachable, reason = "`call` returns it in every case")]
             None => unreachable!("a plugin has the shared state only while `call` has the host"),
         }
     }

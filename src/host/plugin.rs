@@ -104,6 +104,7 @@ fn encoded(value: &Value<'_>) -> Bytes {
 
 impl PluginConfig {
     /// A plugin that has these capabilities and SochDB's default limits.
+    #[must_use]
     pub fn new(capabilities: Capabilities) -> Self {
         Self { capabilities, ..Self::default() }
     }

@@ -47,6 +47,7 @@ pub struct RamBound {
 
 impl RamBound {
     /// All of it; `None` above 2^64.
+    #[must_use]
     pub const fn total(&self) -> Option<u64> {
         // None of these four is above 2^43.
         (self.memory + self.tables + self.stacks + self.instance).checked_add(self.module)
@@ -78,6 +79,7 @@ impl Limits {
     /// };
     /// assert!(BOUND < 800 << 10);
     /// ```
+    #[must_use]
     pub const fn ram_bound(&self, module_bytes: u32) -> Option<RamBound> {
         if module_bytes > self.module_bytes {
             return None;

@@ -216,12 +216,14 @@ impl<S: Storage> HostFunctionRegistry<S> {
     }
 
     /// The function that a plugin imports as `module.name`.
+    #[must_use]
     pub fn find(&self, module: &str, name: &str) -> Option<FunctionId> {
         let at = self.functions.iter().position(|f| &*f.module == module && &*f.name == name)?;
         Some(FunctionId(u16::try_from(at).ok()?))
     }
 
     /// Module and name of a function.
+    #[must_use]
     pub fn name(&self, id: FunctionId) -> Option<(&str, &str)> {
         let function = self.functions.get(usize::from(id.0))?;
         Some((&function.module, &function.name))

@@ -30,11 +30,13 @@ impl Message {
     }
 
     /// The message as text.
+    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Whether there is no text.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.as_str().is_empty()
     }
@@ -111,6 +113,7 @@ pub enum HostCallResult {
 impl HostCallResult {
     /// What the plugin gets: a length, or a negative [`Status`].
     #[inline]
+    #[must_use]
     pub fn status_code(&self) -> i32 {
         match self {
             Self::Success(len) => i32::try_from(*len).unwrap_or(i32::MAX),

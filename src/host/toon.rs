@@ -114,18 +114,21 @@ impl ToonTable {
     }
 
     /// How many rows there are.
+    #[must_use]
     pub const fn rows(&self) -> usize {
         self.rows
     }
 
     /// How many bytes [`end`](Self::end) will add (it may also take some away, if there is no
     /// row).
+    #[must_use]
     pub fn overhead(&self, writer: &Writer<'_>) -> usize {
         let digits = digits(self.rows);
         digits + Writer::list_overhead(self.len(writer).saturating_add(digits))
     }
 
     /// Whether everything so far, once ended, and `more` bytes after it, fit the writer's buffer.
+    #[must_use]
     pub fn fits(&self, writer: &Writer<'_>, more: usize) -> bool {
         writer.fits(self.overhead(writer).saturating_add(more))
     }

@@ -38,6 +38,7 @@ impl<'d> Document<'d> {
     }
 
     /// The table of everything that is outside of other tables.
+    #[must_use]
     pub fn root(&self) -> Table<'_> {
         Table { text: self.text, table: &self.root, at: 0 }
     }
@@ -54,6 +55,7 @@ pub struct Table<'d> {
 impl<'d> Table<'d> {
     /// Its fields, in the order in which they are written, so that the first error is that of the
     /// first wrong line.
+    #[must_use]
     pub fn fields(self) -> Vec<Field<'d>> {
         let mut fields: Vec<_> = self
             .table
@@ -70,11 +72,13 @@ impl<'d> Table<'d> {
     }
 
     /// The error that this table lacks a field.
+    #[must_use]
     pub fn missing(self, field: &'static str) -> DocumentError {
         place(self.text, self.at, Problem::MissingField { field })
     }
 
     /// An error about this table as a whole.
+    #[must_use]
     pub fn error(self, problem: Problem) -> DocumentError {
         place(self.text, self.at, problem)
     }
@@ -92,11 +96,13 @@ pub struct Field<'d> {
 
 impl Field<'_> {
     /// The error that the key means nothing.
+    #[must_use]
     pub fn unknown(&self, known: &'static [&'static str]) -> DocumentError {
         self.error(Problem::UnknownField { field: shown(self.name), known })
     }
 
     /// An error about the key.
+    #[must_use]
     pub fn error(&self, problem: Problem) -> DocumentError {
         place(self.value.text, self.at, problem)
     }
@@ -113,11 +119,13 @@ pub struct Item<'d> {
 
 impl<'d> Item<'d> {
     /// The field that this is the value of, or of whose value it is a part.
+    #[must_use]
     pub const fn field(&self) -> &'d str {
         self.name
     }
 
     /// The type of the value in words.
+    #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self.value {
             DeValue::String(_) => "a text",
@@ -131,11 +139,13 @@ impl<'d> Item<'d> {
     }
 
     /// An error about this value.
+    #[must_use]
     pub fn error(&self, problem: Problem) -> DocumentError {
         place(self.text, self.at, problem)
     }
 
     /// The error that this is of another type than `expected`.
+    #[must_use]
     pub fn wrong_type(&self, expected: &'static str) -> DocumentError {
         self.error(Problem::WrongType { field: shown(self.name), expected, found: self.kind() })
     }

@@ -50,6 +50,7 @@ pub struct Manifest {
 
 impl Manifest {
     /// A manifest that grants nothing.
+    #[must_use]
     pub fn new(name: Name, version: Version) -> Self {
         Self { name, version, entries: BTreeSet::new(), config: PluginConfig::default() }
     }
@@ -157,6 +158,7 @@ impl Version {
     }
 
     /// The version as text.
+    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

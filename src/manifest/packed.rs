@@ -92,6 +92,7 @@ impl From<WireError> for UnpackError {
 
 impl Manifest {
     /// The manifest as bytes.
+    #[must_use]
     pub fn pack(&self) -> Vec<u8> {
         self.pack_version(PACKED_VERSION, Limits::VERSION)
     }

@@ -121,6 +121,7 @@ pub enum Problem {
 
 impl Problem {
     /// The problem as one word, for programs.
+    #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Syntax { .. } => "syntax",

@@ -120,6 +120,7 @@ impl Divergence {
     /// The report for tools: one JSON object with the fields `event`, `call`, `plugin`, `entry`,
     /// `function`, `field`, `expected` and `got` (`value`, `hex`, `fuel_left`), `cause`,
     /// `explanation`, `because` and `before`. What there is not is `null`.
+    #[must_use]
     pub fn to_json(&self) -> String {
         Json::object(|json| self.json(json))
     }

@@ -49,6 +49,7 @@ impl Names {
     }
 
     /// The name of a plugin; its number if the trace has none.
+    #[must_use]
     pub fn plugin(&self, id: PluginId) -> String {
         self.plugins.get(&id).cloned().unwrap_or_else(|| id.0.to_string())
     }
@@ -59,11 +60,13 @@ impl Names {
     }
 
     /// The plugin that was called last.
+    #[must_use]
     pub const fn running_id(&self) -> Option<PluginId> {
         self.running
     }
 
     /// The name of a function; its number if the trace has none.
+    #[must_use]
     pub fn function(&self, id: FunctionId) -> String {
         match (id.name(), self.functions.get(&id)) {
             (Some(name), _) => name.into(),

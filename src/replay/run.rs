@@ -85,11 +85,13 @@ pub struct Replay {
 impl Replay {
     /// Whether everything was compared and as it was recorded, to the end. Redacted outputs are
     /// counted apart ([`redacted_outputs`](Self::redacted_outputs)).
+    #[must_use]
     pub fn is_exact(&self) -> bool {
         self.agrees() && self.passed_over.is_empty()
     }
 
     /// Whether everything that could be compared was as it was recorded, to the end.
+    #[must_use]
     pub fn agrees(&self) -> bool {
         self.divergences.is_empty() && self.broken_off.is_none()
     }
@@ -101,6 +103,7 @@ impl Replay {
 
     /// The exit code of a program that ends with this: 0, or that of the first report's cause
     /// ([`Cause::exit_code`]).
+    #[must_use]
     pub fn exit_code(&self) -> u8 {
         self.reports().next().map_or(0, |report| report.cause.exit_code())
     }
@@ -109,6 +112,7 @@ impl Replay {
     /// `calls`, `divergences` (objects as of [`Divergence::to_json`]), `truncated` (such an object
     /// or `null`), `fuel` (`call`, `recorded`, `replayed`), `passed_over` (`call`, `plugin`, `entry`,
     /// `reason`), `other_wasmi`, `changed_plugins`, `redacted`, `redacted_outputs` and `link`.
+    #[must_use]
     pub fn to_json(&self) -> String {
         Json::object(|json| {
             json.plain("exact", self.is_exact());
@@ -219,6 +223,7 @@ pub(super) struct Run {
 
 impl<'p> Replayer<'p> {
     /// A replayer without plugins that stops at the first divergence.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }

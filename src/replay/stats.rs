@@ -37,6 +37,7 @@ pub struct Verified {
 impl Verified {
     /// For tools: one JSON object with the fields of this struct, `mode` in a word and `link` in
     /// hexadecimal.
+    #[must_use]
     pub fn to_json(&self) -> String {
         Json::object(|json| {
             json.plain("events", self.events);
@@ -135,6 +136,7 @@ pub struct EntryStats {
 
 impl EntryStats {
     /// Fuel of a call on average, rounded down.
+    #[must_use]
     pub fn fuel_mean(&self) -> u64 {
         self.fuel.checked_div(self.calls).unwrap_or(0)
     }
@@ -160,6 +162,7 @@ pub struct Stats {
 impl Stats {
     /// For tools: one JSON object with the fields of this struct and of those in it; `broken_off`
     /// is a text or `null`, and entries have `fuel_mean` beside their fields.
+    #[must_use]
     pub fn to_json(&self) -> String {
         Json::object(|json| {
             json.plain("events", self.events);

@@ -108,6 +108,7 @@ impl WhatIf {
 
     /// For tools: one JSON object with the fields of this struct and of [`Denial`]; in the place of
     /// `refusal` stand its text, and `limit`, `allowed` and `asked`, `null` for a grant.
+    #[must_use]
     pub fn to_json(&self) -> String {
         Json::object(|json| {
             json.plain("calls", self.calls);

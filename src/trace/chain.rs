@@ -15,6 +15,7 @@ pub type Link = [u8; 32];
 pub const START: Link = [0; 32];
 
 /// The link of a frame with this payload, after a frame with the link `previous`.
+#[must_use]
 pub fn next(previous: &Link, payload: &[u8]) -> Link {
     // No frame is longer than a `u32` says: the recorder and the reader refuse it.
     let len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
@@ -26,12 +27,14 @@ pub fn next(previous: &Link, payload: &[u8]) -> Link {
 }
 
 /// What stands of a link in its frame.
+#[must_use]
 pub const fn check(link: &Link) -> [u8; CHECK_LEN] {
     let [a, b, c, d, e, f, g, h, ..] = *link;
     [a, b, c, d, e, f, g, h]
 }
 
 /// The first 16 bytes of the SHA-256 of `parts`, one after another.
+#[must_use]
 pub fn digest(parts: &[&[u8]]) -> Digest {
     let mut hash = Sha256::new();
     for part in parts {
@@ -43,6 +46,7 @@ pub fn digest(parts: &[&[u8]]) -> Digest {
 }
 
 /// SHA-256 of a module.
+#[must_use]
 pub fn module_hash(wasm: &[u8]) -> [u8; 32] {
     Sha256::digest(wasm).into()
 }

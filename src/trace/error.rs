@@ -125,6 +125,7 @@ pub enum TraceError {
 
 impl TraceError {
     /// Whether the trace only breaks off: what is before is whole and can be used.
+    #[must_use]
     pub const fn breaks_off(&self) -> bool {
         match self {
             Self::Torn { event, .. } => *event > 0,

@@ -208,6 +208,7 @@ pub struct Digest(pub [u8; 16]);
 
 impl Digest {
     /// Digest of `bytes`.
+    #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         super::chain::digest(&[bytes])
     }
@@ -254,6 +255,7 @@ impl<'a> Data<'a> {
     pub const EMPTY: Self = Data::Full(&[]);
 
     /// How many bytes there are or were.
+    #[must_use]
     pub fn len(&self) -> u32 {
         match self {
             Self::Full(bytes) => u32::try_from(bytes.len()).unwrap_or(u32::MAX),
@@ -262,11 +264,13 @@ impl<'a> Data<'a> {
     }
 
     /// Whether there are and were none.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The bytes, if they are here.
+    #[must_use]
     pub const fn bytes(&self) -> Option<&'a [u8]> {
         if let Self::Full(bytes) = self { Some(bytes) } else { None }
     }

@@ -259,6 +259,7 @@ impl<'a> Usual<'a> {
 
     /// Writes its frame but for the check, and returns the length; `None` if there is no room for it,
     /// or it has not this form. The bytes are those of [`event`](Self::event).
+    #[allow(clippy::indexing_slicing, reason = "the index is a remainder of the length")]
     #[inline(always)]
     pub(super) fn write(&self, frame: &mut [u8], number: u64) -> Option<usize> {
         let Self { request, response, .. } = self;

@@ -84,12 +84,14 @@ pub struct Recorder {
 
 impl Recorder {
     /// A recorder of the whole trace into a buffer of `capacity` bytes, which is taken now.
+    #[must_use]
     pub fn buffer(capacity: usize) -> Self {
         Self::new(capacity, Place::Buffer)
     }
 
     /// A recorder of the whole trace into a buffer that grows: for a desk.
     #[cfg(feature = "replay")]
+    #[must_use]
     pub fn growing() -> Self {
         Self::new(64 << 10, Place::Growing)
     }
@@ -117,6 +119,7 @@ impl Recorder {
     /// What is kept begins at a [checkpoint](crate::host::Host::checkpoint), so that it can be
     /// replayed. When new events need room, all up to the next checkpoint go, so there should be
     /// several in the ring.
+    #[must_use]
     pub fn ring(kept: usize, capacity: usize) -> Self {
         Self::new(capacity, Place::Ring(Box::new(Ring::new(kept))))
     }
@@ -176,21 +179,25 @@ impl Recorder {
     }
 
     /// What of requests and answers is recorded.
+    #[must_use]
     pub const fn mode(&self) -> Mode {
         self.mode
     }
 
     /// Events recorded so far.
+    #[must_use]
     pub const fn events(&self) -> u64 {
         self.event
     }
 
     /// Why it records no further, if it does not.
+    #[must_use]
     pub const fn error(&self) -> Option<RecordError> {
         self.error
     }
 
     /// Events that a ring no longer has.
+    #[must_use]
     pub fn lost(&self) -> u64 {
         if let Place::Ring(ring) = &self.place { ring.lost(self.event) } else { 0 }
     }

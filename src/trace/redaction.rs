@@ -43,6 +43,7 @@ struct Table {
 impl Redaction {
     /// Redacts with this key, and no column yet. Who has the key can guess values and see whether they
     /// are right, so keep it, and take one of 16 random bytes or more.
+    #[must_use]
     pub fn new(key: &[u8]) -> Self {
         Self {
             key: Sha256::digest(key).into(),

@@ -5,6 +5,8 @@
 //! Programs of their own have: what replaces the allocator or the logger (`trace_memory`, `logs`),
 //! kills itself (`redb_file`), or runs in release builds too (`golden`, `dispatch`, `calls`).
 
+#![allow(clippy::duplicate_mod, reason = "the golden lines bring the station's tables and types")]
+
 extern crate alloc;
 
 #[cfg(feature = "cli")]

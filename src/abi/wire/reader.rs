@@ -31,6 +31,7 @@ pub enum WireErrorKind {
 
 impl WireErrorKind {
     /// The kind in words.
+    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::UnexpectedEnd => "the bytes end inside a value",
@@ -75,30 +76,35 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader at the first byte of `bytes`.
     #[inline]
+    #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, rest: bytes, depth: 0 }
     }
 
     /// How many bytes were read so far.
     #[inline]
+    #[must_use]
     pub const fn position(&self) -> usize {
         self.bytes.len() - self.rest.len()
     }
 
     /// The bytes not read yet.
     #[inline]
+    #[must_use]
     pub const fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
     /// The bytes between `start` (an earlier [`position`](Self::position)) and here.
     #[inline]
+    #[must_use]
     pub fn since(&self, start: usize) -> &'a [u8] {
         self.bytes.get(start..self.position()).unwrap_or_default()
     }
 
     /// An error of `kind` at the present position.
     #[cold]
+    #[must_use]
     pub const fn error(&self, kind: WireErrorKind) -> WireError {
         WireError { kind, offset: self.position() as u32 }
     }

@@ -47,22 +47,26 @@ impl<'a> Writer<'a> {
     }
 
     /// Bytes written so far, those that did not fit included.
+    #[must_use]
     pub const fn position(&self) -> usize {
         self.at
     }
 
     /// Bytes that the buffer holds in all.
+    #[must_use]
     pub const fn capacity(&self) -> usize {
         self.buffer.len()
     }
 
     /// Whether everything written so far, and `more` bytes after it, fit.
     #[inline]
+    #[must_use]
     pub const fn fits(&self, more: usize) -> bool {
         self.at.saturating_add(more) <= self.buffer.len()
     }
 
     /// This place, to come back to.
+    #[must_use]
     pub const fn mark(&self) -> Mark {
         Mark(self.at)
     }
@@ -73,6 +77,7 @@ impl<'a> Writer<'a> {
     }
 
     /// What was written since `mark`; empty if it did not fit.
+    #[must_use]
     pub fn since(&self, mark: Mark) -> &[u8] {
         self.buffer.get(mark.0..self.at).unwrap_or_default()
     }
@@ -175,6 +180,7 @@ impl<'a> Writer<'a> {
     }
 
     /// How many bytes ending the list with `count` will add.
+    #[must_use]
     pub const fn list_overhead(count: usize) -> usize {
         varint_len(count as u64) - 1
     }
@@ -219,6 +225,7 @@ impl<'a> Writer<'a> {
 }
 
 /// How many bytes `value` takes as LEB128.
+#[must_use]
 pub const fn varint_len(value: u64) -> usize {
     let bits = 64 - (value | 1).leading_zeros() as usize;
     bits.div_ceil(7)

@@ -61,6 +61,7 @@ pub enum MetricError {
 
 impl MetricError {
     /// The code that a plugin gets.
+    #[must_use]
     pub const fn status(&self) -> Status {
         match self {
             Self::Limit(_) => Status::LimitExceeded,

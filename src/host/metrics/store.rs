@@ -46,6 +46,7 @@ struct Family {
 impl Metrics {
     /// An empty store for at most `max_series` series of all plugins together. A series takes some
     /// 100 bytes and its key, a histogram 100 more.
+    #[must_use]
     pub const fn new(max_series: usize) -> Self {
         Self { series: Vec::new(), families: Vec::new(), max_series, dropped: 0 }
     }
@@ -216,16 +217,19 @@ impl Metrics {
     }
 
     /// How many series there are.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.series.len()
     }
 
     /// Whether there is no series.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.series.is_empty()
     }
 
     /// How many metrics were refused because there was no room for a new series.
+    #[must_use]
     pub const fn dropped(&self) -> u64 {
         self.dropped
     }

@@ -63,6 +63,7 @@ pub struct Diff {
 
 impl Diff {
     /// Whether nothing that was compared differs, and the modules are the same.
+    #[must_use]
     pub fn is_same(&self) -> bool {
         self.divergence.is_none() && self.changed_plugins.is_empty()
     }
@@ -70,6 +71,7 @@ impl Diff {
     /// For tools: one JSON object with the fields `same`, `calls`, `divergence` (as of
     /// [`Divergence::to_json`], or `null`), `hosts`, `changed_plugins`, `expected_broken_off` and
     /// `got_broken_off` (texts, or `null`).
+    #[must_use]
     pub fn to_json(&self) -> String {
         Json::object(|json| {
             json.plain("same", self.is_same());

@@ -58,6 +58,7 @@ pub struct Minimiser<'p> {
 impl<'p> Minimiser<'p> {
     /// A minimiser for the plugins of this replayer, which fail. They may be other ones than were
     /// recorded. It takes at most 2,000 tries.
+    #[must_use]
     pub fn new(failing: Replayer<'p>) -> Self {
         Self { failing: failing.with_changed_plugins(), recorded: None, tries: 2000 }
     }

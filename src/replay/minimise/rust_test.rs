@@ -12,6 +12,7 @@ impl Minimised {
     /// For a call that fails, the test holds the plugin to the failure: when it is mended, the test
     /// shows what it does now, and blessing records that. For a divergence, it holds the plugin to
     /// what the recorded one did.
+    #[must_use]
     pub fn rust_test(&self, trace: &str, plugin: &str) -> String {
         let (name, then) = match &self.failure {
             Failure::Call { entry, ending, .. } => (

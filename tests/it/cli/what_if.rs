@@ -66,7 +66,7 @@ fn every_limit_that_a_trace_does_not_measure_is_inferred_as_it_was_loaded() {
         writeln!(text, "{} = {value}", spec.key).expect("a String takes all");
     }
     let after = grants.split("[exports]").nth(1).expect("the rest");
-    let narrow = file("infer_all", "narrow.toml", &format!("{text}\n[exports]{after}"));
+    let narrow = file("infer_all", "narrow.toml", format!("{text}\n[exports]{after}"));
     let trace = path("infer_all", "narrow.trace");
     let mut arguments = weather_arguments(&trace);
     for argument in &mut arguments {

@@ -113,7 +113,7 @@ proptest! {
         for glob in [Glob::new(&pattern), Glob::named(&pattern)] {
             match glob {
                 Ok(glob) => {
-                    glob.matches(&name);
+                    let _ = glob.matches(&name);
                     prop_assert_eq!(glob.as_str(), pattern.as_str());
                 }
                 Err(error) => prop_assert!(!error.to_string().is_empty()),
