@@ -15,7 +15,7 @@ impl Names {
     /// The fields of an event. The request and the answer of SochDB's host functions are decoded,
     /// with columns by name: `request.table`, `response.rows[3].temp_max`. What cannot be decoded
     /// stands in hexadecimal, under `request` and `response`; `request.malformed` says why.
-    #[must_use] 
+    #[must_use]
     pub fn fields(&self, event: &Event<'_>) -> Vec<Field> {
         let fields = Fields::of(event);
         let Event::HostCall(call) = event else { return fields };

@@ -417,7 +417,7 @@ impl<'a> Event<'a> {
     /// Takes an event from the front, whose [`Limits`] have the given version. No other event has
     /// changed since the first version.
     pub(super) fn decode_version(limits: u8, reader: &mut Reader<'a>) -> Result<Self, WireError> {
-        let mut ahead = reader.clone();
+        let mut ahead = *reader;
         if ahead.u8() != Ok(LOAD) {
             return Self::decode(reader);
         }
