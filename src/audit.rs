@@ -11,9 +11,10 @@ use crate::abi::{
     wire::{Reader, Wire, WireError, WireErrorKind, Writer},
 };
 
-/// Which plugin: its number in the host, given in order of loading.
+/// Which plugin: its number in the host, given in order of loading. After 4,294,967,295 it begins again,
+/// and passes the plugins that are loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PluginId(pub u16);
+pub struct PluginId(pub u32);
 
 /// Which host function: its index in the host's registry. The first ones are
 /// [`HOST_FUNCTIONS`] in order, those of an embedder follow.
@@ -30,8 +31,8 @@ impl FunctionId {
 
 /// One host call.
 ///
-/// On the wire (postcard), in this order: `sequence` and `time_us` as varint(u64), `plugin` and
-/// `function` as varint(u16), `table` as an option of a text, `status` as zigzag varint(i32),
+/// On the wire (postcard), in this order: `sequence` and `time_us` as varint(u64), `plugin` as
+/// varint(u32), `function` as varint(u16), `table` as an option of a text, `status` as zigzag varint(i32),
 /// `rows`, `bytes_in` and `bytes_out` as varint(u32).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditEntry {
@@ -147,11 +148,11 @@ impl<'a> Wire<'a> for AuditEntry {
 impl<'a> Wire<'a> for PluginId {
     #[inline]
     fn encode(&self, writer: &mut Writer<'_>) {
-        writer.u32(self.0.into());
+        writer.u32(self.0);
     }
 
     fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
-        Ok(Self(varint_u16(reader)?))
+        Ok(Self(reader.u32()?))
     }
 }
 

@@ -31,6 +31,20 @@ pub enum LoadError {
         /// What the interpreter says.
         reason: String,
     },
+    /// The interpreter panicked while it loaded the module, which is a fault of the interpreter's. Only
+    /// with the feature `std` and where panics unwind; elsewhere such a panic ends the program.
+    Interpreter {
+        /// The panic's text.
+        reason: String,
+    },
+    /// The plugin may need more RAM than [`PluginConfig::with_free_ram`](super::PluginConfig::with_free_ram)
+    /// says is free.
+    NotEnoughRam {
+        /// The most that it can take, by [`Limits::ram_bound`](crate::limits::Limits::ram_bound).
+        needed: u64,
+        /// What is free.
+        free: u64,
+    },
     /// The bytes have another SHA-256 than the one they were announced with.
     OtherModule,
     /// The module has a start function, which would run before the plugin is checked.
@@ -107,6 +121,11 @@ impl fmt::Display for LoadError {
             Self::NotWasm => write!(f, "the bytes are not a WebAssembly binary"),
             Self::OtherModule => write!(f, "the module is not the one of the given SHA-256"),
             Self::InvalidModule { reason } => write!(f, "invalid module: {reason}"),
+            Self::Interpreter { reason } => write!(f, "the interpreter panicked: {reason}"),
+            Self::NotEnoughRam { needed, free } => write!(
+                f,
+                "the plugin may need {needed} bytes of RAM under its limits, {free} are free"
+            ),
             Self::StartFunction => write!(f, "the module has a start function"),
             Self::UnknownImport { module, name } => {
                 write!(f, "the module imports {module}.{name}, which is no host function")

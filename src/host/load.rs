@@ -9,6 +9,7 @@ use wasmi::{
 
 use super::{
     OnDenied, PluginConfig,
+    catch_panic::catch_panic,
     context::Identity,
     dispatch::{Arguments, host_call},
     engine::engine,
@@ -18,6 +19,7 @@ use super::{
     metrics::HostCounters,
     module::{check_code, check_sections},
     plugin::{Plugin, PluginState, reason},
+    ram::RamBound,
     registry::HostFunctionRegistry,
     report::CallReport,
 };
@@ -78,7 +80,28 @@ pub(super) fn compile(
     if !wasm.starts_with(b"\0asm") {
         return Err(LoadError::NotWasm.into());
     }
+    check_ram(wasm, config)?;
     check_sections(wasm, limits)?;
+    catch_panic(|| translate(wasm, config, compiler))
+}
+
+/// Refuses a plugin that may take more RAM than is free.
+fn check_ram(wasm: &[u8], config: &PluginConfig) -> Loading<()> {
+    let Some(free) = config.free_ram else { return Ok(()) };
+    let bound =
+        config.limits.ram_bound(wasm.len() as u32).map(|bound| match config.static_memory {
+            true => RamBound { memory: 0, ..bound },
+            false => bound,
+        });
+    let needed = bound.and_then(|bound| bound.total()).unwrap_or(u64::MAX);
+    if needed > free {
+        return Err(LoadError::NotEnoughRam { needed, free }.into());
+    }
+    Ok(())
+}
+
+fn translate(wasm: &[u8], config: &PluginConfig, compiler: &Compiler) -> Loading<Compiled> {
+    let limits = &config.limits;
     let engine = engine(limits);
     let invalid = |error: wasmi::Error| LoadError::InvalidModule { reason: reason(&error) };
     (compiler.validate)(&engine, wasm).map_err(invalid)?;
@@ -117,16 +140,18 @@ impl<S: Storage + 'static> Plugin<S> {
                 Some(buffers.fitting(memory::initial_bytes(&mut store, ty)?)?)
             }
         };
-        // SAFETY: no store had the buffer since it was taken from the list.
-        let live =
-            match unsafe { instantiate(&mut store, &module, &limits, registry, buffer.as_ref()) } {
-                Ok(live) => live,
-                Err(error) => {
-                    drop(store);
-                    buffer.into_iter().for_each(|buffer| buffers.put(buffer));
-                    return Err(error);
-                }
-            };
+        let live = catch_panic(|| {
+            // SAFETY: no store had the buffer since it was taken from the list.
+            unsafe { instantiate(&mut store, &module, &limits, registry, buffer.as_ref()) }
+        });
+        let live = match live {
+            Ok(live) => live,
+            Err(error) => {
+                drop(store);
+                buffer.into_iter().for_each(|buffer| buffers.put(buffer));
+                return Err(error);
+            }
+        };
         Ok(Self {
             engine,
             #[cfg(feature = "record")]
@@ -153,8 +178,10 @@ impl<S: Storage + 'static> Plugin<S> {
         let identity = core::mem::take(&mut old.identity);
         self.store = new_store(&self.engine, identity, &self.limits, old.on_denied);
         let Self { store, module, limits, buffer, .. } = self;
-        // SAFETY: the store that had the buffer was dropped in the line above.
-        let live = unsafe { instantiate(store, module, limits, registry, buffer.as_ref())? };
+        let live = catch_panic(|| {
+            // SAFETY: the store that had the buffer was dropped above, when another was assigned.
+            unsafe { instantiate(store, module, limits, registry, buffer.as_ref()) }
+        })?;
         self.descriptor = live.descriptor;
         self.entries = live.entries;
         self.trapped = false;

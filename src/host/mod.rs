@@ -14,6 +14,7 @@
 )]
 
 mod call;
+mod catch_panic;
 mod clock;
 mod context;
 mod dispatch;
@@ -49,7 +50,7 @@ pub use clock::MonotonicClock;
 pub use clock::{Clock, NoClock};
 pub use context::HostFunctionContext;
 pub use error::{CallError, LoadError};
-pub use module::MAX_EXPORTS;
+pub use module::{MAX_EXPORTS, MAX_TABLES};
 pub use plugin::{KeyError, MAX_KEY_LEN, OnDenied, PluginConfig};
 pub use ram::RamBound;
 pub use registry::{HostFunction, HostFunctionRegistry, RegistryError};
@@ -173,7 +174,7 @@ pub struct Host<S: Storage = MemoryStorage> {
     buffers: Buffers,
     slice_hook: Option<Box<dyn SliceHook>>,
     config: HostConfig,
-    next_plugin: u16,
+    next_plugin: u32,
 }
 
 impl<S: Storage + 'static> Host<S> {
@@ -318,8 +319,8 @@ impl<S: Storage + 'static> Host<S> {
         if self.plugins.iter().any(|plugin| plugin.identity().name == name) {
             return Err(LoadError::NameTaken(name).into());
         }
-        let allowed = self.config.plugins.min(usize::from(u16::MAX));
-        if self.plugins.len() >= allowed || self.next_plugin == u16::MAX {
+        let allowed = self.config.plugins;
+        if self.plugins.len() >= allowed {
             return Err(LoadError::Limit(LimitExceeded {
                 limit: Limit::Plugins,
                 allowed: allowed as u64,
@@ -341,7 +342,7 @@ impl<S: Storage + 'static> Host<S> {
         compiled: load::Compiled,
         config: &PluginConfig,
     ) -> Loading<PluginId> {
-        let id = PluginId(self.next_plugin);
+        let id = self.free_id();
         let identity = Identity::new(id, name, config);
         let registry = match &self.shared {
             Some(shared) => &shared.registry,
@@ -352,14 +353,24 @@ impl<S: Storage + 'static> Host<S> {
         // Plugins are few and large: no room for those that never come.
         self.plugins.reserve_exact(1);
         self.plugins.push(plugin);
-        self.next_plugin += 1;
+        self.next_plugin = id.0.wrapping_add(1);
         #[cfg(feature = "record")]
         self.record_load(self.plugins.len() - 1);
         Ok(id)
     }
 
-    /// Unloads a plugin and frees everything it held but the rows it wrote. Its id is not given
-    /// again. Says whether there was such a plugin.
+    /// The next id that no plugin has. Ids never run out: there are more than plugins fit in memory.
+    #[cfg(any(feature = "validate", feature = "trusted"))]
+    fn free_id(&self) -> PluginId {
+        let mut id = PluginId(self.next_plugin);
+        while self.position(id).is_some() {
+            id = PluginId(id.0.wrapping_add(1));
+        }
+        id
+    }
+
+    /// Unloads a plugin and frees everything it held but the rows it wrote. Its id is given again only
+    /// after all others. Says whether there was such a plugin.
     ///
     /// Not inlined, as [`load`](Self::load) is not: the plugin on its way out of the list lies on the
     /// stack, which is its caller's else for as long as that runs.

@@ -17,7 +17,11 @@ use crate::{
 /// The most exports of a module: an entry point is found by looking through them.
 pub const MAX_EXPORTS: u32 = 1000;
 
+/// The most tables of a module. Each may have [`Limits::table_elements`].
+pub const MAX_TABLES: u32 = 8;
+
 const TYPE_SECTION: u8 = 1;
+const TABLE_SECTION: u8 = 4;
 const EXPORT_SECTION: u8 = 7;
 const START_SECTION: u8 = 8;
 
@@ -35,6 +39,7 @@ pub(super) fn check_sections(wasm: &[u8], limits: &Limits) -> Loading<()> {
         let section = Reader::new(section);
         let (limit, allowed, asked) = match id {
             START_SECTION => return Err(LoadError::StartFunction.into()),
+            TABLE_SECTION => (Limit::Tables, MAX_TABLES, { section }.u32().unwrap_or(0)),
             EXPORT_SECTION => (Limit::Exports, MAX_EXPORTS, { section }.u32().unwrap_or(0)),
             TYPE_SECTION => (Limit::Results, limits.results, most_results(section)),
             CODE_SECTION => (Limit::Locals, limits.locals, most_locals(section)),

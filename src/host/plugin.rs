@@ -5,7 +5,10 @@ use core::fmt;
 
 use wasmi::{Engine, Memory, Module, ResourceLimiter, Store, TypedFunc};
 
-use super::{Shared, context::Identity, memory::Buffer, metrics::HostCounters, report::CallReport};
+use super::{
+    Shared, context::Identity, memory::Buffer, metrics::HostCounters, module::MAX_TABLES,
+    report::CallReport,
+};
 use crate::{
     abi::{
         Descriptor, Value,
@@ -57,6 +60,8 @@ pub struct PluginConfig {
     /// Its linear memory is in a buffer of
     /// [`Host::add_static_memory`](super::Host::add_static_memory). Default `false`: on the heap.
     pub static_memory: bool,
+    /// Bytes of RAM that are free for the plugin. Default `None`: nobody knows, and nothing is checked.
+    pub free_ram: Option<u64>,
     settings: Settings,
 }
 
@@ -120,6 +125,16 @@ impl PluginConfig {
     #[must_use]
     pub fn with_on_denied(mut self, on_denied: OnDenied) -> Self {
         self.on_denied = on_denied;
+        self
+    }
+
+    /// Refuses the plugin with [`LoadError::NotEnoughRam`](super::LoadError::NotEnoughRam), before
+    /// anything is allocated for it, if it can take more than `bytes` under its limits:
+    /// [`Limits::ram_bound`], without the linear memory if that is static. Say what the allocator has
+    /// free, in one piece if it cannot join pieces.
+    #[must_use]
+    pub fn with_free_ram(mut self, bytes: u64) -> Self {
+        self.free_ram = Some(bytes);
         self
     }
 
@@ -280,7 +295,7 @@ impl<S: Storage> ResourceLimiter for PluginState<S> {
     }
 
     fn tables(&self) -> usize {
-        8
+        MAX_TABLES as usize
     }
 
     // A module has one at most. The interpreter counts it again if it is imported, and the empty one

@@ -3,6 +3,7 @@
 //! The factors bound what was measured with modules that are made to be large: `tests/it/host/ram_bound.rs`.
 //! They are those of 64-bit targets, and the same everywhere.
 
+use super::module::MAX_TABLES;
 use crate::limits::Limits;
 
 /// For each module: the instance, the interpreter's own lists, names and grants.
@@ -15,7 +16,7 @@ const PER_BYTE_AND_RESULT: u64 = 12;
 /// For each local of a function.
 const PER_LOCAL: u64 = 24;
 /// Tables of a module, and an element of one.
-const TABLES: u64 = 8;
+const TABLES: u64 = MAX_TABLES as u64;
 const PER_ELEMENT: u64 = 16;
 /// A list that grows has twice the length that it needs, and the list before is there until all is
 /// copied.

@@ -41,8 +41,8 @@ macro_rules! for_each_limit {
                     "The largest module, in bytes. It bounds the time and the memory that loading takes, as fuel does not.";
                 results: u32 = 32, from 1 to 32,
                     toml "results",
-                    used Unrecorded, since 1, reached Results "results of a function or block",
-                    "The most values that a function or a block may return. Each branch to such a block is code for all of them, which takes RAM.";
+                    used Unrecorded, since 1, reached Results "values of a function or block",
+                    "The most values that a function may return, and that a block may take or return. Each branch to such a block is code for all of them, which takes RAM.";
                 locals: u32 = 10_000, from 0 to 4_294_967_295,
                     toml "locals",
                     used Unrecorded, since 1, reached Locals "locals of a function",
@@ -87,6 +87,7 @@ macro_rules! for_each_limit {
                 ValueBytes "bytes of a stored row", "Bytes of a row as it is stored, in a storage that cannot hold larger ones.";
                 MetricSeries "metric series", "Series of metrics that the host keeps.";
                 Exports "exports of a module", "Exports of a module.";
+                Tables "tables of a module", "Tables of a module.";
                 Plugins "plugins", "Plugins that the host holds.";
             }
         }

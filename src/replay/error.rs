@@ -70,7 +70,7 @@ pub enum ReplayError {
         /// Number of the event.
         event: u64,
         /// Number of the plugin.
-        plugin: u16,
+        plugin: u32,
     },
 }
 

@@ -148,7 +148,7 @@ fn a_sink_sees_what_the_log_keeps() {
 struct Mirror {
     sequence: u64,
     time_us: u64,
-    plugin: u16,
+    plugin: u32,
     function: u16,
     table: Option<String>,
     status: i32,
@@ -160,7 +160,7 @@ struct Mirror {
 prop_compose! {
     fn entries()(
         (sequence, time_us) in any::<(u64, u64)>(),
-        (plugin, function) in any::<(u16, u16)>(),
+        (plugin, function) in any::<(u32, u16)>(),
         table in proptest::option::of("[a-z_][a-z0-9_]{0,31}"),
         status: i32,
         (rows, bytes_in, bytes_out) in any::<(u32, u32, u32)>(),

@@ -28,7 +28,7 @@ fn emit_as(
     let request = MetricRequest { kind, name, labels: Seq::new(labels), value };
     let len = wire::encode(&request, &mut buffer).unwrap();
     let request = wire::decode(&buffer[..len]).unwrap();
-    metrics.emit(PluginId(plugin.0), plugin.1, &buffer[..len], &request)
+    metrics.emit(PluginId(plugin.0.into()), plugin.1, &buffer[..len], &request)
 }
 
 fn emit(

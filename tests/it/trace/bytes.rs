@@ -172,7 +172,7 @@ proptest! {
         tag in 0_usize..9,
     ) {
         let digest = Digest(digest);
-        let plugin = PluginId(small);
+        let plugin = PluginId(small.into());
         let (first, second) = (as_data(kinds.0, &bytes, x), as_data(kinds.1, &more, y));
         let columns: Vec<&str> = names.iter().map(String::as_str).collect();
         let limits = Limits {
