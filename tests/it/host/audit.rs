@@ -29,7 +29,7 @@ fn an_array_keeps_the_last_entries_in_order() {
 
 fn denial(plugin: u16, function: u16, table: &str) -> AuditEntry {
     AuditEntry {
-        plugin: PluginId(plugin),
+        plugin: PluginId(plugin.into()),
         function: FunctionId(function),
         table: Some(Name::new(table).unwrap()),
         status: Status::PermissionDenied.code(),
