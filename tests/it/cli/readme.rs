@@ -1,4 +1,4 @@
-//! The five minutes of README.md: its commands as they stand there print what stands there.
+//! The five minutes of docs/replay.md: its commands as they stand there print what stands there.
 //!
 //! `BLESS=1 cargo test --all-features --test it cli::readme` writes into it what they print now.
 
@@ -8,7 +8,7 @@ use super::{Ran, changed_weather, directory, sochdb_in};
 
 /// The fenced blocks of a section: language and text.
 fn blocks(section: &str) -> Vec<(String, String)> {
-    let readme = fs::read_to_string("README.md").expect("it is there");
+    let readme = fs::read_to_string("docs/replay.md").expect("it is there");
     let (_, section) =
         readme.split_once(&format!("\n## {section}\n")).expect("the section is there");
     let section = section.split("\n## ").next().expect("a section has an end");
@@ -23,11 +23,11 @@ fn blocks(section: &str) -> Vec<(String, String)> {
     blocks
 }
 
-/// A block of the README is what was printed; with `BLESS=1` it becomes that.
+/// A block of the page is what was printed; with `BLESS=1` it becomes that.
 fn is_printed(block: &str, printed: &str) {
     if std::env::var_os("BLESS").is_some() {
-        let readme = fs::read_to_string("README.md").expect("it is there");
-        fs::write("README.md", readme.replace(block, printed)).expect("it can be written");
+        let readme = fs::read_to_string("docs/replay.md").expect("it is there");
+        fs::write("docs/replay.md", readme.replace(block, printed)).expect("it can be written");
     } else {
         assert_eq!(printed, block);
     }

@@ -51,9 +51,57 @@ fn fields() -> String {
     table
 }
 
+/// The fields of `Limits`.
+fn defaults() -> String {
+    let mut table = String::from("| field | what it limits | default |\n|---|---|---|\n");
+    for spec in LIMITS {
+        let default = or_none(spec.of(&Limits::DEFAULT));
+        writeln!(table, "| `{}` | {} | {default} |", spec.field, spec.doc)
+            .expect("a String takes all");
+    }
+    table
+}
+
+/// The constants of the crate that stand on the page of limits, by the paths that it has.
+fn constants() -> [(&'static str, u64); 13] {
+    use sochdb_wasmi::{abi, capability, database, host};
+    [
+        ("abi::MAX_NAME_LEN", abi::MAX_NAME_LEN as u64),
+        ("abi::MAX_DEPTH", abi::MAX_DEPTH.into()),
+        ("capability::MAX_GLOBS", capability::MAX_GLOBS as u64),
+        ("database::MAX_COLUMNS", database::MAX_COLUMNS as u64),
+        ("database::MAX_INDEXES", database::MAX_INDEXES as u64),
+        ("database::MAX_INDEX_COLUMNS", database::MAX_INDEX_COLUMNS as u64),
+        ("database::MAX_DIMENSIONS", database::MAX_DIMENSIONS.into()),
+        ("database::MAX_CONDITIONS", database::MAX_CONDITIONS as u64),
+        ("database::MAX_KEY_LEN", database::MAX_KEY_LEN as u64),
+        ("host::MAX_KEY_LEN", host::MAX_KEY_LEN as u64),
+        ("host::MAX_MESSAGE_LEN", host::MAX_MESSAGE_LEN as u64),
+        ("host::metrics::MAX_LABELS", host::metrics::MAX_LABELS as u64),
+        ("host::metrics::MAX_LABEL_VALUE", host::metrics::MAX_LABEL_VALUE as u64),
+    ]
+}
+
+/// The page's table of constants was written by hand, and nothing compared it with the code.
+#[test]
+fn the_fixed_limits_on_the_page_are_those_of_the_code() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/limits.md");
+    let page = std::fs::read_to_string(path).expect("the page is there");
+    let rows = page.lines().filter(|line| line.starts_with("| `") && line.contains("::MAX_"));
+    let value = |row: &str| {
+        let cell = row.split('|').nth(2)?.trim();
+        cell.split(' ').next()?.replace(',', "").parse::<u64>().ok()
+    };
+    let shown: Vec<_> = rows.map(|row| (row.split('`').nth(1), value(row))).collect();
+    let expected: Vec<_> =
+        constants().iter().map(|(name, value)| (Some(*name), Some(*value))).collect();
+    assert_eq!(shown, expected);
+}
+
 #[test]
 fn the_pages_list_the_limits_of_the_code() {
     let parts = [("resources", resources()), ("limits", fields())];
+    page::check("docs/limits.md", &[("defaults", defaults())]);
     page::check("docs/manifest.md", &parts);
     page::check("docs/trace.md", &parts[1..]);
 }

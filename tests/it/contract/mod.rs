@@ -4,4 +4,5 @@ mod abi_doc;
 mod abi_page;
 mod fuel_doc;
 mod limits_table;
+mod pages;
 mod wire;
