@@ -7,7 +7,7 @@
 use core::fmt;
 
 use crate::abi::{
-    HOST_FUNCTIONS, Name, Status,
+    Builtin, HOST_FUNCTIONS, Name, Status,
     wire::{Reader, Wire, WireError, WireErrorKind, Writer},
 };
 
@@ -22,6 +22,12 @@ pub struct PluginId(pub u32);
 pub struct FunctionId(pub u16);
 
 impl FunctionId {
+    /// The function, if it is one of [`HOST_FUNCTIONS`].
+    #[must_use]
+    pub fn builtin(self) -> Option<Builtin> {
+        Builtin::from_number(self.0)
+    }
+
     /// The function's name, if it is one of [`HOST_FUNCTIONS`].
     #[must_use]
     pub fn name(self) -> Option<&'static str> {

@@ -53,7 +53,9 @@ pub struct FunctionSpec {
 /// Hands the table of host functions to the macro `$then`: for each function the type that
 /// implements it on the host, its name, request, response, capability and doc line.
 ///
-/// A new host function is one entry here and one file in `src/host/functions/`.
+/// A new host function is one entry here, its messages in `src/abi/message/`, and one file in
+/// `src/host/functions/`. **Append only, at the end:** the place is the function's number in traces and
+/// audit logs. A request that names a table has the name as its first field.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! for_each_host_function {
@@ -83,17 +85,62 @@ macro_rules! for_each_host_function {
 
 macro_rules! table {
     ($($type:ident, $name:ident, $request:ty, $response:ty, $capability:ident, $doc:literal;)*) => {
+        /// A host function of the module [`IMPORT_MODULE`](super::IMPORT_MODULE). Whoever treats functions
+        /// differently matches on this without `_`, so that a new one is not forgotten.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Builtin {$(
+            #[doc = concat!("`", stringify!($name), "`: ", $doc)]
+            $type,
+        )*}
+
+        impl Builtin {
+            /// All of them, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$type,)*];
+
+            /// Its row of the table.
+            #[must_use]
+            pub const fn spec(self) -> FunctionSpec {
+                match self {$(
+                    Self::$type => FunctionSpec {
+                        module: super::IMPORT_MODULE,
+                        name: stringify!($name),
+                        request: stringify!($request),
+                        response: stringify!($response),
+                        capability: Capability::$capability,
+                        doc: $doc,
+                    },
+                )*}
+            }
+        }
+
         /// Every host function of the module [`IMPORT_MODULE`](super::IMPORT_MODULE).
-        pub const HOST_FUNCTIONS: &[FunctionSpec] = &[$(
-            FunctionSpec {
-                module: super::IMPORT_MODULE,
-                name: stringify!($name),
-                request: stringify!($request),
-                response: stringify!($response),
-                capability: Capability::$capability,
-                doc: $doc,
-            },
-        )*];
+        pub const HOST_FUNCTIONS: &[FunctionSpec] = &[$(Builtin::$type.spec(),)*];
     };
 }
 for_each_host_function!(table);
+
+impl Capability<'_> {
+    /// Whether it is about a table, which is the first field of the request then.
+    #[inline]
+    #[must_use]
+    pub const fn is_of_table(&self) -> bool {
+        match self {
+            Self::ReadTable | Self::WriteTable | Self::VectorSearch | Self::IndexSearch => true,
+            Self::Always | Self::Named(_) => false,
+        }
+    }
+}
+
+impl Builtin {
+    /// The function of this number, which is its place in the table.
+    #[must_use]
+    pub fn from_number(number: u16) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+
+    /// Whether it answers no bytes.
+    #[must_use]
+    pub const fn answers_nothing(self) -> bool {
+        matches!(self.spec().response.as_bytes(), b"()")
+    }
+}

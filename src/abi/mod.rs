@@ -12,7 +12,7 @@ mod status;
 mod value;
 pub mod wire;
 
-pub use functions::{Capability, FunctionSpec, HOST_FUNCTIONS};
+pub use functions::{Builtin, Capability, FunctionSpec, HOST_FUNCTIONS};
 pub use name::{MAX_NAME_LEN, Name, NameError};
 pub use seq::{Seq, SeqIter};
 pub use status::Status;

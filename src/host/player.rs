@@ -8,7 +8,10 @@
 use alloc::{collections::VecDeque, vec::Vec};
 
 use crate::{
-    abi::wire::{Reader, Wire},
+    abi::{
+        Builtin,
+        wire::{Reader, Wire},
+    },
     audit::FunctionId,
     trace::{Data, Ending, Event, GrowthRefusal, HostCallEvent, Slice, SliceEnd},
 };
@@ -365,7 +368,18 @@ impl Asked<'_> {
     /// Whether nothing but the length of the request is left in the trace.
     fn is_redacted_whole(&self, call: &HostCallEvent<'_>) -> bool {
         // Texts of logs, labels of metrics, and what only the embedder knows the meaning of.
-        let whole = matches!(self.function.name(), None | Some("emit_metric" | "log_message"));
+        let whole = match self.function.builtin() {
+            None | Some(Builtin::EmitMetric | Builtin::LogMessage) => true,
+            Some(
+                Builtin::SochRead
+                | Builtin::SochWrite
+                | Builtin::SochDelete
+                | Builtin::VectorSearch
+                | Builtin::IndexLookup
+                | Builtin::GetConfig
+                | Builtin::LastError,
+            ) => false,
+        };
         self.redacted && whole && call.request.len() == self.request.len()
     }
 

@@ -16,7 +16,7 @@ use super::{
     result::{HostCallResult, Message},
 };
 use crate::{
-    abi::{Capability, Name, Status},
+    abi::{Builtin, Capability, Name, Status},
     audit::{FunctionId, PluginId},
     database::Storage,
     limits::{Limit, LimitExceeded},
@@ -275,7 +275,7 @@ fn entry_len(status: i32) -> usize {
 
 /// Whether a function of SochDB's answers no bytes, so that any request gets the same answer.
 fn answers_nothing(function: FunctionId) -> bool {
-    matches!(function.name(), Some("emit_metric" | "log_message"))
+    function.builtin().is_some_and(Builtin::answers_nothing)
 }
 
 /// The answer of a function that answers nothing.

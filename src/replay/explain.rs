@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     abi::{
+        Builtin,
         inspect::{Field, Fields},
         message::*,
         wire,
@@ -93,7 +94,7 @@ pub(super) fn response(
     request: &[u8],
     bytes: &[u8],
 ) -> Option<Vec<Field>> {
-    let toon = function.name() == Some("soch_read")
+    let toon = function.builtin() == Some(Builtin::SochRead)
         && wire::decode::<ReadRequest<'_>>(request).is_ok_and(|r| r.format == Format::Toon);
     let mut fields = match toon {
         true => fields::<ToonResponse<'_>>(bytes)?,
@@ -113,24 +114,28 @@ fn columns(names: &Names, function: FunctionId, request: &[u8]) -> Option<Vec<St
             false => columns.iter().map(String::from).collect(),
         }
     };
-    match function.name()? {
-        "soch_read" => {
+    match function.builtin()? {
+        Builtin::SochRead => {
             let request: ReadRequest<'_> = wire::decode(request).ok()?;
             Some(owned(request.columns, request.table))
         }
-        "soch_write" => {
+        Builtin::SochWrite => {
             let request: WriteRequest<'_> = wire::decode(request).ok()?;
             Some(owned(request.columns, request.table))
         }
-        "vector_search" => {
+        Builtin::VectorSearch => {
             let request: SearchRequest<'_> = wire::decode(request).ok()?;
             Some(owned(request.columns?, request.table))
         }
-        "index_lookup" => {
+        Builtin::IndexLookup => {
             let request: LookupRequest<'_> = wire::decode(request).ok()?;
             Some(owned(request.columns?, request.table))
         }
-        _ => None,
+        Builtin::SochDelete
+        | Builtin::EmitMetric
+        | Builtin::LogMessage
+        | Builtin::GetConfig
+        | Builtin::LastError => None,
     }
 }
 

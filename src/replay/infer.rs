@@ -15,7 +15,7 @@ use super::{
     what_if::{Needed, needed},
 };
 use crate::{
-    abi::{Capability, Status, message::ConfigRequest, wire},
+    abi::{Builtin, Capability, Status, message::ConfigRequest, wire},
     audit::{FunctionId, PluginId},
     capability::{Capabilities, Globs, MAX_GLOBS},
     host::{OnDenied, PluginConfig},
@@ -189,7 +189,7 @@ impl Used {
     }
 
     fn host_call(&mut self, call: &HostCallEvent<'_>, capability: Capability<'_>) {
-        if call.function.name() == Some("get_config")
+        if call.function.builtin() == Some(Builtin::GetConfig)
             && let Some(request) = call.request.bytes()
             && let Ok(ConfigRequest { key }) = wire::decode(request)
         {

@@ -1,7 +1,7 @@
 //! What recorded calls used of each limit: one place for `what-if` and `infer`, made from the table of limits.
 
 use crate::{
-    abi::Status,
+    abi::{Builtin, Status},
     limits::{LIMITS, Limits, Usage},
     trace::HostCallEvent,
 };
@@ -18,7 +18,8 @@ pub(super) fn of_host_call(usage: Usage, call: &HostCallEvent<'_>) -> Option<u64
         // A message that is refused for its length or its text is not counted by the host either.
         Usage::LogMessages => {
             let counted = call.status >= 0 || call.status == Status::LimitExceeded.code();
-            Some((call.function.name() == Some("log_message") && counted).into())
+            let logs = call.function.builtin() == Some(Builtin::LogMessage);
+            Some((logs && counted).into())
         }
         Usage::Unrecorded | Usage::Memory | Usage::Fuel | Usage::Time => None,
     }

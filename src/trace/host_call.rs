@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     abi::{
-        Capability, HOST_FUNCTIONS,
+        HOST_FUNCTIONS,
         wire::{Reader, Wire, WireError, WireErrorKind, Writer},
     },
     audit::FunctionId,
@@ -84,10 +84,8 @@ impl<'a> HostCallEvent<'a> {
 /// The table that the request of a successful call names: the first field of those requests that
 /// name one. An embedder's functions have requests of their own.
 fn named_table(function: FunctionId, request: &[u8]) -> Option<&str> {
-    match HOST_FUNCTIONS.get(usize::from(function.0))?.capability {
-        Capability::Always | Capability::Named(_) => None,
-        _ => Reader::new(request).text().ok(),
-    }
+    let spec = HOST_FUNCTIONS.get(usize::from(function.0))?;
+    if spec.capability.is_of_table() { Reader::new(request).text().ok() } else { None }
 }
 
 impl<'a> Wire<'a> for HostCallEvent<'a> {

@@ -13,7 +13,10 @@ use super::{
     event::{CallIn, CallOut, Data, Digest, Ending},
     pseudonym::{Class, Walk},
 };
-use crate::{abi::Status, audit::FunctionId};
+use crate::{
+    abi::{Builtin, Status},
+    audit::FunctionId,
+};
 
 /// What of a trace is redacted, and with which key. Given to
 /// [`Recorder::with_redaction`](super::Recorder::with_redaction).
@@ -171,43 +174,39 @@ impl Redaction {
 
     /// What is to be redacted in a host call with this request.
     fn shape(&self, function: FunctionId, request: &mut [u8]) -> Shape<'_> {
-        let Some(name) = function.name() else { return Shape::Closed };
-        let message = match name {
-            "get_config" => {
-                let mut walk = Walk::new(&self.key, request);
-                let Some(key) = walk.text() else { return Shape::Closed };
-                let chosen = self.config_keys.iter().any(|chosen| chosen.as_bytes() == key);
-                return match (walk.finish(), chosen) {
-                    (None, _) => Shape::Closed,
-                    (_, true) => Shape::Known(Message::Config),
-                    (_, false) => Shape::Open,
-                };
-            }
-            "last_error" if request.is_empty() => Message::LastError,
-            "last_error" => return Shape::Closed,
-            "log_message" => Message::Log,
-            "emit_metric" => Message::Metric,
-            _ => {
-                let mut walk = Walk::new(&self.key, request);
-                let Some(named) = walk.text() else { return Shape::Closed };
-                let Some(table) = self.tables.iter().find(|t| t.name.as_bytes() == named) else {
-                    return Shape::Open;
-                };
-                let message = match name {
-                    "soch_read" => self.read(table, &mut walk),
-                    "soch_write" => self.write(table, &mut walk),
-                    "vector_search" => self.search(table, &mut walk),
-                    "index_lookup" => self.lookup(table, &mut walk),
-                    "soch_delete" => {
-                        walk.rows().and_then(|()| walk.finish()).map(|()| Message::Ids)
-                    }
-                    _ => None,
-                };
-                let Some(message) = message else { return Shape::Closed };
-                message
+        let Some(function) = function.builtin() else { return Shape::Closed };
+        type OfTable = for<'t> fn(&Redaction, &'t Table, &mut Walk<'_>) -> Option<Message<'t>>;
+        let of_table: OfTable = match function {
+            Builtin::GetConfig => return self.config(request),
+            Builtin::LastError if request.is_empty() => return Shape::Known(Message::LastError),
+            Builtin::LastError => return Shape::Closed,
+            Builtin::LogMessage => return Shape::Known(Message::Log),
+            Builtin::EmitMetric => return Shape::Known(Message::Metric),
+            Builtin::SochRead => Self::read,
+            Builtin::SochWrite => Self::write,
+            Builtin::VectorSearch => Self::search,
+            Builtin::IndexLookup => Self::lookup,
+            Builtin::SochDelete => {
+                |_, _, walk| walk.rows().and_then(|()| walk.finish()).map(|()| Message::Ids)
             }
         };
-        Shape::Known(message)
+        let mut walk = Walk::new(&self.key, request);
+        let Some(named) = walk.text() else { return Shape::Closed };
+        let Some(table) = self.tables.iter().find(|t| t.name.as_bytes() == named) else {
+            return Shape::Open;
+        };
+        of_table(self, table, &mut walk).map_or(Shape::Closed, Shape::Known)
+    }
+
+    fn config(&self, request: &mut [u8]) -> Shape<'_> {
+        let mut walk = Walk::new(&self.key, request);
+        let Some(key) = walk.text() else { return Shape::Closed };
+        let chosen = self.config_keys.iter().any(|chosen| chosen.as_bytes() == key);
+        match (walk.finish(), chosen) {
+            (None, _) => Shape::Closed,
+            (_, true) => Shape::Known(Message::Config),
+            (_, false) => Shape::Open,
+        }
     }
 
     fn is_chosen(&self, table: &Table, column: &[u8]) -> bool {

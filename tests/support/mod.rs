@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use sochdb_wasmi::{
     abi::{
-        HOST_FUNCTIONS, Seq, Status, Value,
+        FunctionSpec, HOST_FUNCTIONS, Seq, Status, Value,
         message::{
             IndexQuery, LookupRequest, NewRow, ReadRequest, RowSelector, WriteMode, WriteRequest,
         },
@@ -24,9 +24,29 @@ pub const RESPONSE_CAPACITY: u32 = 65_532;
 pub const MEMORY: u32 = 4 * 65_536;
 
 pub fn probe_wasm() -> Vec<u8> {
-    static WASM: LazyLock<Vec<u8>> =
-        LazyLock::new(|| wat::parse_str(include_str!("probe.wat")).unwrap());
+    static WASM: LazyLock<Vec<u8>> = LazyLock::new(|| wat::parse_str(probe_wat()).unwrap());
     WASM.clone()
+}
+
+/// The probe, with every host function of the table: a new one needs no line in it.
+fn probe_wat() -> String {
+    let (mut imports, mut elements) = (String::new(), String::new());
+    for FunctionSpec { module, name, .. } in HOST_FUNCTIONS {
+        imports += &format!("(import \"{module}\" \"{name}\" (func ${name} (type $host)))\n");
+        elements += &format!(" ${name}");
+    }
+    let count = HOST_FUNCTIONS.len();
+    let table = format!("(table {count} {count} funcref) (elem (i32.const 0){elements})\n");
+    let mut wat = String::new();
+    for line in include_str!("probe.wat").lines() {
+        match line.trim_start() {
+            line if line.starts_with(";; IMPORTS:") => wat += &imports,
+            line if line.starts_with(";; TABLE:") => wat += &table,
+            line => wat += line,
+        }
+        wat.push('\n');
+    }
+    wat
 }
 
 /// A plugin in WAT around the ABI's exports, with `body` for the rest.

@@ -5,22 +5,12 @@
 ;; Output Buffer (131072, 64 KiB): status i32, then the response's bytes (at 131076).
 (module
   (type $host (func (param i32 i32 i32 i32) (result i32)))
-  (import "sochdb" "soch_read" (func $soch_read (type $host)))
-  (import "sochdb" "soch_write" (func $soch_write (type $host)))
-  (import "sochdb" "soch_delete" (func $soch_delete (type $host)))
-  (import "sochdb" "vector_search" (func $vector_search (type $host)))
-  (import "sochdb" "index_lookup" (func $index_lookup (type $host)))
-  (import "sochdb" "emit_metric" (func $emit_metric (type $host)))
-  (import "sochdb" "log_message" (func $log_message (type $host)))
-  (import "sochdb" "get_config" (func $get_config (type $host)))
-  (import "sochdb" "last_error" (func $last_error (type $host)))
+  ;; IMPORTS: every host function, in the order of the table.
   (memory (export "memory") 4)
   (global (export "sochdb_plugin") i32 (i32.const 16))
   ;; version 1, input 1024 + 65536, output 131072 + 65536
   (data (i32.const 16) "\01\00\00\00" "\00\04\00\00" "\00\00\01\00" "\00\00\02\00" "\00\00\01\00")
-  (table 9 9 funcref)
-  (elem (i32.const 0) $soch_read $soch_write $soch_delete $vector_search $index_lookup
-    $emit_metric $log_message $get_config $last_error)
+  ;; TABLE: the same functions, so that a function is called by its number.
 
   (func $once (result i32)
     (call_indirect (type $host)

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use sochdb_wasmi::{
     abi::{
-        Value,
+        Builtin, Value,
         message::{ConfigRequest, ConfigResponse},
         wire,
     },
@@ -29,7 +29,7 @@ impl Settings {
         while let Some(entry) = reader.read()? {
             names.learn(&entry.event);
             let Event::HostCall(call) = entry.event else { continue };
-            if call.function.name() != Some("get_config") || names.running() != plugin {
+            if call.function.builtin() != Some(Builtin::GetConfig) || names.running() != plugin {
                 continue;
             }
             let (Data::Full(request), Data::Full(response)) = (call.request, call.response) else {

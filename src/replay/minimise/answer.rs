@@ -4,7 +4,7 @@ use alloc::{vec, vec::Vec};
 
 use crate::{
     abi::{
-        Seq, Value,
+        Builtin, Seq, Value,
         message::{
             ConfigResponse, Format, Hit, LastErrorResponse, LookupResponse, ReadRequest, Row,
             RowsResponse, SearchResponse, ToonResponse,
@@ -53,9 +53,9 @@ impl<'a> Answer<'a> {
         };
         let len = usize::try_from(call.status).ok()?;
         let response = response.get(..len)?;
-        let parts = match call.function.name() {
+        let parts = match call.function.builtin() {
             None => Parts::Bytes(response),
-            Some("soch_read") => {
+            Some(Builtin::SochRead) => {
                 let request: ReadRequest<'_> = wire::decode(request).ok()?;
                 match request.format {
                     Format::Rows => {
@@ -68,11 +68,11 @@ impl<'a> Answer<'a> {
                     }
                 }
             }
-            Some("index_lookup") => {
+            Some(Builtin::IndexLookup) => {
                 let LookupResponse { rows, next } = wire::decode(response).ok()?;
                 Parts::Lookup { rows: rows.iter().map(item).collect(), next }
             }
-            Some("vector_search") => {
+            Some(Builtin::VectorSearch) => {
                 let SearchResponse { hits } = wire::decode(response).ok()?;
                 let item = |hit: Hit<'a>| Item {
                     id: hit.id,
@@ -81,15 +81,20 @@ impl<'a> Answer<'a> {
                 };
                 Parts::Hits { rows: hits.iter().map(item).collect() }
             }
-            Some("get_config") => {
+            Some(Builtin::GetConfig) => {
                 let ConfigResponse { value } = wire::decode(response).ok()?;
                 Parts::Config(value)
             }
-            Some("last_error") => {
+            Some(Builtin::LastError) => {
                 let LastErrorResponse { text } = wire::decode(response).ok()?;
                 Parts::Text(text)
             }
-            Some(_) => return None,
+            Some(
+                Builtin::SochWrite
+                | Builtin::SochDelete
+                | Builtin::EmitMetric
+                | Builtin::LogMessage,
+            ) => return None,
         };
         Some(Self { parts })
     }

@@ -2,6 +2,7 @@
 
 mod abi_doc;
 mod abi_page;
+mod builtins;
 mod fuel_doc;
 mod limits_table;
 mod pages;

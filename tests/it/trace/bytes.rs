@@ -258,9 +258,9 @@ proptest! {
         let mut buffer = vec![0; response.len() + 200];
         let len = wire::encode(&event, &mut buffer).unwrap();
         prop_assert_eq!(&wire::decode::<Event<'_>>(&buffer[..len]).unwrap(), &event);
-        // The functions that need a grant for a table are the first five.
+        let of_table = function.builtin().is_some_and(|f| f.spec().capability.is_of_table());
         let fits = numbers[..4].iter().all(|number| *number <= 65_535) && off == 0;
-        let usual = fits && response.len() <= 65_535 && named == (function.0 < 5);
+        let usual = fits && response.len() <= 65_535 && named == of_table;
         prop_assert_eq!(buffer[1], u8::from(!usual));
         prop_assert!(!usual || len == 36 + request.len() + response.len());
     }

@@ -5,7 +5,7 @@
 use std::{env, fs};
 
 use sochdb_wasmi::{
-    abi::{Capability, Seq, wire},
+    abi::{Capability, HOST_FUNCTIONS, Seq, wire},
     audit::{FunctionId, PluginId},
     limits::Limits,
     trace::{chain, *},
@@ -50,7 +50,7 @@ fn examples() -> Vec<(&'static str, Event<'static>)> {
         (
             "function",
             Event::Function(Function {
-                id: FunctionId(9),
+                id: FunctionId(HOST_FUNCTIONS.len() as u16),
                 module: "device",
                 name: "read_sensor",
                 capability: Capability::Named("device.sensor"),

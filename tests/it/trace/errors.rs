@@ -5,7 +5,7 @@ use crate::{support, tracing};
 use embedded_io::{ErrorKind, ErrorType, Read};
 use sochdb_wasmi::{
     abi::{
-        Capability,
+        Capability, HOST_FUNCTIONS,
         wire::{WireError, WireErrorKind},
     },
     host::LoadError,
@@ -509,7 +509,7 @@ fn a_function_that_cannot_be_registered_is_named() {
     let trace = small_trace();
     for (module, name) in [("sochdb", "soch_fly"), ("device", "no such name!")] {
         let mut forge = Forge::after(&trace, 2);
-        let id = sochdb_wasmi::audit::FunctionId(9);
+        let id = sochdb_wasmi::audit::FunctionId(HOST_FUNCTIONS.len() as u16);
         forge.event(&Event::Function(Function {
             id,
             module,
