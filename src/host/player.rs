@@ -5,7 +5,7 @@
 //! plugin does otherwise than was recorded is noted, once, and ends the call. What that means and how
 //! it is told is the business of [`replay`](crate::replay).
 
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 
 use crate::{
     abi::{
@@ -23,7 +23,8 @@ const GROWTH_BYTES_PER_FUEL: u64 = 64;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Recorded {
     pub(crate) number: u64,
-    bytes: Vec<u8>,
+    /// Shared, as a trace that is made smaller is run again and again.
+    bytes: Arc<[u8]>,
 }
 
 impl Recorded {
@@ -32,7 +33,12 @@ impl Recorded {
         event.encode(&mut counter);
         let mut bytes = alloc::vec![0; counter.position()];
         event.encode(&mut crate::abi::wire::Writer::new(&mut bytes));
-        Self { number, bytes }
+        Self { number, bytes: bytes.into() }
+    }
+
+    /// Its length in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
     }
 
     pub(crate) fn event(&self) -> Event<'_> {

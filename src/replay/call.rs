@@ -30,7 +30,7 @@ use crate::{
 
 impl Session<'_, '_> {
     /// Replays a call from its begin to its end.
-    pub(super) fn call(&mut self, call: Call) -> Result<(), ReplayError> {
+    pub(super) fn call(&mut self, mut call: Call) -> Result<(), ReplayError> {
         let (Event::CallIn(begin), Event::CallOut(end)) = (call.begin.event(), call.end.event())
         else {
             return Err(ReplayError::Misplaced { event: call.begin.number, what: "call" });
@@ -50,7 +50,9 @@ impl Session<'_, '_> {
             false => None,
         };
         let mut output = Vec::new();
-        let kept = self.play(&plugin, &call, limited.as_ref(), &mut output)?;
+        let limit = limited.map(|limited| (limited, limited::fuel(&call, &limited)));
+        let events = core::mem::take(&mut call.events);
+        let kept = self.play(&plugin, (&call.begin, events, &call.end), limit, &mut output)?;
         let got = self.end(&plugin, &kept, &output);
         let played = self.played();
         if !exactly {
@@ -127,18 +129,16 @@ impl Session<'_, '_> {
     fn play(
         &mut self,
         plugin: &Loaded,
-        call: &Call,
-        limited: Option<&Limited>,
+        (begin, events, end): (&Recorded, VecDeque<Recorded>, &Recorded),
+        limit: Option<(Limited, u64)>,
         output: &mut Vec<u8>,
     ) -> Result<Result<u32, CallError>, ReplayError> {
-        let (events, end) = (call.events.clone(), Some(call.end.clone()));
-        let Some(limited) = limited else {
-            return self.answered(plugin, &call.begin, events, end, None, output);
+        let end = Some(end.clone());
+        let Some((_, fuel)) = limit else {
+            return self.answered(plugin, begin, events, end, None, output);
         };
-        let fuel = limited::fuel(call, limited);
         self.host.set_fuel_per_call(plugin.id, fuel);
-        let limit = Some((*limited, fuel));
-        let played = self.answered(plugin, &call.begin, events, end, limit, output);
+        let played = self.answered(plugin, begin, events, end, limit, output);
         self.host.set_fuel_per_call(plugin.id, plugin.fuel_per_call);
         played
     }
@@ -219,10 +219,12 @@ impl Session<'_, '_> {
     ) -> CallOut<'o> {
         let report = self.host.report(plugin.id).unwrap_or_default();
         let memory = match kept {
-            Ok(_) | Err(CallError::Failed { .. } | CallError::OutputTooLarge { .. }) => {
+            Ok(_) | Err(CallError::Failed { .. } | CallError::OutputTooLarge { .. })
+                if self.answering == Answering::Exactly =>
+            {
                 self.host.memory_digest(plugin.id)
             }
-            Err(_) => None,
+            _ => None,
         };
         let debt = self.host.player().map_or(0, Player::debt);
         let (ending, code) = ending(kept);

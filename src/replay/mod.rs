@@ -35,7 +35,7 @@ pub use divergence::{Cause, Divergence, Side};
 pub use error::{NoAnswer, ReplayError};
 pub use infer::{InferError, Inference, Inferred, infer};
 pub use line::Line;
-pub use minimise::{Failure, MinimiseError, Minimised, Minimiser};
+pub use minimise::{Failure, MinimiseError, Minimised, Minimiser, Progress};
 pub use names::Names;
 pub use run::{FuelDifference, PassedOver, Replay, Replayer};
 pub use stats::{EntryStats, FunctionStats, Stats, Verified, stats, verify};

@@ -89,9 +89,9 @@ impl PluginArguments {
         Ok(Plugins(read))
     }
 
-    /// The path of the first.
-    pub fn first(&self) -> &Path {
-        self.plugins.first().map_or(Path::new(""), |plugin| &plugin.path)
+    /// The paths of all, in their order.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.plugins.iter().map(|plugin| plugin.path.as_path())
     }
 }
 

@@ -130,6 +130,27 @@ impl<'a> Answer<'a> {
         fewer
     }
 
+    /// The same made small at once: 0 with nothing in it that can go, 1 with its first row only, 2 with
+    /// all rows and nothing in them.
+    pub(super) fn at_level(&self, level: u8) -> Self {
+        match level {
+            0 => self.with_rows(&[]).without_values(),
+            1 => self.with_rows(&[0]),
+            _ => self.without_values(),
+        }
+    }
+
+    /// The same with empty texts and bytes, and without saying that there is more.
+    fn without_values(&self) -> Self {
+        let mut smaller = self.without_next().unwrap_or_else(|| self.clone());
+        for (place, len) in self.lengths().into_iter().enumerate() {
+            if len > 0 {
+                smaller = smaller.shortened(place, 0);
+            }
+        }
+        smaller
+    }
+
     /// Whether it says that there is more, and the same without that.
     pub(super) fn without_next(&self) -> Option<Self> {
         let mut last = self.clone();

@@ -9,7 +9,17 @@ pub(super) fn ddmin<T: Clone>(items: Vec<T>, mut fails: impl FnMut(&[T]) -> bool
     if items.is_empty() || fails(&[]) {
         return Vec::new();
     }
+    ddmin_to(items, usize::MAX, fails)
+}
+
+/// As [`ddmin`], without the try with none, and with no more than so many parts.
+pub(super) fn ddmin_to<T: Clone>(
+    items: Vec<T>,
+    parts: usize,
+    mut fails: impl FnMut(&[T]) -> bool,
+) -> Vec<T> {
     let mut items = items;
+    let least = items.len().div_ceil(parts.max(1)).max(1);
     let mut chunk = items.len().div_ceil(2);
     loop {
         let mut at = 0;
@@ -26,10 +36,10 @@ pub(super) fn ddmin<T: Clone>(items: Vec<T>, mut fails: impl FnMut(&[T]) -> bool
                 at = end;
             }
         }
-        match chunk {
-            1 if !fewer => return items,
-            1 => {}
-            _ => chunk = chunk.div_ceil(2),
+        match chunk <= least {
+            true if !fewer || least > 1 => return items,
+            true => {}
+            false => chunk = chunk.div_ceil(2).max(least),
         }
     }
 }

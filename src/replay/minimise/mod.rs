@@ -8,25 +8,24 @@ mod answer;
 mod ddmin;
 mod failure;
 mod rust_test;
+mod search;
 
-use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
+use core::ops::ControlFlow;
+
 use embedded_io::Read;
 
 pub use failure::{Failure, MinimiseError};
 
-use self::{
-    answer::Answer,
-    ddmin::{ddmin, shortest},
-};
+use self::search::{Search, size};
 use super::{
-    bless::Blessed,
     error::ReplayError,
     run::Replayer,
     steps::{Step, StepError, Steps},
 };
 use crate::{
-    host::player::{Answering, Recorded},
-    trace::{Ending, Event, Recorder},
+    host::player::Answering,
+    trace::{Ending, Event},
 };
 
 /// A trace that was made small.
@@ -43,8 +42,26 @@ pub struct Minimised {
     pub calls: u64,
     /// How often plugins ran.
     pub tries: u32,
-    /// There were not enough tries: it might be smaller.
+    /// There were not enough tries, or the search was ended: it might be smaller.
     pub exhausted: bool,
+    /// The plugins of the small trace by name, and which of the plugins that fail each is: its place in
+    /// the order in which they were added to the [`Replayer`].
+    pub plugins: Vec<(String, usize)>,
+}
+
+/// How a search for a smaller trace goes.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Progress<'t> {
+    /// How often plugins ran so far.
+    pub tries: u32,
+    /// Calls of the smallest whole trace so far.
+    pub calls: u64,
+    /// Its length in bytes.
+    pub bytes: usize,
+    /// The trace, if it is a new one. It fails as the old one does: whoever may be ended at any
+    /// moment keeps it.
+    pub trace: Option<&'t [u8]>,
 }
 
 /// Makes failing traces small.
@@ -84,6 +101,19 @@ impl<'p> Minimiser<'p> {
     /// # Errors
     /// [`MinimiseError`]. A trace that breaks off is taken up to there.
     pub fn minimise<R: Read>(&self, trace: R) -> Result<Minimised, MinimiseError> {
+        self.minimise_watched(trace, &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// As [`minimise`](Self::minimise). `watch` is asked after every try; with
+    /// [`ControlFlow::Break`] the search ends, and the result is the smallest trace so far.
+    ///
+    /// # Errors
+    /// As of [`minimise`](Self::minimise).
+    pub fn minimise_watched<R: Read>(
+        &self,
+        trace: R,
+        watch: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
+    ) -> Result<Minimised, MinimiseError> {
         let mut steps = Vec::new();
         let mut reader = Steps::new(trace);
         loop {
@@ -109,23 +139,30 @@ impl<'p> Minimiser<'p> {
             count == last
         });
         steps.truncate(after.map_or(steps.len(), |at| at + 1));
-        let mut search = Search { minimiser: self, failure, tries: 0 };
-        if !search.fails(&steps) {
+        let mut search =
+            Search { minimiser: self, failure, tries: 0, ended: false, best: None, watch };
+        if !search.fails(&steps) && search.best.is_none() {
             return Err(MinimiseError::NotReproducible(search.failure));
         }
-        let mut best = search.record(&steps)?;
         loop {
+            search.smallest_answers(&mut steps);
             steps = search.fewer_calls(steps);
             search.smaller_answers(&mut steps);
             let smaller = search.record(&steps)?;
-            if smaller.trace.len() >= best.trace.len() {
+            let bytes = steps.iter().map(size).sum();
+            if !search.take(smaller, bytes) {
                 break;
             }
-            steps = read(&smaller.trace)?;
-            best = smaller;
+            if let Some((best, _)) = &search.best {
+                steps = read(&best.trace)?;
+            }
         }
-        let exhausted = search.tries >= self.tries;
+        let exhausted = search.ended || search.tries >= self.tries;
+        let Some((best, _)) = search.best else {
+            return Err(MinimiseError::NotReproducible(search.failure));
+        };
         Ok(Minimised {
+            plugins: self.plugins(&read(&best.trace)?),
             trace: best.trace,
             failure: search.failure,
             calls_before: calls,
@@ -133,6 +170,22 @@ impl<'p> Minimiser<'p> {
             tries: search.tries,
             exhausted,
         })
+    }
+
+    /// Which of the plugins that fail runs in the place of each plugin of a trace.
+    fn plugins(&self, steps: &[Step]) -> Vec<(String, usize)> {
+        let mut plugins: Vec<(String, usize)> = Vec::new();
+        for step in steps {
+            let Step::Between(recorded) = step else { continue };
+            let Event::Load(load) = recorded.event() else { continue };
+            let place = self.failing.place(load.name, load.module);
+            if let Some((place, _)) = place
+                && !plugins.iter().any(|(name, _)| name == load.name)
+            {
+                plugins.push((load.name.into(), place));
+            }
+        }
+        plugins
     }
 
     /// How the trace fails, and in which call.
@@ -152,167 +205,8 @@ impl<'p> Minimiser<'p> {
     }
 }
 
-/// A search for the smallest trace that fails.
-struct Search<'m, 'p> {
-    minimiser: &'m Minimiser<'p>,
-    failure: Failure,
-    tries: u32,
-}
-
-impl Search<'_, '_> {
-    /// Whether the last of these calls fails as it is to.
-    fn fails<'s>(&mut self, steps: impl IntoIterator<Item = &'s Step>) -> bool {
-        if self.tries >= self.minimiser.tries {
-            return false;
-        }
-        self.tries += 1;
-        let Minimiser { failing, recorded, .. } = self.minimiser;
-        match (&self.failure, recorded) {
-            (Failure::Divergence { .. }, Some(recorded)) => {
-                let recorder = Some(Recorder::growing());
-                let run = recorded.run_steps(steps, Answering::SameFunction, recorder);
-                let Ok(new) = run.and_then(|run| recorded.blessed(run)) else { return false };
-                let Ok(replay) = failing.replay(new.trace.as_slice()) else { return false };
-                replay.divergences.first().is_some_and(|divergence| {
-                    divergence.call == new.calls
-                        && Failure::of_divergence(divergence) == self.failure
-                })
-            }
-            _ => {
-                let run = failing.run_steps(steps, Answering::SameFunction, None);
-                let Ok(run) = run else { return false };
-                run.ends.last().is_some_and(|ended| Failure::of_call(ended) == self.failure)
-            }
-        }
-    }
-
-    /// The steps as a whole trace of what happens in them.
-    fn record(&self, steps: &[Step]) -> Result<Blessed, ReplayError> {
-        let Minimiser { failing, recorded, .. } = self.minimiser;
-        let replayer = match (&self.failure, recorded) {
-            (Failure::Divergence { .. }, Some(recorded)) => recorded,
-            _ => failing,
-        };
-        let recorder = Some(Recorder::growing());
-        replayer.blessed(replayer.run_steps(steps, Answering::SameFunction, recorder)?)
-    }
-
-    /// Leaves out calls, checkpoints and what was unloaded; then plugins and tables that nobody
-    /// uses any more.
-    fn fewer_calls(&mut self, steps: Vec<Step>) -> Vec<Step> {
-        let last = steps.len().saturating_sub(1);
-        let mut checkpoints = 0;
-        let mut may_go = |step: &Step| match step {
-            Step::Call(_) => true,
-            Step::Between(recorded) => match recorded.event() {
-                Event::Checkpoint(_) => {
-                    checkpoints += 1;
-                    checkpoints > 1
-                }
-                event => matches!(event, Event::Unload(_)),
-            },
-        };
-        let optional: Vec<usize> = steps
-            .iter()
-            .enumerate()
-            .filter(|(at, step)| may_go(step) && *at != last)
-            .map(|(at, _)| at)
-            .collect();
-        let all: BTreeSet<usize> = optional.iter().copied().collect();
-        let kept_steps = |kept: &[usize]| -> Vec<usize> {
-            (0..steps.len()).filter(|at| !all.contains(at) || kept.contains(at)).collect()
-        };
-        let kept = ddmin(optional, |kept| {
-            let places = kept_steps(kept);
-            self.fails(places.iter().filter_map(|&at| steps.get(at)))
-        });
-        let places = kept_steps(&kept);
-        let steps: Vec<Step> = places.iter().filter_map(|&at| steps.get(at).cloned()).collect();
-        let fewer: Vec<Step> = steps.iter().filter(|step| used(step, &steps)).cloned().collect();
-        if fewer.len() < steps.len() && self.fails(&fewer) { fewer } else { steps }
-    }
-
-    /// Makes the answers of all host calls smaller, the last call's first.
-    fn smaller_answers(&mut self, steps: &mut [Step]) {
-        for at in (0..steps.len()).rev() {
-            let events = match steps.get(at) {
-                Some(Step::Call(call)) => call.events.len(),
-                _ => 0,
-            };
-            for event in 0..events {
-                self.smaller_answer(steps, at, event);
-            }
-        }
-    }
-
-    fn smaller_answer(&mut self, steps: &mut [Step], at: usize, event: usize) {
-        let place = |steps: &[Step]| match steps.get(at) {
-            Some(Step::Call(call)) => call.events.get(event).cloned(),
-            _ => None,
-        };
-        let Some(recorded) = place(steps) else { return };
-        let Event::HostCall(call) = recorded.event() else { return };
-        let Some(mut answer) = Answer::of(&call) else { return };
-        let mut fails = |answer: &Answer<'_>| {
-            let Some(new) = answer.put_into(&recorded) else { return false };
-            let old = put(steps, at, event, new);
-            let fails = self.fails(&*steps);
-            if !fails && let Some(old) = old {
-                put(steps, at, event, old);
-            }
-            fails
-        };
-        let rows: Vec<usize> = (0..answer.rows()).collect();
-        let mut best = answer.clone();
-        ddmin(rows, |keep| {
-            let fewer = answer.with_rows(keep);
-            let failed = fails(&fewer);
-            if failed {
-                best = fewer;
-            }
-            failed
-        });
-        answer = best;
-        if let Some(last) = answer.without_next()
-            && fails(&last)
-        {
-            answer = last;
-        }
-        for (place, len) in answer.lengths().into_iter().enumerate() {
-            if let Some(shorter) = shortest(len, |len| fails(&answer.shortened(place, len))) {
-                answer = answer.shortened(place, shorter);
-            }
-        }
-    }
-}
-
-/// Puts an event into a call. The one that was there.
-fn put(steps: &mut [Step], at: usize, event: usize, new: Recorded) -> Option<Recorded> {
-    let Some(Step::Call(call)) = steps.get_mut(at) else { return None };
-    let place = call.events.get_mut(event)?;
-    Some(core::mem::replace(place, new))
-}
-
 const fn is_call(step: &Step) -> bool {
     matches!(step, Step::Call(_))
-}
-
-/// Whether a plugin or a table is used by one of the calls; everything else is.
-fn used(step: &Step, steps: &[Step]) -> bool {
-    let Step::Between(recorded) = step else { return true };
-    let mut calls = steps.iter().filter_map(|step| match step {
-        Step::Call(call) => Some(call),
-        Step::Between(_) => None,
-    });
-    match recorded.event() {
-        Event::Load(load) => calls.any(
-            |call| matches!(call.begin.event(), Event::CallIn(begin) if begin.plugin == load.plugin),
-        ),
-        Event::Table(table) => calls.flat_map(|call| &call.events).any(
-            |event| matches!(event.event(), Event::HostCall(call) if call.table == Some(table.name)),
-        ),
-        _ => true,
-    }
 }
 
 fn read(trace: &[u8]) -> Result<Vec<Step>, ReplayError> {

@@ -164,3 +164,22 @@ fn a_call_that_fails_is_what_is_left_of_a_trace() {
     let ran = sochdb(&["minimise", &fine, "--plugin", &plugin, "--out", &small, "--json"]);
     assert_eq!((ran.code, &*ran.error().0), (1, "does_not_fail"));
 }
+
+/// A search that is ended by a signal left no file, and off a terminal nothing said that it went on.
+#[test]
+fn the_best_trace_so_far_is_written_and_told_while_it_is_looked_for() {
+    let (trace, changed) = (weather_job(), changed_weather("minimise_seconds"));
+    let small = path("minimise_seconds", "small.trace");
+    let arguments =
+        ["minimise", &*trace, "--plugin", &*changed, "--recorded", WEATHER, "--out", &*small];
+    let ran = sochdb(&[&arguments[..], &["--seconds", "0"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let lines: Vec<_> = ran.stderr.lines().collect();
+    assert!(
+        lines[0].starts_with("making ") && lines[0].contains(" bytes after 1 try"),
+        "{lines:?}"
+    );
+    assert!(ran.stderr.contains("(--tries, --seconds)"), "{lines:?}");
+    let replay = ["replay", &*small, "--plugin", WEATHER];
+    assert_eq!(sochdb(&replay).code, 0);
+}

@@ -1,10 +1,12 @@
 //! Failing traces made small.
 
+use std::ops::ControlFlow;
+
 use crate::watched;
 use sochdb_wasmi::{
     abi::Value,
     host::{CallError, PluginConfig},
-    replay::{Failure, MinimiseError, Minimised, Minimiser, Replayer, stats},
+    replay::{Failure, MinimiseError, Minimised, Minimiser, Progress, Replayer, stats},
     trace::{Ending, Event, Recorder, TraceReader},
 };
 use watched::{THRESHOLD, Watched, grants, int, limits, watch, watch_with};
@@ -190,4 +192,122 @@ fn scan_ends_with_trap() {
 }
 ";
     assert_eq!(text, expected, "{text}");
+}
+
+/// A plugin that counts its calls in memory, reads all rows in each, and fails in the one of this number.
+fn counting(number: u32) -> Vec<u8> {
+    watch_with(&[(
+        "(func (export \"scan\") (param i32) (result i32)",
+        &format!(
+            "(func (export \"scan\") (param i32) (result i32)
+          (i32.store (i32.const 700) (i32.add (i32.load (i32.const 700)) (i32.const 1)))
+          (if (i32.eq (i32.load (i32.const 700)) (i32.const {number})) (then (return (i32.const -4))))"
+        ),
+    )])
+}
+
+fn counted(number: u32) -> (Vec<u8>, Vec<u8>) {
+    let wasm = counting(number);
+    let values: Vec<i64> = (0..100).collect();
+    let config = PluginConfig::new(grants()).with_limits(limits());
+    let mut watched = Watched::with(&wasm, &values, config, Recorder::growing());
+    for _ in 1..number {
+        watched.call("scan", &[]).unwrap();
+    }
+    watched.call("scan", &[]).unwrap_err();
+    (wasm, watched.trace())
+}
+
+/// Each answer was tried alone, after calls had been left out in vain: a plugin that fails by what it
+/// kept in memory used up its tries, and a trace of 10.7 MB stayed at 3.8.
+#[test]
+fn answers_of_calls_that_all_have_to_stay_are_made_small_at_once() {
+    let (wasm, trace) = counted(120);
+    let replayer = Replayer::new().with_plugin(&wasm);
+    let small = Minimiser::new(replayer.clone()).with_tries(5).minimise(trace.as_slice()).unwrap();
+    assert_eq!((small.calls, small.tries, small.exhausted), (120, 5, true));
+    assert!(small.trace.len() < trace.len() / 2, "{} of {}", small.trace.len(), trace.len());
+    assert!(rows(&small.trace).iter().all(|(_, rows)| *rows == 0));
+    assert!(replayer.replay(small.trace.as_slice()).unwrap().is_exact());
+}
+
+/// One call needs its rows, in the middle of many that do not.
+#[test]
+fn answers_that_the_failure_needs_stay_while_all_others_go() {
+    let wasm = watch();
+    let values: Vec<i64> = (0..50).collect();
+    let config = PluginConfig::new(grants()).with_limits(limits());
+    let mut watched = Watched::with(&wasm, &values, config, Recorder::growing());
+    for _ in 0..100 {
+        watched.call("scan", &[]).unwrap();
+    }
+    watched.host.database_mut().insert("readings", None, &[Value::Int(1313)]).unwrap();
+    watched.call("scan", &[]).unwrap_err();
+    let trace = watched.trace();
+    let replayer = Replayer::new().with_plugin(&wasm);
+    let small = Minimiser::new(replayer.clone()).with_tries(4).minimise(trace.as_slice()).unwrap();
+    let rows: u32 = rows(&small.trace).iter().map(|(_, rows)| rows).sum();
+    assert_eq!(rows, 51, "those of the call that fails");
+    assert!(replayer.replay(small.trace.as_slice()).unwrap().is_exact());
+}
+
+/// A search that was ended left nothing, however small a trace it had found.
+#[test]
+fn a_search_that_is_ended_has_shown_its_best_trace_before() {
+    let (wasm, trace) = counted(40);
+    let replayer = Replayer::new().with_plugin(&wasm);
+    let minimiser = Minimiser::new(replayer.clone());
+    for last in [1, 2, 7] {
+        let (mut best, mut lengths) = (Vec::new(), Vec::new());
+        let mut watch = |progress: &Progress<'_>| {
+            if let Some(trace) = progress.trace {
+                best = trace.to_vec();
+                lengths.push(trace.len());
+                assert_eq!(progress.bytes, trace.len());
+            }
+            match progress.tries < last {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        };
+        let small = minimiser.minimise_watched(trace.as_slice(), &mut watch).unwrap();
+        assert_eq!((small.tries, small.exhausted), (last, true));
+        assert!(lengths.is_sorted_by(|a, b| a > b), "{lengths:?}");
+        assert!(small.trace == best, "the last one shown is what is returned");
+        assert!(replayer.replay(best.as_slice()).unwrap().is_exact());
+    }
+}
+
+/// The test named the first of the plugins, not the one that fails: blessing it kept the wrong one.
+#[test]
+fn a_test_of_several_plugins_names_those_that_the_trace_needs() {
+    let other = watch_with(&[(THRESHOLD, "299")]);
+    let config = PluginConfig::new(grants()).with_limits(limits());
+    let mut watched = Watched::with(&other, &[1313], config.clone(), Recorder::growing());
+    let second = watched.host.load("second", &watch(), &config).unwrap();
+    watched.call("tell", &int(1)).unwrap();
+    watched.host.call(second, "scan", &[]).unwrap_err();
+    let trace = watched.trace();
+    let wasm = watch();
+    let replayer = Replayer::new().with_plugin(&other).with_plugin(&wasm);
+    let small = Minimiser::new(replayer).minimise(trace.as_slice()).unwrap();
+    assert_eq!(small.plugins, [("second".into(), 1)]);
+    let text = small.rust_test_of("small.trace", &["first.wasm", "second.wasm"]);
+    assert!(
+        text.contains("replay_trace(\"small.trace\", include_bytes!(\"second.wasm\"));"),
+        "{text}"
+    );
+
+    // Both are needed where calls of both are left.
+    let both = Minimised { plugins: vec![("watch".into(), 0), ("second".into(), 1)], ..small };
+    let text = both.rust_test_of("small.trace", &["first.wasm", "second.wasm"]);
+    let expected = "    let corpus = sochdb_wasmi::testing::Corpus::new()
+        .with_named_plugin(\"watch\", include_bytes!(\"first.wasm\"))
+        .with_named_plugin(\"second\", include_bytes!(\"second.wasm\"));
+    if let Err(error) = corpus.replay_file(\"small.trace\") {
+        panic!(\"{error}\");
+    }
+}
+";
+    assert!(text.ends_with(expected), "{text}");
 }
