@@ -2,7 +2,10 @@
 //! for each its name, whether it may be null, and its type; the count of indexes and for each its
 //! name, whether it is unique, and the places of its columns. Encoded as on the wire.
 
-use super::schema::{ColumnType, Metric, TableSchema};
+use super::{
+    metric::Metric,
+    schema::{ColumnType, TableSchema},
+};
 use crate::abi::wire::{Reader, Writer};
 
 impl TableSchema {
@@ -59,11 +62,7 @@ fn encode_type(kind: ColumnType, writer: &mut Writer<'_>) {
     writer.u8(tag);
     if let ColumnType::Vector { dimensions, metric } = kind {
         writer.u32(dimensions.into());
-        writer.u8(match metric {
-            Metric::Cosine => 0,
-            Metric::Euclidean => 1,
-            Metric::Dot => 2,
-        });
+        writer.u8(metric.tag());
     }
 }
 
@@ -80,12 +79,7 @@ fn decode_type(reader: &mut Reader<'_>) -> Option<ColumnType> {
         9 => ColumnType::Ref,
         10 => {
             let dimensions = reader.u32().ok()?.try_into().ok()?;
-            let metric = match reader.u8().ok()? {
-                0 => Metric::Cosine,
-                1 => Metric::Euclidean,
-                2 => Metric::Dot,
-                _ => return None,
-            };
+            let metric = Metric::from_tag(reader.u8().ok()?)?;
             ColumnType::Vector { dimensions, metric }
         }
         _ => return None,

@@ -20,6 +20,7 @@ mod flash;
 mod key;
 mod lookup;
 mod memory;
+mod metric;
 mod order;
 mod pending;
 mod read;
@@ -46,10 +47,11 @@ pub use filter::MAX_CONDITIONS;
 pub use flash::{FlashStorage, Polled};
 pub use lookup::{Entry, VisitEntry};
 pub use memory::{ENTRY_OVERHEAD, MemoryLimits, MemoryStorage};
+pub use metric::Metric;
 pub use pending::Savepoint;
 pub use row::{Projection, StoredRow};
 pub use schema::{
-    Column, ColumnType, Index, MAX_COLUMNS, MAX_DIMENSIONS, MAX_INDEX_COLUMNS, MAX_INDEXES, Metric,
+    Column, ColumnType, Index, MAX_COLUMNS, MAX_DIMENSIONS, MAX_INDEX_COLUMNS, MAX_INDEXES,
     SchemaError, TableSchema,
 };
 pub use search::Neighbour;

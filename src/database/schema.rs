@@ -6,6 +6,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::metric::Metric;
 use crate::abi::{Name, NameError};
 
 /// The most columns of a table.
@@ -16,17 +17,6 @@ pub const MAX_INDEXES: usize = 8;
 pub const MAX_INDEX_COLUMNS: usize = 4;
 /// The most dimensions of a vector column.
 pub const MAX_DIMENSIONS: u16 = 4096;
-
-/// How far apart two vectors are; lower is nearer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Metric {
-    /// `1 - a·b / (|a| |b|)`; 1 if a norm is 0.
-    Cosine,
-    /// `√ Σ (a - b)²`.
-    Euclidean,
-    /// `-a·b`.
-    Dot,
-}
 
 /// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

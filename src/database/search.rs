@@ -9,8 +9,9 @@ use super::{
     distance::COMPONENT,
     filter::Filter,
     key,
+    metric::{Distance, Query},
     root::sqrt,
-    schema::{ColumnType, Metric},
+    schema::ColumnType,
     storage::KeyRange,
     table::Place,
     view::View,
@@ -89,11 +90,11 @@ impl<S: Storage> Database<S> {
         table.check_vector(column, dimensions, query)?;
         let filter = Filter::new(table, filter)?;
         meter.seek()?;
-        let query_norm = f64::from(distance::norm(query));
+        let norm = f64::from(distance::norm(query));
         scratch.query.clear();
         let components = query.as_chunks::<COMPONENT>().0.iter();
         scratch.query.extend(components.map(|bytes| f32::from_le_bytes(*bytes)));
-        let query = scratch.query.as_slice();
+        let query = Query { components: &scratch.query, norm };
 
         let mut nearest = Nearest::new(core::mem::take(&mut scratch.neighbours), k);
         let [lower, upper] = key::rows(table.id.number(), 0, None);
@@ -108,17 +109,11 @@ impl<S: Storage> Database<S> {
                     && let Some((norm, vector)) = row.vector(at, len)
                 {
                     meter.compare_vectors(dimensions.into())?;
-                    match metric {
-                        Metric::Cosine => {
-                            let dot = distance::dot(vector, query);
-                            nearest.offer(id, distance::cosine(dot, norm, query_norm));
+                    match metric.distance(&query, vector, norm) {
+                        Distance::Of(distance) => {
+                            nearest.offer(id, distance);
                         }
-                        Metric::Dot => {
-                            nearest.offer(id, distance::negative_dot(distance::dot(vector, query)));
-                        }
-                        Metric::Euclidean => {
-                            nearest.offer_squared(id, distance::squared_euclidean(vector, query));
-                        }
+                        Distance::Squared(square) => nearest.offer_squared(id, square),
                     }
                 }
                 Ok(ControlFlow::Continue(()))

@@ -10,7 +10,7 @@ use super::{
     error::{DatabaseError, GivenName},
     key::{IndexKey, Key},
     row::{StoredRow, VECTOR_HEAD, Values},
-    schema::{Column, ColumnType, Index, Metric, TableSchema},
+    schema::{Column, ColumnType, Index, TableSchema},
 };
 use crate::{
     abi::{Name, Value},
@@ -229,10 +229,10 @@ impl Table {
         values.ok_or_else(|| self.corrupt_row(id))
     }
 
-    /// The norm that is stored with a vector of `column`: only the cosine metric needs one.
+    /// The norm that is stored with a vector of `column`.
     pub fn stored_norm(column: &Column, components: &[u8]) -> f32 {
         match column.kind {
-            ColumnType::Vector { metric: Metric::Cosine, .. } => distance::norm(components),
+            ColumnType::Vector { metric, .. } => metric.stored_norm(components),
             _ => 0.0,
         }
     }

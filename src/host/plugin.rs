@@ -30,6 +30,23 @@ pub enum OnDenied {
     Trap,
 }
 
+impl OnDenied {
+    /// Both.
+    pub const ALL: &'static [Self] = &[Self::Status, Self::Trap];
+
+    /// Their words, in the order of [`ALL`](Self::ALL).
+    pub const WORDS: &'static [&'static str] = &[Self::Status.as_str(), Self::Trap.as_str()];
+
+    /// The word for it, as a manifest has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Trap => "trap",
+        }
+    }
+}
+
 /// The longest configuration key, in bytes.
 pub const MAX_KEY_LEN: usize = 64;
 

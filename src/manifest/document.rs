@@ -264,6 +264,23 @@ impl<'d> Item<'d> {
     }
 }
 
+impl Item<'_> {
+    /// The value of `all` whose word, at the same place of `words`, the text is.
+    ///
+    /// # Errors
+    /// As [`choice`](Self::choice).
+    pub fn one_of<T: Copy>(
+        &self,
+        words: &'static [&'static str],
+        all: &[T],
+    ) -> Result<T, DocumentError> {
+        let text = self.choice(words)?;
+        let found = words.iter().zip(all).find(|(word, _)| **word == text);
+        let unknown = || self.error(Problem::Choice { field: shown(self.name), choices: words });
+        found.map(|(_, value)| *value).ok_or_else(unknown)
+    }
+}
+
 /// A text of the document as an error repeats it: cut, and safe to print.
 pub(super) fn shown(text: &str) -> String {
     alloc::format!("{}", Escaped::new(text, SHOWN))

@@ -127,10 +127,7 @@ fn rights(table: Table<'_>) -> Result<(Capabilities, OnDenied), DocumentError> {
             "can_call_host" => granted.can_call_host = globs(value, Globs::named)?,
             "can_call_plugin" => nothing(&field, "no host function of this host calls a plugin")?,
             "on_denied" => {
-                on_denied = match value.choice(&["status", "trap"])? {
-                    "trap" => OnDenied::Trap,
-                    _ => OnDenied::Status,
-                };
+                on_denied = value.one_of(OnDenied::WORDS, OnDenied::ALL)?;
             }
             _ => return Err(field.unknown(CAPABILITIES)),
         }

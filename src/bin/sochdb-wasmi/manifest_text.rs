@@ -80,8 +80,8 @@ pub fn toml(used: &Inferred, settings: &Settings, from: &str) -> String {
             let _ = writeln!(text, "{name} = true");
         }
     }
-    if config.on_denied == OnDenied::Trap {
-        text += "on_denied = \"trap\"\n";
+    if config.on_denied != OnDenied::default() {
+        let _ = writeln!(text, "on_denied = \"{}\"", config.on_denied.as_str());
     }
     text += "\n[resources]\n";
     resources(&config.limits, &mut text);

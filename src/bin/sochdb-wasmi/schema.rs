@@ -130,7 +130,7 @@ fn column(column: &Field<'_>) -> Result<(ColumnType, bool, Source), DocumentErro
                 only_vectors = Some(field);
             }
             "metric" => {
-                metric = Some(value.choice(&["cosine", "euclidean", "dot"])?);
+                metric = Some(value.one_of(Metric::WORDS, Metric::ALL)?);
                 only_vectors = Some(field);
             }
             "from" => source.from = headers(&value)?,
@@ -170,11 +170,7 @@ fn column(column: &Field<'_>) -> Result<(ColumnType, bool, Source), DocumentErro
         return Err(unsupported(field, "a vector has none"));
     }
     let dimensions = dimensions.ok_or_else(|| table.missing("dimensions"))?;
-    let metric = match metric.ok_or_else(|| table.missing("metric"))? {
-        "cosine" => Metric::Cosine,
-        "dot" => Metric::Dot,
-        _ => Metric::Euclidean,
-    };
+    let metric = metric.ok_or_else(|| table.missing("metric"))?;
     let fits = |len: usize| len as u64 == dimensions;
     if source.from.len() != 1 && !fits(source.from.len()) {
         return Err(column.value.wrong_type("as many headers as it has dimensions, or one,"));

@@ -89,13 +89,24 @@ fn component() -> impl Strategy<Value = f32> {
     ]
 }
 
+/// A schema's reader had `_ => Metric::Euclidean`: a word that nobody had mapped became a metric.
+#[test]
+fn every_metric_has_a_word_of_its_own_that_is_read_as_it() {
+    assert_eq!(Metric::ALL.len(), Metric::WORDS.len());
+    for (metric, word) in Metric::ALL.iter().zip(Metric::WORDS) {
+        assert_eq!((metric.as_str(), Metric::parse(word)), (*word, Some(*metric)));
+        let wrong = [word.to_uppercase(), format!("{word} "), word[1..].to_owned()];
+        assert!(wrong.iter().all(|word| Metric::parse(word).is_none()), "{wrong:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn neighbours_equal_a_sort_by_distance_and_id(
         dimensions in 1..20usize,
-        metric in proptest::sample::select(vec![Metric::Cosine, Metric::Euclidean, Metric::Dot]),
+        metric in proptest::sample::select(Metric::ALL),
         pool in proptest::collection::vec(component(), 400),
         rows in 0..80usize,
         k in 1..100u32,
@@ -141,7 +152,7 @@ fn sequence(seed: u32, len: usize) -> Vec<f32> {
 #[test]
 fn sums_have_the_same_bits_on_every_target() {
     let mut bits = Vec::new();
-    for metric in [Metric::Cosine, Metric::Euclidean, Metric::Dot] {
+    for &metric in Metric::ALL {
         for dimensions in [1, 7, 8, 9, 128, 1003] {
             let (mut database, table) = database(dimensions, metric);
             insert(&mut database, None, Some(&sequence(1, dimensions.into())));
@@ -193,7 +204,7 @@ fn zero_vectors_are_at_cosine_distance_one() {
 
 #[test]
 fn overflowing_sums_are_farthest() {
-    for metric in [Metric::Cosine, Metric::Dot, Metric::Euclidean] {
+    for &metric in Metric::ALL {
         let (mut database, table) = database(9, metric);
         let mut huge = [0f32; 9];
         (huge[0], huge[1]) = (f32::MAX, -f32::MAX);

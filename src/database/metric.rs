@@ -1,0 +1,106 @@
+//! The metrics of vectors, each in one place: its word, its number in the catalogue, its formula, and the norm
+//! that is stored for it.
+//!
+//! It searches nothing, and the sums themselves are in `distance`.
+
+use super::distance;
+
+/// Declares the metrics. A new one is one entry, at the end, with the next number.
+macro_rules! metrics {
+    ($(
+        $(#[$meta:meta])*
+        $variant:ident = $tag:literal $word:literal,
+        norm $norm:expr, distance $distance:expr;
+    )*) => {
+        /// How far apart two vectors are; lower is nearer.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Metric {$(
+            $(#[$meta])*
+            $variant,
+        )*}
+
+        impl Metric {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// Their words, in the order of [`ALL`](Self::ALL).
+            pub const WORDS: &'static [&'static str] = &[$($word,)*];
+
+            /// The metric in a word, as a schema has it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            /// Its number in the catalogue of a store.
+            pub(super) const fn tag(self) -> u8 {
+                match self { $(Self::$variant => $tag,)* }
+            }
+
+            /// The metric of a number in the catalogue.
+            pub(super) const fn from_tag(tag: u8) -> Option<Self> {
+                match tag {
+                    $($tag => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+
+            /// The norm that is stored with a vector.
+            pub(super) fn stored_norm(self, components: &[u8]) -> f32 {
+                match self {$(
+                    Self::$variant => {
+                        let norm: fn(&[u8]) -> f32 = $norm;
+                        norm(components)
+                    }
+                )*}
+            }
+
+            /// How far the stored vector, of the stored norm, is from the query.
+            #[inline(always)]
+            pub(super) fn distance(self, query: &Query<'_>, stored: &[u8], norm: f32) -> Distance {
+                match self { $(Self::$variant => ($distance)(query, stored, norm),)* }
+            }
+        }
+    };
+}
+
+metrics! {
+    /// `1 - a·b / (|a| |b|)`; 1 if a norm is 0.
+    Cosine = 0 "cosine",
+        norm distance::norm,
+        distance |query: &Query<'_>, stored: &[u8], norm| {
+            Distance::Of(distance::cosine(distance::dot(stored, query.components), norm, query.norm))
+        };
+    /// `√ Σ (a - b)²`.
+    Euclidean = 1 "euclidean",
+        norm |_| 0.0,
+        distance |query: &Query<'_>, stored: &[u8], _| {
+            Distance::Squared(distance::squared_euclidean(stored, query.components))
+        };
+    /// `-a·b`.
+    Dot = 2 "dot",
+        norm |_| 0.0,
+        distance |query: &Query<'_>, stored: &[u8], _| {
+            Distance::Of(distance::negative_dot(distance::dot(stored, query.components)))
+        };
+}
+
+impl Metric {
+    /// The metric of a word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|metric| metric.as_str() == word)
+    }
+}
+
+/// What a search looks for.
+pub(super) struct Query<'q> {
+    pub(super) components: &'q [f32],
+    pub(super) norm: f64,
+}
+
+/// A distance, or its square where roots are taken of the nearest only.
+pub(super) enum Distance {
+    Of(f32),
+    Squared(f32),
+}
