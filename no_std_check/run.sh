@@ -14,15 +14,20 @@
 # With BLESS=1 it writes report.txt instead of comparing it.
 set -euo pipefail
 cd "$(dirname "$0")"
+. ./needs.sh
 
-need() { # command, package
-  command -v "$1" >/dev/null && return
-  echo "$1 is missing: apt-get install -y --no-install-recommends $2" >&2
-  exit 1
-}
+arm=thumbv7em-none-eabihf
+riscv=riscv32imac-unknown-none-elf
+
+# All needs, before the first build.
 need qemu-system-arm qemu-system-arm
 need qemu-system-riscv32 qemu-system-misc
 need size binutils
+need timeout coreutils
+need_target $arm
+need_target $riscv
+need_rust_src
+needs_met
 
 target_dir=${CARGO_TARGET_DIR:-target}
 scratch=$(mktemp -d)
@@ -45,19 +50,12 @@ used() { # what
   sed -n "s/^used: $1 //p" "$scratch/output"
 }
 
-# Builds for a target, if it is installed: target, features, more arguments of cargo.
+# Builds for a target: target, features, more arguments of cargo.
 build() {
   local target=$1 features=$2
   shift 2
-  rustup target list --installed | grep -qx "$target" || {
-    echo "the target is missing: rustup target add $target" >&2
-    exit 1
-  }
   cargo build --quiet --locked --target "$target" --no-default-features --features "$features" "$@"
 }
-
-arm=thumbv7em-none-eabihf
-riscv=riscv32imac-unknown-none-elf
 
 # Runs an image in QEMU: target, image, arguments of the program.
 start() {
@@ -76,10 +74,6 @@ start() {
 # of rust-toolchain.toml all the same. The firmware is without `reasons`: if a step failed, it would
 # say which, and not in the words of the interpreter why. What it does is the same.
 smallest() { # features
-  [ -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library" ] || {
-    echo "the source of core is missing: rustup component add rust-src" >&2
-    exit 1
-  }
   mkdir -p "$target_dir/smallest"
   local specification=$target_dir/smallest/$arm.json
   RUSTC_BOOTSTRAP=1 rustc -Zunstable-options --print target-spec-json --target $arm \
@@ -100,8 +94,9 @@ machine() {
   echo
   echo "== $name"
   start "$target" "$image" >"$scratch/output" || {
+    local ended=$?
     cat "$scratch/output"
-    fail "$name: the run ended with $?"
+    fail "$name: the run ended with $(ended_with $ended)"
     return
   }
   # The first line is the name of the machine.
@@ -123,7 +118,7 @@ machine() {
 golden() {
   echo
   echo "== golden lines: $3"
-  start "$1" "$target_dir/$1/$2/golden" >"$scratch/golden" || fail "$3: the run ended with $?"
+  start "$1" "$target_dir/$1/$2/golden" >"$scratch/golden" || fail "$3: the run ended with $(ended_with $?)"
   (cd ../tests/golden && cat ${4:-} weather.txt operators.txt) | diff <(sed 1d "$scratch/golden") - \
     && echo "  as committed" || fail "$3: other lines than tests/golden/"
 }
@@ -141,11 +136,13 @@ machine cortex-m4 $arm
 golden $arm release "Cortex-M4, opt-level z, compact"
 echo
 echo "== freezer"
-if start $arm "$target_dir/$arm/release/freezer" >"$scratch/output"; then
-  grep -v '^used: ' "$scratch/output"
+ended=0
+start $arm "$target_dir/$arm/release/freezer" >"$scratch/output" || ended=$?
+grep -v '^used: ' "$scratch/output" || true
+if [ $ended = 0 ]; then
   within freezer ram $(($(used freezer_heap_reach) + $(used freezer_stack_peak) + $(used freezer_memory)))
 else
-  fail "freezer: the run ended with an error"
+  fail "freezer: the run ended with $(ended_with $ended)"
 fi
 build $riscv deterministic,validate,reasons --release
 machine rv32imac $riscv

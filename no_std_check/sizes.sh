@@ -3,8 +3,12 @@
 # everything built anew, then whose code it is, by the names of symbols.
 set -euo pipefail
 cd "$(dirname "$0")"
-command -v size >/dev/null || { echo "size is missing: apt-get install -y binutils" >&2; exit 1; }
+. ./needs.sh
 target=thumbv7em-none-eabihf
+need size binutils
+need nm binutils
+need_target $target
+needs_met
 image=${CARGO_TARGET_DIR:-target}/$target/release/firmware
 
 flash() { # features -> bytes

@@ -4,7 +4,14 @@
 # flash adds to the image, too, which takes a second build.
 set -euo pipefail
 cd "$(dirname "$0")"
+. ../needs.sh
 target=thumbv7em-none-eabihf
+need qemu-system-arm qemu-system-arm
+need size binutils
+need timeout coreutils
+need_target "$target"
+needs_met
+
 image=${CARGO_TARGET_DIR:-target}/$target/release/power
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -14,8 +21,9 @@ run() {
   timeout 300 qemu-system-arm -machine mps2-an386 -cpu cortex-m4 \
     -icount shift=5,align=off,sleep=off -nographic \
     -semihosting-config enable=on,target=native -kernel "$image" </dev/null >"$scratch/output" || {
+    local ended=$?
     cat "$scratch/output"
-    echo "the run ended with $?" >&2
+    echo "the run ended with $(ended_with $ended)" >&2
     exit 1
   }
 }
