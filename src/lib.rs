@@ -37,6 +37,8 @@ mod escaped;
 pub mod guest;
 #[cfg(feature = "host")]
 pub mod host;
+#[cfg(feature = "std")]
+mod io_error;
 pub mod limits;
 #[cfg(feature = "host")]
 pub mod manifest;
@@ -47,3 +49,6 @@ pub mod replay;
 pub mod testing;
 #[cfg(feature = "record")]
 pub mod trace;
+
+#[cfg(feature = "std")]
+pub use io_error::IoError;

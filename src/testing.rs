@@ -119,7 +119,15 @@ impl fmt::Display for CorpusError {
     }
 }
 
-impl core::error::Error for CorpusError {}
+impl core::error::Error for CorpusError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Directory { error, .. } => Some(error),
+            // Each of them has a cause of its own; the text has them all.
+            Self::Failed { .. } | Self::Empty { .. } => None,
+        }
+    }
+}
 
 impl fmt::Display for TraceFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -240,7 +248,7 @@ impl<'p> Corpus<'p> {
         let settled = replay.is_exact() && replay.changed_plugins.is_empty();
         if self.bless && !settled {
             let blessed = self.replayer.bless(trace.as_slice()).map_err(Problem::Replay)?;
-            fs::write(path, &blessed.trace).map_err(Problem::File)?;
+            replace(path, &blessed.trace).map_err(Problem::File)?;
             return Ok(true);
         }
         match replay.agrees() {
@@ -248,4 +256,23 @@ impl<'p> Corpus<'p> {
             false => Err(Problem::Diverged(Box::new(replay))),
         }
     }
+}
+
+/// Writes a file beside `path` and gives it that name: whatever happens before, the trace that is
+/// there stays whole.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // Tests run in threads and in processes, and no two of them write the same trace.
+    let mut beside = path.as_os_str().to_os_string();
+    beside.push(std::format!(".{}.tmp", std::process::id()));
+    let beside = PathBuf::from(beside);
+    let written = fs::File::create(&beside).and_then(|mut file| {
+        io::Write::write_all(&mut file, bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    });
+    if written.is_err() {
+        // The error that counts is the one before.
+        let _ = fs::remove_file(&beside);
+    }
+    written
 }

@@ -219,7 +219,55 @@ fn open_file_cannot_be_opened_twice() {
     open(&path).unwrap();
     fs::remove_file(&path).unwrap();
     let nowhere = path.join("nowhere");
-    assert_eq!(open(&nowhere).unwrap_err(), StorageError::Device { code: 2 });
+    let StorageError::Io(error) = open(&nowhere).unwrap_err() else { panic!("not of a file") };
+    assert_eq!(error.error().kind(), std::io::ErrorKind::NotFound);
+    assert_eq!(error.path(), Some(&*nowhere));
+}
+
+// Two processes that made the same file at once shared one temporary name, `FILE.new`: one renamed it,
+// the other failed with "the store's device failed with code 2", and in 20 of 25 tries both failed.
+// What replaces the shared name must not replace the store that another process has open, either:
+// its rows would be gone with the file.
+#[test]
+fn of_several_that_make_a_file_at_once_one_has_it_and_the_others_say_it_is_in_use() {
+    for round in 0..25 {
+        let path = path(&format!("at-once-{round}"));
+        let start = std::sync::Barrier::new(4);
+        // All stay open until all have tried.
+        let opened: Vec<_> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        start.wait();
+                        open(&path)
+                    })
+                })
+                .collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        let (have, rest): (Vec<_>, Vec<_>) = opened.into_iter().partition(Result::is_ok);
+        assert_eq!(have.len(), 1, "{rest:?}");
+        for error in rest {
+            assert_eq!(error.unwrap_err(), StorageError::InUse);
+        }
+        // What the one that has it writes is in the file of that name.
+        let storage = have.into_iter().next().unwrap().unwrap();
+        let mut database = Database::open(storage).unwrap();
+        let schema = TableSchema::new("t").unwrap().column("n", ColumnType::Int).unwrap();
+        database.create_table(schema).unwrap();
+        drop(database);
+        let database = Database::open(open(&path).unwrap()).unwrap();
+        assert!(database.table_id("t").is_some());
+        drop(database);
+        fs::remove_file(&path).unwrap();
+        // Nobody left anything beside it.
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let beside = fs::read_dir(path.parent().unwrap()).unwrap();
+        let left = beside.filter(|entry| {
+            entry.as_ref().unwrap().file_name().to_str().is_some_and(|found| found.contains(name))
+        });
+        assert_eq!(left.count(), 0);
+    }
 }
 
 #[test]

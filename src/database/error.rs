@@ -386,8 +386,10 @@ impl fmt::Display for DatabaseError {
 impl core::error::Error for DatabaseError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Schema(error) => Some(error),
-            Self::Storage(error) => Some(error),
+            // Their texts are the text of this.
+            Self::Schema(error) => error.source(),
+            Self::Storage(error) => error.source(),
+            Self::KeyTooLong { limit, .. } => Some(limit),
             _ => None,
         }
     }

@@ -4,14 +4,15 @@
 //! What is asked of `redb` is an ordered map and commits. What a file may hold is decided here, and
 //! whether it is one of ours.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::Path};
+
+use alloc::{boxed::Box, string::ToString};
 
 use core::ops::Bound;
 
 use redb::{Builder, ReadOnlyTable, ReadableDatabase, TableDefinition, TableError};
+
+use crate::IoError;
 
 use super::{
     memory::ENTRY_OVERHEAD,
@@ -68,7 +69,7 @@ impl Default for RedbConfig {
 
 /// A storage in a file.
 ///
-/// After a [`StorageError::Device`] the file has to be closed and opened again; until then every
+/// After a [`StorageError::Io`] the file has to be closed and opened again; until then every
 /// write fails, and reads see what was there before it.
 pub struct RedbStorage {
     /// The entries as the last batch left them. Kept open: finding the root of the tree anew would
@@ -77,21 +78,26 @@ pub struct RedbStorage {
     database: redb::Database,
     held: Superblock,
     config: RedbConfig,
+    path: Box<Path>,
 }
 
 impl RedbStorage {
     /// Opens the file at `path`, or makes one if there is none. A new file appears there only when
-    /// it is complete.
+    /// it is complete, and never in the place of one that another process made meanwhile.
     ///
     /// # Errors
     /// [`StorageError::Foreign`] for a file of something else, [`StorageError::Version`] for one of
-    /// another version of this crate, [`StorageError::Corrupt`], [`StorageError::InUse`], and
-    /// [`StorageError::Device`] with the error code of the operating system.
+    /// another version of this crate, [`StorageError::Corrupt`], [`StorageError::InUse`] while it is
+    /// open elsewhere, and [`StorageError::Io`] with what the operating system said about which file.
     pub fn open(path: impl AsRef<Path>, config: RedbConfig) -> Result<Self, StorageError> {
         let path = path.as_ref();
+        Self::open_or_make(path, config).map_err(|error| at(path, error))
+    }
+
+    fn open_or_make(path: &Path, config: RedbConfig) -> Result<Self, StorageError> {
         let mut builder = Builder::new();
         builder.set_cache_size(config.cache_bytes);
-        if !path.try_exists().map_err(|error| device(&error))? {
+        if !path.try_exists().map_err(failed_io)? {
             create(&builder, path)?;
         }
         builder.set_check_integrity_on_open(config.verify);
@@ -101,7 +107,7 @@ impl RedbStorage {
         let block = about.get(0).map_err(failed)?.ok_or(StorageError::Foreign)?;
         let held = Superblock::decode(block.value())?;
         let entries = snapshot.open_table(ENTRIES).map_err(missing)?;
-        Ok(Self { entries, database, held, config })
+        Ok(Self { entries, database, held, config, path: path.into() })
     }
 
     /// Rows that it holds.
@@ -120,8 +126,12 @@ impl RedbStorage {
     /// [`Durability::EachCall`] it already is.
     ///
     /// # Errors
-    /// [`StorageError::Device`].
+    /// [`StorageError::Io`].
     pub fn flush(&self) -> Result<(), StorageError> {
+        self.commit_all().map_err(|error| at(&self.path, error))
+    }
+
+    fn commit_all(&self) -> Result<(), StorageError> {
         // Such a commit takes those before it along.
         let mut transaction = self.database.begin_write().map_err(failed)?;
         transaction.set_durability(redb::Durability::Immediate).map_err(failed)?;
@@ -158,7 +168,8 @@ impl RedbStorage {
 
 impl Storage for RedbStorage {
     fn get<R>(&self, key: &[u8], with: impl FnOnce(&[u8]) -> R) -> Result<Option<R>, StorageError> {
-        Ok(self.entries.get(key).map_err(failed)?.map(|value| with(value.value())))
+        let found = self.entries.get(key).map_err(|error| at(&self.path, failed(error)))?;
+        Ok(found.map(|value| with(value.value())))
     }
 
     fn scan(
@@ -171,6 +182,7 @@ impl Storage for RedbStorage {
         if range.upper.is_some_and(|upper| range.lower >= upper) {
             return Ok(());
         }
+        let failed = |error| at(&self.path, failed(error));
         let mut entries =
             self.entries.range::<&[u8]>((Bound::Included(range.lower), upper)).map_err(failed)?;
         while let Some(entry) = if reverse { entries.next_back() } else { entries.next() } {
@@ -189,7 +201,7 @@ impl Storage for RedbStorage {
 
     fn apply(&mut self, batch: &Batch<'_>) -> Result<(), StorageError> {
         self.admit(batch)?;
-        self.commit(batch)
+        self.commit(batch).map_err(|error| at(&self.path, error))
     }
 }
 
@@ -210,17 +222,44 @@ impl core::fmt::Debug for RedbStorage {
     }
 }
 
-/// Makes an empty store beside `path` and moves it there, so that whatever happens there is either
-/// no file or a store.
+/// Makes an empty store beside `path`, under a name that nobody else has, and gives it its name, so
+/// that whatever happens there is either no file or a store.
+///
+/// If there is a file by then, it stays: another process made a store, and may have it open.
 fn create(builder: &Builder, path: &Path) -> Result<(), StorageError> {
-    let mut beside = path.as_os_str().to_os_string();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(device(&error)),
-        _ => {}
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    let mut prefix = std::ffi::OsString::from(".");
+    prefix.push(path.file_name().unwrap_or_default());
+    prefix.push(".");
+    let mut beside = tempfile::Builder::new();
+    beside.prefix(&prefix).suffix(".new");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // As of any new file: the umask is taken off.
+        beside.permissions(fs::Permissions::from_mode(0o666));
     }
-    let database = builder.create(&beside).map_err(opening)?;
+    // It is removed when it is dropped without its name.
+    let beside = beside.tempfile_in(directory).map_err(failed_io)?;
+    fill(builder, beside.path())?;
+    match beside.persist_noclobber(path) {
+        Ok(_) => {}
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) => return Err(failed_io(error.error)),
+    }
+    #[cfg(unix)]
+    {
+        // The name in the directory must survive too.
+        let directory = fs::File::open(directory);
+        directory.and_then(|directory| directory.sync_all()).map_err(failed_io)?;
+    }
+    Ok(())
+}
+
+/// Makes an empty store in an empty file.
+fn fill(builder: &Builder, path: &Path) -> Result<(), StorageError> {
+    let database = builder.create(path).map_err(opening)?;
     let transaction = database.begin_write().map_err(failed)?;
     transaction.open_table(ENTRIES).map_err(missing)?;
     {
@@ -228,20 +267,19 @@ fn create(builder: &Builder, path: &Path) -> Result<(), StorageError> {
         about.insert(0, Superblock::default().encode(&mut [0; MAX_LEN])).map_err(failed)?;
     }
     transaction.commit().map_err(failed)?;
-    database.close().map_err(opening)?;
-    fs::rename(&beside, path).map_err(|error| device(&error))?;
-    #[cfg(unix)]
-    {
-        // The name in the directory must survive too.
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let directory = fs::File::open(parent.unwrap_or(Path::new(".")));
-        directory.and_then(|directory| directory.sync_all()).map_err(|error| device(&error))?;
-    }
-    Ok(())
+    database.close().map_err(opening)
 }
 
-fn device(error: &io::Error) -> StorageError {
-    StorageError::Device { code: error.raw_os_error().unwrap_or(0) }
+/// The error, about this file if it names none.
+fn at(path: &Path, error: StorageError) -> StorageError {
+    match error {
+        StorageError::Io(error) => StorageError::Io(error.or_at(path)),
+        error => error,
+    }
+}
+
+fn failed_io(error: io::Error) -> StorageError {
+    StorageError::Io(IoError::new(error))
 }
 
 /// What `redb` says about a file that does not open.
@@ -272,7 +310,8 @@ fn failed(error: impl Into<redb::Error>) -> StorageError {
         redb::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             StorageError::Corrupt { at: None }
         }
-        redb::Error::Io(error) => device(&error),
-        _ => StorageError::Device { code: 0 },
+        redb::Error::Io(error) => failed_io(error),
+        // The file was not the cause, or no longer is: that is said in its own words.
+        other => failed_io(io::Error::other(other.to_string())),
     }
 }

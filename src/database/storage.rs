@@ -8,6 +8,8 @@
 use core::{fmt, ops::ControlFlow};
 
 use super::pending::Pending;
+#[cfg(feature = "std")]
+use crate::IoError;
 use crate::limits::LimitExceeded;
 
 /// The longest key that the engine writes or asks for, in bytes.
@@ -26,7 +28,7 @@ pub struct KeyRange<'a> {
 pub type Visit<'v> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'v;
 
 /// Why a storage did not do what it was asked to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StorageError {
     /// There is no room.
@@ -57,6 +59,9 @@ pub enum StorageError {
         /// The device's own number for what went wrong.
         code: i32,
     },
+    /// The operating system failed.
+    #[cfg(feature = "std")]
+    Io(IoError),
 }
 
 impl fmt::Display for StorageError {
@@ -71,11 +76,27 @@ impl fmt::Display for StorageError {
             Self::InUse => write!(f, "the store is open elsewhere"),
             Self::Unsuitable { what } => write!(f, "the device cannot hold a store: {what}"),
             Self::Device { code } => write!(f, "the store's device failed with code {code}"),
+            #[cfg(feature = "std")]
+            Self::Io(error) => error.fmt(f),
         }
     }
 }
 
-impl core::error::Error for StorageError {}
+impl core::error::Error for StorageError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Full(limit) | Self::TooLarge(limit) => Some(limit),
+            #[cfg(feature = "std")]
+            Self::Io(error) => Some(error.error()),
+            Self::Corrupt { .. }
+            | Self::Foreign
+            | Self::Version { .. }
+            | Self::InUse
+            | Self::Unsuitable { .. }
+            | Self::Device { .. } => None,
+        }
+    }
+}
 
 /// What a batch adds to a store (negative: takes from it), against what the store holds now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -74,7 +74,11 @@ impl fmt::Display for CallError {
     }
 }
 
-impl core::error::Error for CallError {}
+impl core::error::Error for CallError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        Some(&self.status)
+    }
+}
 
 /// Encodes `request` into the front of `scratch`, calls `F` with the rest of it for the response,
 /// and returns where in `scratch` the response is.

@@ -162,7 +162,15 @@ impl fmt::Display for LoadError {
     }
 }
 
-impl core::error::Error for LoadError {}
+impl core::error::Error for LoadError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Name(error) => Some(error),
+            Self::Limit(exceeded) => Some(exceeded),
+            _ => None,
+        }
+    }
+}
 
 impl From<LimitExceeded> for LoadError {
     fn from(exceeded: LimitExceeded) -> Self {
@@ -283,4 +291,13 @@ impl fmt::Display for CallError {
     }
 }
 
-impl core::error::Error for CallError {}
+impl core::error::Error for CallError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Limit(exceeded) => Some(exceeded),
+            Self::Commit(error) => Some(error),
+            Self::Restart(error) => Some(&**error),
+            _ => None,
+        }
+    }
+}

@@ -119,7 +119,14 @@ impl fmt::Display for RegistryError {
     }
 }
 
-impl core::error::Error for RegistryError {}
+impl core::error::Error for RegistryError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Name(error) => Some(error),
+            Self::ReservedModule | Self::Duplicate { .. } | Self::Full => None,
+        }
+    }
+}
 
 pub(super) struct Registered<S: Storage> {
     pub(super) module: Name,

@@ -250,17 +250,18 @@ impl<'d> Item<'d> {
         }
     }
 
-    /// A text that is one of `choices`.
+    /// The meaning of a text that is one of `choices`.
     ///
     /// # Errors
     /// [`Problem::WrongType`] and [`Problem::Choice`].
-    pub fn choice(&self, choices: &'static [&'static str]) -> Result<&'static str, DocumentError> {
+    pub fn choice<T: Copy>(&self, choices: &[(&'static str, T)]) -> Result<T, DocumentError> {
         let text = self.text()?;
-        choices
-            .iter()
-            .find(|choice| **choice == text)
-            .copied()
-            .ok_or_else(|| self.error(Problem::Choice { field: shown(self.name), choices }))
+        choices.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning).ok_or_else(
+            || {
+                let choices = choices.iter().map(|(word, _)| *word).collect();
+                self.error(Problem::Choice { field: shown(self.name), choices })
+            },
+        )
     }
 }
 
@@ -274,10 +275,8 @@ impl Item<'_> {
         words: &'static [&'static str],
         all: &[T],
     ) -> Result<T, DocumentError> {
-        let text = self.choice(words)?;
-        let found = words.iter().zip(all).find(|(word, _)| **word == text);
-        let unknown = || self.error(Problem::Choice { field: shown(self.name), choices: words });
-        found.map(|(_, value)| *value).ok_or_else(unknown)
+        let table: Vec<_> = words.iter().copied().zip(all.iter().copied()).collect();
+        self.choice(&table)
     }
 }
 

@@ -106,7 +106,15 @@ impl fmt::Display for ManifestLoadError {
 }
 
 #[cfg(feature = "validate")]
-impl core::error::Error for ManifestLoadError {}
+impl core::error::Error for ManifestLoadError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            // Its text is the text of this.
+            Self::Load(error) => error.source(),
+            Self::MissingEntry { .. } => None,
+        }
+    }
+}
 
 /// A version as [semver](https://semver.org) writes it: three decimal numbers, then perhaps `-` or
 /// `+` and more; at most [`MAX_VERSION_LEN`] bytes.

@@ -82,7 +82,20 @@ impl fmt::Display for UnpackError {
     }
 }
 
-impl core::error::Error for UnpackError {}
+impl core::error::Error for UnpackError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match &self.problem {
+            UnpackProblem::Name(error) => Some(error),
+            UnpackProblem::Version(error) => Some(error),
+            UnpackProblem::Glob(error) => Some(error),
+            UnpackProblem::Key(error) => Some(error),
+            UnpackProblem::PackedVersion(_)
+            | UnpackProblem::Wire(_)
+            | UnpackProblem::Order
+            | UnpackProblem::NotCanonical => None,
+        }
+    }
+}
 
 impl From<WireError> for UnpackError {
     fn from(error: WireError) -> Self {

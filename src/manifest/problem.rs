@@ -1,6 +1,6 @@
 //! What can be wrong with a document, named, with its place and in words.
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use super::VersionError;
@@ -83,7 +83,7 @@ pub enum Problem {
         /// The field.
         field: String,
         /// The texts that it takes.
-        choices: &'static [&'static str],
+        choices: Vec<&'static str>,
     },
     /// The field asks for what this host cannot do.
     Unsupported {
@@ -183,4 +183,24 @@ impl fmt::Display for DocumentError {
     }
 }
 
-impl core::error::Error for DocumentError {}
+impl core::error::Error for DocumentError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match &self.problem {
+            Problem::Name { error, .. } => Some(error),
+            Problem::Glob { error, .. } => Some(error),
+            Problem::Version(error) => Some(error),
+            Problem::Key(error) => Some(error),
+            Problem::Schema(error) => Some(error),
+            Problem::Syntax { .. }
+            | Problem::UnknownField { .. }
+            | Problem::MissingField { .. }
+            | Problem::WrongType { .. }
+            | Problem::OutOfRange { .. }
+            | Problem::Conflict { .. }
+            | Problem::Duplicate { .. }
+            | Problem::Choice { .. }
+            | Problem::Unsupported { .. }
+            | Problem::TooDeep { .. } => None,
+        }
+    }
+}

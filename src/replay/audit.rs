@@ -14,7 +14,7 @@ use crate::{
 ///
 /// # Errors
 /// [`TraceError`]: an audit log of half a trace would look like a whole one.
-pub fn audit_entries<R: Read>(trace: R) -> Result<Vec<AuditEntry>, TraceError> {
+pub fn audit_entries<R: Read<Error: 'static>>(trace: R) -> Result<Vec<AuditEntry>, TraceError> {
     let mut reader = TraceReader::new(trace);
     let mut entries = Vec::new();
     let mut sequence = 0_u64;

@@ -34,7 +34,7 @@ impl Replayer<'_> {
     /// [`ReplayError::NoAnswer`] shows a request that was not recorded. [`ReplayError::Trace`] also
     /// for a trace that breaks off: what is lost would look as if it were not wanted.
     /// [`ReplayError::Unstable`] if the new trace does not replay exactly.
-    pub fn bless<R: Read>(&self, trace: R) -> Result<Blessed, ReplayError> {
+    pub fn bless<R: Read<Error: 'static>>(&self, trace: R) -> Result<Blessed, ReplayError> {
         let replayer = self.clone().with_changed_plugins();
         let run = replayer.run(trace, Answering::SameRequest, Some(Recorder::growing()))?;
         if let Some(error) = run.replay.broken_off {

@@ -140,7 +140,17 @@ impl fmt::Display for ReplayError {
     }
 }
 
-impl core::error::Error for ReplayError {}
+impl core::error::Error for ReplayError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            // Their texts are the text of this.
+            Self::Trace(error) => error.source(),
+            Self::Function(error) => error.source(),
+            Self::Load { error, .. } => Some(&**error),
+            _ => None,
+        }
+    }
+}
 
 impl From<TraceError> for ReplayError {
     fn from(error: TraceError) -> Self {

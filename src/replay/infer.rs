@@ -52,7 +52,7 @@ pub struct Inference {
 }
 
 /// One of the traces is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InferError {
     /// Which, counted from 0.
     pub trace: usize,
@@ -66,14 +66,20 @@ impl fmt::Display for InferError {
     }
 }
 
-impl core::error::Error for InferError {}
+impl core::error::Error for InferError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
 
 /// The narrowest grants and limits under which all calls of the traces go as they were recorded,
 /// for each plugin. Works with traces of digests too.
 ///
 /// # Errors
 /// [`InferError`]. A trace that breaks off is taken in up to there.
-pub fn infer<R: Read>(traces: impl IntoIterator<Item = R>) -> Result<Inference, InferError> {
+pub fn infer<R: Read<Error: 'static>>(
+    traces: impl IntoIterator<Item = R>,
+) -> Result<Inference, InferError> {
     let mut plugins = BTreeMap::new();
     let mut broken_off = Vec::new();
     for (at, trace) in traces.into_iter().enumerate() {
@@ -116,7 +122,10 @@ struct Running {
     deadline: bool,
 }
 
-fn take_in<R: Read>(trace: R, plugins: &mut BTreeMap<String, Used>) -> Result<(), TraceError> {
+fn take_in<R: Read<Error: 'static>>(
+    trace: R,
+    plugins: &mut BTreeMap<String, Used>,
+) -> Result<(), TraceError> {
     let mut reader = TraceReader::new(trace);
     let mut names = Names::default();
     let mut own: BTreeMap<FunctionId, Needed> = BTreeMap::new();

@@ -276,12 +276,12 @@ impl<'p> Replayer<'p> {
     /// [`ReplayError`] if there is nothing that could be replayed, or if the trace is not what was
     /// recorded. A trace that breaks off is replayed as far as it goes
     /// ([`Replay::broken_off`]).
-    pub fn replay<R: Read>(&self, trace: R) -> Result<Replay, ReplayError> {
+    pub fn replay<R: Read<Error: 'static>>(&self, trace: R) -> Result<Replay, ReplayError> {
         self.run(trace, Answering::Exactly, None).map(|run| run.replay)
     }
 
     /// Replays a trace and records what happens now, answering as `answering` says.
-    pub(super) fn run<R: Read>(
+    pub(super) fn run<R: Read<Error: 'static>>(
         &self,
         trace: R,
         answering: Answering,

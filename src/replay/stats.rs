@@ -70,7 +70,7 @@ impl fmt::Display for Verified {
 ///
 /// # Errors
 /// [`TraceError`] names the first event that is wrong.
-pub fn verify<R: Read>(trace: R) -> Result<Verified, TraceError> {
+pub fn verify<R: Read<Error: 'static>>(trace: R) -> Result<Verified, TraceError> {
     let mut reader = TraceReader::new(trace);
     let (mut events, mut calls, mut first) = (0, 0, None);
     let (mut mode, mut ring) = (Mode::Full, false);
@@ -190,7 +190,7 @@ impl Stats {
             });
             json.plain("refused_growths", self.refused_growths);
             json.plain("time_us", self.time_us);
-            let broken_off = self.broken_off.map(|error| alloc::format!("{error}"));
+            let broken_off = self.broken_off.as_ref().map(|error| alloc::format!("{error}"));
             json.optional_text("broken_off", broken_off.as_deref());
         })
     }
@@ -200,7 +200,7 @@ impl Stats {
 ///
 /// # Errors
 /// [`TraceError`], for anything else that is wrong with it.
-pub fn stats<R: Read>(trace: R) -> Result<Stats, TraceError> {
+pub fn stats<R: Read<Error: 'static>>(trace: R) -> Result<Stats, TraceError> {
     let mut reader = TraceReader::new(trace);
     let mut names = Names::default();
     let mut stats = Stats::default();

@@ -65,7 +65,7 @@ impl From<TraceError> for StepError {
     }
 }
 
-impl<R: Read> Steps<R> {
+impl<R: Read<Error: 'static>> Steps<R> {
     pub(super) fn new(trace: R) -> Self {
         Self { reader: TraceReader::new(trace), cut: None }
     }

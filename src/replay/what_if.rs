@@ -131,7 +131,7 @@ impl WhatIf {
                 json.plain("recorded", denial.recorded);
                 json.plain("certain", denial.certain);
             });
-            let broken_off = self.broken_off.map(|error| error.to_string());
+            let broken_off = self.broken_off.as_ref().map(|error| error.to_string());
             json.optional_text("broken_off", broken_off.as_deref());
         })
     }
@@ -150,7 +150,7 @@ impl WhatIf {
 ///
 /// # Errors
 /// [`TraceError`]. A trace that breaks off is judged up to there.
-pub fn what_if<R: Read>(
+pub fn what_if<R: Read<Error: 'static>>(
     trace: R,
     plugin: Option<&str>,
     config: &PluginConfig,

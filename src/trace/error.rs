@@ -4,10 +4,12 @@ use core::fmt;
 
 use embedded_io::ErrorKind;
 
+#[cfg(feature = "std")]
+use crate::IoError;
 use crate::abi::wire::WireError;
 
 /// Why a recorder recorded no further. The plugins' calls are not disturbed by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordError {
     /// The buffer of the whole trace is full.
@@ -24,6 +26,9 @@ pub enum RecordError {
     },
     /// The sink failed.
     Sink(ErrorKind),
+    /// The sink failed with an error of the operating system.
+    #[cfg(feature = "std")]
+    Io(IoError),
     /// A panic of the embedder's left a call that was being recorded.
     Unwound,
 }
@@ -38,15 +43,26 @@ impl fmt::Display for RecordError {
                 write!(f, "an event takes {needed} bytes, the recorder's buffer has {capacity}")
             }
             Self::Sink(kind) => write!(f, "the trace's sink failed: {kind}"),
+            #[cfg(feature = "std")]
+            Self::Io(error) => write!(f, "the trace could not be written: {error}"),
             Self::Unwound => write!(f, "a panic left a call that was being recorded"),
         }
     }
 }
 
-impl core::error::Error for RecordError {}
+impl core::error::Error for RecordError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Sink(kind) => Some(kind),
+            #[cfg(feature = "std")]
+            Self::Io(error) => Some(error.error()),
+            Self::Full { .. } | Self::EventTooLarge { .. } | Self::Unwound => None,
+        }
+    }
+}
 
 /// Why bytes are not a trace, or from where on they are none. Events are counted from 0, the header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TraceError {
     /// There are no bytes at all.
@@ -60,6 +76,9 @@ pub enum TraceError {
     },
     /// The source failed.
     Source(ErrorKind),
+    /// The source failed with an error of the operating system.
+    #[cfg(feature = "std")]
+    Io(IoError),
     /// The trace breaks off inside this event. The events before it are whole.
     Torn {
         /// Number of the event that is not whole.
@@ -148,6 +167,8 @@ impl fmt::Display for TraceError {
                 )
             }
             Self::Source(kind) => write!(f, "the trace could not be read: {kind}"),
+            #[cfg(feature = "std")]
+            Self::Io(error) => write!(f, "the trace could not be read: {error}"),
             Self::Torn { event, offset } => write!(
                 f,
                 "the trace breaks off inside event {event}, at byte {offset}; what is before it \
@@ -183,4 +204,66 @@ impl fmt::Display for TraceError {
     }
 }
 
-impl core::error::Error for TraceError {}
+impl core::error::Error for TraceError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Source(kind) => Some(kind),
+            #[cfg(feature = "std")]
+            Self::Io(error) => Some(error.error()),
+            Self::Malformed { error, .. } => Some(error),
+            Self::Empty
+            | Self::NotATrace
+            | Self::Version { .. }
+            | Self::Torn { .. }
+            | Self::Unfinished { .. }
+            | Self::BrokenChain { .. }
+            | Self::Reordered { .. }
+            | Self::DuplicatedHeader { .. }
+            | Self::NoHeader
+            | Self::FrameTooLarge { .. }
+            | Self::AfterEnd { .. }
+            | Self::ClockWentBack { .. } => None,
+        }
+    }
+}
+
+/// Why a sink could not be written: with what the operating system said, if it said something.
+#[cfg(feature = "std")]
+pub(super) fn unwritten<E: embedded_io::Error + 'static>(error: E) -> RecordError {
+    match of_the_system(error) {
+        Ok(error) => RecordError::Io(error),
+        Err(kind) => RecordError::Sink(kind),
+    }
+}
+
+/// Why a sink could not be written.
+#[cfg(not(feature = "std"))]
+pub(super) fn unwritten<E: embedded_io::Error>(error: E) -> RecordError {
+    RecordError::Sink(error.kind())
+}
+
+/// Why a source could not be read: with what the operating system said, if it said something.
+#[cfg(feature = "std")]
+pub(super) fn unreadable<E: embedded_io::Error + 'static>(error: E) -> TraceError {
+    match of_the_system(error) {
+        Ok(error) => TraceError::Io(error),
+        Err(kind) => TraceError::Source(kind),
+    }
+}
+
+/// Why a source could not be read.
+#[cfg(not(feature = "std"))]
+pub(super) fn unreadable<E: embedded_io::Error>(error: E) -> TraceError {
+    TraceError::Source(error.kind())
+}
+
+/// The error, if it is the operating system's, or its kind.
+#[cfg(feature = "std")]
+fn of_the_system<E: embedded_io::Error + 'static>(error: E) -> Result<IoError, ErrorKind> {
+    let kind = error.kind();
+    let error: alloc::boxed::Box<dyn core::any::Any> = alloc::boxed::Box::new(error);
+    match error.downcast::<std::io::Error>() {
+        Ok(error) => Ok(IoError::new(*error)),
+        Err(_) => Err(kind),
+    }
+}

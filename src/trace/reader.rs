@@ -9,7 +9,7 @@ use embedded_io::{Error as _, Read};
 use super::{
     FRAME_HEADER_LEN, MAGIC,
     chain::{self, Link},
-    error::TraceError,
+    error::{TraceError, unreadable},
     event::{Event, Header},
     limits_version,
 };
@@ -61,7 +61,7 @@ enum State {
     Done,
 }
 
-impl<R: Read> TraceReader<R> {
+impl<R: Read<Error: 'static>> TraceReader<R> {
     /// A reader at the first byte of `source`.
     pub fn new(source: R) -> Self {
         Self {
@@ -229,7 +229,7 @@ impl<R: Read> TraceReader<R> {
                 Ok(0) => break,
                 Ok(count) => at += count,
                 Err(error) if error.kind() == embedded_io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(TraceError::Source(error.kind())),
+                Err(error) => return Err(unreadable(error)),
             }
         }
         Ok(at)

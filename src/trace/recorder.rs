@@ -192,8 +192,8 @@ impl Recorder {
 
     /// Why it records no further, if it does not.
     #[must_use]
-    pub const fn error(&self) -> Option<RecordError> {
-        self.error
+    pub fn error(&self) -> Option<RecordError> {
+        self.error.clone()
     }
 
     /// Events that a ring no longer has.
@@ -252,7 +252,7 @@ impl Recorder {
     pub(crate) fn checkpoint(&mut self) -> Link {
         self.drain();
         // A recorder that stopped keeps what it has: no events come behind this checkpoint.
-        if let (Place::Ring(ring), None) = (&mut self.place, self.error) {
+        if let (Place::Ring(ring), None) = (&mut self.place, &self.error) {
             ring.checkpoint(self.event);
         }
         self.link
@@ -356,9 +356,9 @@ impl Recorder {
         self.append(&Event::End(super::End {}));
         self.drain();
         if let Place::Sink(sink) = &mut self.place
-            && let Err(kind) = sink.flush()
+            && let Err(error) = sink.flush()
         {
-            self.fail(RecordError::Sink(kind));
+            self.fail(error);
         }
     }
 
@@ -458,8 +458,8 @@ impl Recorder {
         };
         self.at = 0;
         self.unsealed = 0;
-        if let Err(kind) = written {
-            self.fail(RecordError::Sink(kind));
+        if let Err(error) = written {
+            self.fail(error);
         }
     }
 
@@ -473,7 +473,7 @@ impl Recorder {
     /// Records no further. The first reason counts.
     #[cold]
     fn fail(&mut self, error: RecordError) {
-        self.error = self.error.or(Some(error));
+        self.error.get_or_insert(error);
         self.plain = false;
     }
 }

@@ -5,13 +5,14 @@ use std::{fmt::Write, time::Instant};
 use serde_json::{Value, json};
 use sochdb_wasmi::{
     abi::wire::WireError,
+    database::{DatabaseError, StorageError},
     host::{CallError, CallReport},
 };
 
 use crate::{
     bytes::{hex, printable},
     denials::{self, Denial},
-    failure::Failure,
+    failure::{Failure, raised},
     output::Report,
     shape::{self, Signature},
     stage::Stage,
@@ -66,13 +67,24 @@ impl<'e> Called<'e> {
             }
             Err(error) => error,
         };
-        let _ = writeln!(talk, "error: {failed}");
+        let message = match failed {
+            CallError::Commit(error) => format!("{failed}{}", raised(error)),
+            failed => failed.to_string(),
+        };
+        let _ = writeln!(talk, "error: {message}");
         self.talk(stage, &mut talk);
-        json["error"] = json!({ "kind": kind(failed), "message": failed.to_string() });
+        json["error"] = json!({ "kind": kind(failed), "message": message });
         if let CallError::Failed { code, .. } = failed {
             json["error"]["status"] = (*code).into();
         }
-        Report { data: String::new(), talk, json, code: 1 }
+        let code = match failed {
+            // The plugin did its part; the file of --db could not be written.
+            CallError::Commit(DatabaseError::Storage(
+                StorageError::Io(_) | StorageError::Device { .. },
+            )) => 4,
+            _ => 1,
+        };
+        Report { data: String::new(), talk, json, code }
     }
 
     /// The call as one line: its output, or how it failed.

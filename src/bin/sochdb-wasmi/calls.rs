@@ -1,22 +1,23 @@
 //! A file of calls: a JSON object in each line, and rows of CSV files as the inputs of some.
 
 use std::{
-    fmt, iter,
+    fmt, io, iter,
     path::{Path, PathBuf},
 };
 
-use csv::{ReaderBuilder, StringRecord};
+use csv::StringRecord;
 use serde_json::{Map, Number, Value};
 
 use crate::{
     bytes::from_hex,
+    csv_file::{CsvFile, Delimiter, InLine},
     failure::Failure,
     files,
     shape::{self, InputError, Shape},
     stage::Types,
 };
 
-const FIELDS: &str = "entry, input, input_hex, csv, rows, columns";
+const FIELDS: &str = "entry, input, input_hex, csv, rows, columns, delimiter";
 
 /// A call that is to be made.
 #[derive(Debug)]
@@ -45,9 +46,11 @@ pub enum CallProblem {
     /// Rows are the input of an entry point that takes no list of objects.
     NoRows(Shape),
     /// A column of the file is missing.
-    NoColumn { path: PathBuf, field: String, header: String },
+    NoColumn { path: PathBuf, field: String, header: String, found: String },
+    /// The file could not be read.
+    Io { path: PathBuf, error: io::Error },
     /// The file is not CSV.
-    Csv { path: PathBuf, error: csv::Error },
+    Csv { path: PathBuf, error: InLine },
     /// A row is not of the type of the entry point.
     Row { path: PathBuf, line: u64, error: InputError },
     /// The file has no rows.
@@ -69,12 +72,16 @@ impl fmt::Display for CallProblem {
             ),
             Self::Input(error) => error.fmt(f),
             Self::NoRows(shape) => write!(f, "rows are a list of objects, and it takes {shape}"),
-            Self::NoColumn { path, field, header } => write!(
+            Self::NoColumn { path, field, header, found } => write!(
                 f,
-                "{field:?} comes from the column {header:?}, which {} does not have",
+                "{field:?} comes from the column {header:?}, which {} does not have; its headers \
+                 are {found}",
                 path.display()
             ),
-            Self::Csv { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::Csv { path, error: InLine { line, problem } } => {
+                write!(f, "{}: line {line}: {problem}", path.display())
+            }
             Self::Row { path, line, error } => {
                 write!(f, "{}: line {line}: {error}", path.display())
             }
@@ -133,6 +140,7 @@ fn inputs(
     match (object.get("input"), object.get("input_hex"), object.get("csv")) {
         (_, _, None) if object.contains_key("rows") => Err(rows_only("rows")),
         (_, _, None) if object.contains_key("columns") => Err(rows_only("columns")),
+        (_, _, None) if object.contains_key("delimiter") => Err(rows_only("delimiter")),
         (None, Some(Value::String(hex)), None) => match from_hex(hex) {
             Some(bytes) => Ok(vec![bytes]),
             None => Err(CallProblem::Field("input_hex", "is bytes in hex")),
@@ -181,23 +189,24 @@ fn rows(
         },
         _ => return Err(CallProblem::NoRows(shape.clone())),
     };
+    let bytes = files::bytes(path).map_err(|error| CallProblem::Io { path: path.into(), error })?;
     let failed = |error| CallProblem::Csv { path: path.into(), error };
-    let mut reader = ReaderBuilder::new().from_path(path).map_err(failed)?;
-    let headers = reader.headers().map_err(failed)?.clone();
-    let columns = columns(object.get("columns"), fields, &headers, path)?;
+    let file = CsvFile::new(bytes, delimiter(object.get("delimiter"))?).map_err(failed)?;
+    let columns = columns(object.get("columns"), fields, &file, path)?;
     let mut inputs = Vec::new();
-    let mut records = reader.into_records();
+    let mut records = file.records();
     loop {
         let mut list = Vec::new();
         for record in iter::from_fn(|| records.next()).take(count) {
-            let record = record.map_err(failed)?;
+            let (line, record) = record.map_err(failed)?;
             let row = columns.iter().map(|column| (column.name.into(), column.json(&record)));
             let row = Value::Object(row.collect());
             // Here a mistake still has a line.
             if let Shape::List(item) = shape {
-                shape::encode(item, &row).map_err(|error| {
-                    let line = record.position().map_or(0, csv::Position::line);
-                    CallProblem::Row { path: path.into(), line, error }
+                shape::encode(item, &row).map_err(|error| CallProblem::Row {
+                    path: path.into(),
+                    line,
+                    error,
                 })?;
             }
             list.push(row);
@@ -213,11 +222,21 @@ fn rows(
     }
 }
 
+/// `"delimiter"`: what separates the cells of the file.
+fn delimiter(given: Option<&Value>) -> Result<Delimiter, CallProblem> {
+    let wrong = || CallProblem::Field("delimiter", "is one ASCII character, or \"tab\"");
+    match given {
+        None => Ok(Delimiter::default()),
+        Some(Value::String(text)) => text.parse().map_err(|_| wrong()),
+        Some(_) => Err(wrong()),
+    }
+}
+
 /// `"columns"`: for each field that is not the column of its name, `from` and `replace`.
 fn columns<'s>(
     given: Option<&'s Value>,
     fields: &'s [(String, Shape)],
-    headers: &StringRecord,
+    file: &CsvFile,
     path: &Path,
 ) -> Result<Vec<Column<'s>>, CallProblem> {
     const TAKES: &str = "has for each field {\"from\": HEADER, \"replace\": [TEXT, BY]}";
@@ -249,9 +268,9 @@ fn columns<'s>(
             }
             Some(_) => return Err(wrong()),
         }
-        let Some(cell) = headers.iter().position(|found| found == header) else {
-            let (field, header) = (name.clone(), header.into());
-            return Err(CallProblem::NoColumn { path: path.into(), field, header });
+        let Some(cell) = file.headers.iter().position(|found| found == header) else {
+            let (field, header, found) = (name.clone(), header.into(), file.found());
+            return Err(CallProblem::NoColumn { path: path.into(), field, header, found });
         };
         columns.push(Column { name, shape, cell, replace });
     }

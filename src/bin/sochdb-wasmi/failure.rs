@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sochdb_wasmi::{
     database::{DatabaseError, StorageError},
     host::CallError,
+    limits::Limit,
     manifest::{ManifestLoadError, UnpackError, document::DocumentError, section::SectionError},
     replay::{Cause, MinimiseError, ReplayError},
     trace::{RecordError, TraceError},
@@ -28,7 +29,7 @@ pub enum Failure {
     /// A file could not be read or written.
     Io { path: PathBuf, error: io::Error },
     /// The trace could not be written to its end.
-    Record { path: PathBuf, error: RecordError },
+    Record { path: PathBuf, error: RecordError, kept: Option<PathBuf> },
     /// The file is not a WebAssembly module.
     NotWasm { path: PathBuf, reason: String },
     /// The custom sections of the module are damaged.
@@ -84,16 +85,20 @@ pub enum Failure {
 impl Failure {
     /// The exit code.
     pub const fn code(&self) -> u8 {
+        if let Some(StorageError::InUse | StorageError::Device { .. } | StorageError::Io(_)) =
+            self.storage()
+        {
+            return 4;
+        }
         match self {
             Self::Usage { .. } => 2,
-            Self::Io { .. } | Self::Record { .. } | Self::Exists { .. } => 4,
-            Self::Store {
-                error: DatabaseError::Storage(StorageError::InUse | StorageError::Device { .. }),
-                ..
-            } => 4,
+            Self::Io { .. }
+            | Self::Record { .. }
+            | Self::Exists { .. }
+            | Self::Calls { problem: CallProblem::Io { .. }, .. } => 4,
             Self::Trace { error, .. } | Self::Replay { error: ReplayError::Trace(error), .. } => {
                 match error {
-                    TraceError::Source(_) => 4,
+                    TraceError::Source(_) | TraceError::Io(_) => 4,
                     error if error.breaks_off() => Cause::Truncated.exit_code(),
                     _ => 30,
                 }
@@ -112,8 +117,25 @@ impl Failure {
         }
     }
 
+    /// What a storage said, if that is the failure.
+    const fn storage(&self) -> Option<&StorageError> {
+        match self {
+            Self::Store { error: DatabaseError::Storage(error), .. }
+            | Self::Database(DatabaseError::Storage(error))
+            | Self::Csv { problem: LoadProblem::Database(DatabaseError::Storage(error)), .. } => {
+                Some(error)
+            }
+            _ => None,
+        }
+    }
+
     /// The failure as one word, for programs.
     const fn kind(&self) -> &'static str {
+        match self.storage() {
+            Some(StorageError::InUse) => return "in_use",
+            Some(StorageError::Device { .. } | StorageError::Io(_)) => return "io",
+            _ => {}
+        }
         match self {
             Self::Usage { .. } => "usage",
             Self::Io { .. } => "io",
@@ -129,12 +151,8 @@ impl Failure {
             Self::Input(_) => "input",
             Self::InputSyntax { .. } => "input_syntax",
             Self::Csv { .. } => "csv",
+            Self::Calls { problem: CallProblem::Io { .. }, .. } => "io",
             Self::Calls { .. } => "calls",
-            Self::Store { error: DatabaseError::Storage(error), .. } => match error {
-                StorageError::InUse => "in_use",
-                StorageError::Device { .. } => "io",
-                _ => "database",
-            },
             Self::Store { .. } => "database",
             Self::OtherTable { .. } => "other_table",
             Self::NoColumn { .. } => "no_column",
@@ -216,8 +234,12 @@ impl fmt::Display for Failure {
         match self {
             Self::Usage { reason } => f.write_str(reason),
             Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
-            Self::Record { path, error } => {
-                write!(f, "{}: the trace is not whole: {error}", path.display())
+            Self::Record { path, error, kept } => {
+                write!(f, "{}: the trace is not whole: {error}", path.display())?;
+                match kept {
+                    Some(kept) => write!(f, "; what there is of it is in {}", kept.display()),
+                    None => Ok(()),
+                }
             }
             Self::NotWasm { path, reason } => {
                 write!(f, "{}: not a WebAssembly module: {reason}", path.display())
@@ -244,8 +266,14 @@ impl fmt::Display for Failure {
             Self::Calls { path, line, problem } => {
                 write!(f, "{}: line {line}: {problem}", path.display())
             }
-            Self::Database(error) => error.fmt(f),
-            Self::Store { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::Database(error) => write!(f, "{error}{}", raised(error)),
+            // It names the file, which may be another one beside it.
+            Self::Store { error: error @ DatabaseError::Storage(StorageError::Io(_)), .. } => {
+                error.fmt(f)
+            }
+            Self::Store { path, error } => {
+                write!(f, "{}: {error}{}", path.display(), raised(error))
+            }
             Self::OtherTable { table } => write!(
                 f,
                 "the table {table:?} is there, with other columns or indexes than it should have"
@@ -296,13 +324,45 @@ impl fmt::Display for Failure {
     }
 }
 
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { error, .. } => Some(error),
+            Self::Record { error, .. } => Some(error),
+            Self::Section { error, .. } => Some(error),
+            Self::Document { error, .. } => Some(error),
+            Self::Packed { error, .. } => Some(error),
+            Self::Load(error) => Some(error),
+            Self::Entry { error, .. } => Some(error),
+            Self::Csv { problem, .. } => Some(problem),
+            Self::Database(error) | Self::Store { error, .. } => Some(error),
+            Self::Trace { error, .. } => Some(error),
+            Self::Replay { error, .. } => Some(error),
+            Self::Minimise { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// How the limit that was reached can be raised, for the end of a text.
+pub const fn raised(error: &DatabaseError) -> &'static str {
+    match error {
+        DatabaseError::Storage(StorageError::Full(exceeded)) => match exceeded.limit {
+            Limit::StoreRows => "; --max-rows raises the limit",
+            Limit::StoreBytes => "; --max-bytes raises the limit",
+            _ => "",
+        },
+        _ => "",
+    }
+}
+
 /// What is wrong with a trace as one word, for programs.
 const fn damage(error: &TraceError) -> &'static str {
     match error {
         TraceError::Empty => "empty",
         TraceError::NotATrace => "not_a_trace",
         TraceError::Version { .. } => "trace_version",
-        TraceError::Source(_) => "io",
+        TraceError::Source(_) | TraceError::Io(_) => "io",
         TraceError::Torn { .. } => "torn",
         TraceError::Unfinished { .. } => "unfinished",
         TraceError::BrokenChain { .. } => "broken_chain",

@@ -1,15 +1,14 @@
 //! `--load table=file.csv`: rows from a file, typed by a schema or by looking at all of them.
 
 use std::{
-    borrow::Cow,
-    fmt, fs,
+    fmt,
     path::{Path, PathBuf},
 };
 
-use csv::{ReaderBuilder, StringRecord};
+use csv::StringRecord;
 use sochdb_wasmi::{
     abi::{
-        Name, Seq, Value,
+        Name, Seq,
         message::{NewRow, WriteMode},
     },
     database::{ColumnType, Database, DatabaseError, SchemaError, TableId, TableSchema},
@@ -17,9 +16,10 @@ use sochdb_wasmi::{
 };
 
 use crate::{
-    bytes::from_hex,
-    failure::Failure,
-    progress,
+    cell::{self, CellProblem, Column, Seen},
+    csv_file::{CsvFile, CsvProblem, Delimiter, InLine},
+    failure::{Failure, raised},
+    files, progress,
     schema::{Plan, Source},
     store::Store,
 };
@@ -31,19 +31,13 @@ const ID: &str = "id";
 #[derive(Debug)]
 pub enum LoadProblem {
     /// It is not CSV, or rows have different numbers of cells.
-    Syntax(csv::Error),
-    /// It has no header.
-    NoHeader,
-    /// Two columns have this header.
-    HeaderTwice(String),
+    Csv(CsvProblem),
     /// A column of the table comes from a header that the file does not have.
-    NoSuchHeader { column: Name, header: String },
+    NoSuchHeader { column: Name, header: String, found: String },
     /// The columns of the file do not make a table.
-    Schema(SchemaError),
-    /// A cell is empty, and its column is not nullable.
-    Empty { column: String },
+    Schema { error: SchemaError, found: String },
     /// A cell is no value of its column.
-    Cell { column: String, kind: &'static str, cell: String },
+    Cell { column: String, problem: CellProblem },
     /// The database did not take the row.
     Database(DatabaseError),
 }
@@ -51,20 +45,26 @@ pub enum LoadProblem {
 impl fmt::Display for LoadProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Syntax(error) => error.fmt(f),
-            Self::NoHeader => write!(f, "the first line has no names of columns"),
-            Self::HeaderTwice(header) => write!(f, "two columns are headed {header:?}"),
-            Self::NoSuchHeader { column, header } => {
-                write!(f, "the column {column} comes from {header:?}, which the file does not have")
-            }
-            Self::Schema(error) => error.fmt(f),
-            Self::Empty { column } => {
-                write!(f, "{column} is empty, and the column is not nullable")
-            }
-            Self::Cell { column, kind, cell } => {
-                write!(f, "{cell:?} is no value of {column}, which takes {kind}")
-            }
-            Self::Database(error) => error.fmt(f),
+            Self::Csv(problem) => problem.fmt(f),
+            Self::NoSuchHeader { column, header, found } => write!(
+                f,
+                "the column {column} comes from {header:?}, which the file does not have; the \
+                 headers are {found}"
+            ),
+            Self::Schema { error, found } => write!(f, "{error}; the headers are {found}"),
+            Self::Cell { column, problem } => problem.write(f, column),
+            Self::Database(error) => write!(f, "{error}{}", raised(error)),
+        }
+    }
+}
+
+impl std::error::Error for LoadProblem {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            // Their texts are the whole text of this.
+            Self::Csv(problem) => problem.source(),
+            Self::Database(error) => error.source(),
+            Self::NoSuchHeader { .. } | Self::Schema { .. } | Self::Cell { .. } => None,
         }
     }
 }
@@ -90,62 +90,69 @@ impl std::str::FromStr for LoadArgument {
 pub struct Loading<'a> {
     argument: &'a LoadArgument,
     pub plan: Plan,
-    headers: StringRecord,
+    file: CsvFile,
 }
 
 impl<'a> Loading<'a> {
-    /// Looks at the file. The table is as `plan` says, or such that all rows of the file fit it.
-    pub fn new(argument: &'a LoadArgument, plan: Option<Plan>) -> Result<Self, Failure> {
+    /// Reads the file. The table is as `plan` says, or such that all rows of the file fit it.
+    pub fn new(
+        argument: &'a LoadArgument,
+        plan: Option<Plan>,
+        delimiter: Delimiter,
+    ) -> Result<Self, Failure> {
         let LoadArgument { table, path } = argument;
-        let headers = headers(path)?;
+        let file = CsvFile::new(files::read(path)?, delimiter).map_err(|error| csv(path, error))?;
         let plan = match plan {
             Some(plan) => plan,
-            None => infer(table, path, &headers)?,
+            None => infer(table, path, &file)?,
         };
-        let loading = Self { argument, plan, headers };
+        let loading = Self { argument, plan, file };
         loading.columns()?;
         Ok(loading)
     }
 
-    fn wrong(&self, line: u64, problem: LoadProblem) -> Failure {
-        Failure::Csv { path: self.argument.path.clone(), line, problem }
-    }
-
     fn columns(&self) -> Result<Vec<Column<'_>>, Failure> {
-        columns(&self.plan, &self.headers).map_err(|problem| self.wrong(1, problem))
+        columns(&self.plan, &self.file).map_err(|problem| {
+            let (path, line) = (self.argument.path.clone(), self.file.first_line);
+            Failure::Csv { path, line, problem }
+        })
     }
 
     /// The place of the ids in a line.
     fn id(&self) -> Option<usize> {
         let is_column = self.plan.schema.column_named(ID).is_some();
-        self.headers.iter().position(|header| header == ID && !is_column)
+        self.file.headers.iter().position(|header| header == ID && !is_column)
     }
 
     /// Headers that nothing is made of.
     pub fn unused(&self) -> Result<Vec<&str>, Failure> {
         let (columns, id) = (self.columns()?, self.id());
         let used = |at| Some(at) == id || columns.iter().any(|column| column.cells.contains(&at));
-        let headers = self.headers.iter().enumerate();
+        let headers = self.file.headers.iter().enumerate();
         Ok(headers.filter(|(at, _)| !used(*at)).map(|(_, header)| header).collect())
     }
 
     /// Inserts the rows, and commits nothing. Returns how many there were.
     pub fn insert(&self, database: &mut Database<Store>, table: TableId) -> Result<u64, Failure> {
         let (columns, id) = (self.columns()?, self.id());
+        let path = &self.argument.path;
         let mut count = 0;
-        for_each_row(&self.argument.path, "loading", |line, record| {
-            let wrong = |problem| self.wrong(line, problem);
+        for_each_row(path, &self.file, "loading", |line, record| {
+            let wrong = |problem| Failure::Csv { path: path.clone(), line, problem };
+            let cell =
+                |column: &str, problem| wrong(LoadProblem::Cell { column: column.into(), problem });
             let mut scratch = vec![Vec::new(); columns.len()];
             let mut values = Vec::with_capacity(columns.len());
             for (column, scratch) in columns.iter().zip(&mut scratch) {
-                values.push(column.value(record, scratch).map_err(wrong)?);
+                let value = column.value(record, scratch);
+                values.push(value.map_err(|problem| cell(column.name, problem))?);
             }
             let id = match id.and_then(|at| record.get(at)) {
                 None => None,
-                Some(cell) => Some(cell.parse().map_err(|_| {
-                    let (column, cell) = (ID.into(), cell.into());
-                    wrong(LoadProblem::Cell { column, kind: "uint", cell })
-                })?),
+                Some(digits) => {
+                    let id = cell::integer(ColumnType::UInt, digits, digits);
+                    Some(id.map_err(|problem| cell(ID, problem))?)
+                }
             };
             let row = [NewRow { id, values: Seq::new(&values) }];
             let (mode, rows) = (WriteMode::Insert, Seq::new(&row));
@@ -159,65 +166,37 @@ impl<'a> Loading<'a> {
     }
 }
 
-fn open(path: &Path) -> Result<csv::Reader<fs::File>, Failure> {
-    let file = fs::File::open(path).map_err(|error| Failure::Io { path: path.into(), error })?;
-    Ok(ReaderBuilder::new().from_reader(file))
-}
-
-fn headers(path: &Path) -> Result<StringRecord, Failure> {
-    let headers = open(path)?.headers().cloned().map_err(|error| syntax(path, error))?;
-    let wrong = |problem| Err(Failure::Csv { path: path.into(), line: 1, problem });
-    if headers.iter().all(str::is_empty) {
-        return wrong(LoadProblem::NoHeader);
-    }
-    for (at, header) in headers.iter().enumerate() {
-        if headers.iter().take(at).any(|earlier| earlier == header) {
-            return wrong(LoadProblem::HeaderTwice(header.into()));
-        }
-    }
-    Ok(headers)
-}
-
-fn syntax(path: &Path, error: csv::Error) -> Failure {
-    let line = error.position().map_or(0, csv::Position::line);
-    Failure::Csv { path: path.into(), line, problem: LoadProblem::Syntax(error) }
+fn csv(path: &Path, error: InLine) -> Failure {
+    let InLine { line, problem } = error;
+    Failure::Csv { path: path.into(), line, problem: LoadProblem::Csv(problem) }
 }
 
 /// Hands each row and the number of its line to `take`, with a bar on a terminal.
 fn for_each_row(
     path: &Path,
+    file: &CsvFile,
     doing: &'static str,
     mut take: impl FnMut(u64, &StringRecord) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let mut reader = open(path)?;
-    let bytes = reader.get_ref().metadata().map_or(0, |metadata| metadata.len());
-    let bar = progress::bar(bytes, format!("{doing} {}", path.display()));
-    let mut record = StringRecord::new();
-    while reader.read_record(&mut record).map_err(|error| syntax(path, error))? {
-        let line = record.position().map_or(0, csv::Position::line);
-        bar.set_position(reader.position().byte());
+    let bar = progress::bar(file.len(), format!("{doing} {}", path.display()));
+    let mut rows = file.records();
+    while let Some(row) = rows.next() {
+        let (line, record) = row.map_err(|error| csv(path, error))?;
+        bar.set_position(rows.position());
         take(line, &record)?;
     }
     bar.finish_and_clear();
     Ok(())
 }
 
-/// A column of the table and the cells that its values come from.
-struct Column<'p> {
-    name: &'p Name,
-    kind: ColumnType,
-    nullable: bool,
-    source: &'p Source,
-    cells: Vec<usize>,
-}
-
-fn columns<'p>(plan: &'p Plan, headers: &StringRecord) -> Result<Vec<Column<'p>>, LoadProblem> {
+fn columns<'p>(plan: &'p Plan, file: &CsvFile) -> Result<Vec<Column<'p>>, LoadProblem> {
     let columns = plan.schema.columns().iter().zip(&plan.sources);
     columns
         .map(|(column, source)| {
             let cell = |header: &String| {
-                headers.iter().position(|found| found == header).ok_or_else(|| {
-                    LoadProblem::NoSuchHeader { column: column.name, header: header.clone() }
+                file.headers.iter().position(|found| found == header).ok_or_else(|| {
+                    let (column, header) = (column.name, header.clone());
+                    LoadProblem::NoSuchHeader { column, header, found: file.found() }
                 })
             };
             let cells = source.from.iter().map(cell).collect::<Result<_, _>>()?;
@@ -227,141 +206,27 @@ fn columns<'p>(plan: &'p Plan, headers: &StringRecord) -> Result<Vec<Column<'p>>
         .collect()
 }
 
-impl Column<'_> {
-    /// The value of this column in a row; `scratch` holds what is not in the row as it is.
-    fn value<'v>(
-        &self,
-        record: &'v StringRecord,
-        scratch: &'v mut Vec<u8>,
-    ) -> Result<Value<'v>, LoadProblem> {
-        let mut cells = self.cells.iter().map(|at| record.get(*at).unwrap_or_default());
-        if let ColumnType::Vector { dimensions, .. } = self.kind {
-            let given: Vec<&str> = match self.cells.len() {
-                1 => cells.next().unwrap_or_default().split([' ', ';', ',']).collect(),
-                _ => cells.collect(),
-            };
-            if self.nullable && given.iter().all(|cell| cell.is_empty()) {
-                return Ok(Value::Null);
-            }
-            if given.len() != usize::from(dimensions) {
-                return Err(self.wrong(&given.join(" ")));
-            }
-            for (at, cell) in given.iter().enumerate() {
-                let component: f64 = cell.trim().parse().map_err(|_| self.wrong(cell))?;
-                let divisor = self.source.divide.get(at).copied().unwrap_or(1.0);
-                scratch.extend_from_slice(&((component / divisor) as f32).to_le_bytes());
-            }
-            return Ok(Value::Binary(scratch));
-        }
-        let cell = cells.next().unwrap_or_default();
-        if cell.is_empty() && (self.nullable || self.kind != ColumnType::Text) {
-            let empty = || LoadProblem::Empty { column: self.name.to_string() };
-            return if self.nullable { Ok(Value::Null) } else { Err(empty()) };
-        }
-        let mut text = Cow::Borrowed(cell);
-        if let Some((from, to)) = &self.source.replace {
-            text = cell.replace(from, to).into();
-        }
-        if let Some((at, _)) = self.source.first.and_then(|first| text.char_indices().nth(first)) {
-            text.to_mut().truncate(at);
-        }
-        if self.kind == ColumnType::Binary {
-            *scratch = from_hex(&text).ok_or_else(|| self.wrong(&text))?;
-            return Ok(Value::Binary(scratch));
-        }
-        match text {
-            Cow::Borrowed(text) => self.scalar(text),
-            Cow::Owned(text) => {
-                *scratch = text.into_bytes();
-                self.scalar(std::str::from_utf8(scratch).unwrap_or_default())
-            }
-        }
-    }
-
-    fn scalar<'v>(&self, cell: &'v str) -> Result<Value<'v>, LoadProblem> {
-        let wrong = || self.wrong(cell);
-        Ok(match self.kind {
-            ColumnType::Bool => Value::Bool(cell.parse().map_err(|_| wrong())?),
-            ColumnType::Int => Value::Int(cell.parse().map_err(|_| wrong())?),
-            ColumnType::UInt => Value::UInt(cell.parse().map_err(|_| wrong())?),
-            ColumnType::Float => Value::Float(cell.parse().map_err(|_| wrong())?),
-            ColumnType::Text => Value::Text(cell),
-            ColumnType::Ref => {
-                let (table, id) = cell.split_once(':').ok_or_else(wrong)?;
-                Value::Ref { table, id: id.parse().map_err(|_| wrong())? }
-            }
-            _ => return Err(wrong()),
-        })
-    }
-
-    fn wrong(&self, cell: &str) -> LoadProblem {
-        let cell = cell.chars().take(64).collect();
-        LoadProblem::Cell { column: self.name.to_string(), kind: self.kind.as_str(), cell }
-    }
-}
-
-/// What the cells of a column have been so far.
-#[derive(Clone, Copy)]
-struct Seen {
-    empty: bool,
-    any: bool,
-    bool: bool,
-    int: bool,
-    uint: bool,
-    float: bool,
-}
-
-impl Seen {
-    const NOTHING: Self =
-        Self { empty: false, any: false, bool: true, int: true, uint: true, float: true };
-
-    fn look(&mut self, cell: &str) {
-        if cell.is_empty() {
-            self.empty = true;
-            return;
-        }
-        self.any = true;
-        self.bool &= matches!(cell, "true" | "false");
-        // 007 and +1 are rather names than numbers: as such they come back as they were.
-        let digits = cell.strip_prefix('-').unwrap_or(cell);
-        let leading_zero = digits.len() > 1
-            && digits.starts_with('0')
-            && digits.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
-        let number = digits.starts_with(|c: char| c.is_ascii_digit()) && !leading_zero;
-        self.int &= number && cell.parse::<i64>().is_ok();
-        self.uint &= number && cell.parse::<u64>().is_ok();
-        let integer = digits.bytes().all(|b| b.is_ascii_digit());
-        let small = |number: i64| number.unsigned_abs() <= 1 << f64::MANTISSA_DIGITS;
-        let exact = !integer || cell.parse().is_ok_and(small);
-        self.float &= number && exact && cell.parse::<f64>().is_ok_and(f64::is_finite);
-    }
-
-    fn kind(self) -> ColumnType {
-        match self {
-            Self { any: false, .. } => ColumnType::Text,
-            Self { bool: true, .. } => ColumnType::Bool,
-            Self { int: true, .. } => ColumnType::Int,
-            Self { uint: true, .. } => ColumnType::UInt,
-            Self { float: true, .. } => ColumnType::Float,
-            _ => ColumnType::Text,
-        }
-    }
-}
-
 /// The table that all rows of the file fit.
-fn infer(table: &str, path: &Path, headers: &StringRecord) -> Result<Plan, Failure> {
-    let mut seen = vec![Seen::NOTHING; headers.len()];
-    for_each_row(path, "looking at", |_, record| {
+fn infer(table: &str, path: &Path, file: &CsvFile) -> Result<Plan, Failure> {
+    let wrong = |error| {
+        let problem = LoadProblem::Schema { error, found: file.found() };
+        Failure::Csv { path: path.into(), line: file.first_line, problem }
+    };
+    let mut seen = vec![Seen::NOTHING; file.headers.len()];
+    // Names first: what is wrong with all of them is rather the delimiter than the rows.
+    let mut names = TableSchema::new(table).map_err(wrong)?;
+    for header in file.headers.iter().filter(|header| *header != ID) {
+        names = names.column(header, ColumnType::Text).map_err(wrong)?;
+    }
+    for_each_row(path, file, "looking at", |_, record| {
         for (seen, cell) in seen.iter_mut().zip(record) {
             seen.look(cell);
         }
         Ok(())
     })?;
-    let wrong =
-        |error| Failure::Csv { path: path.into(), line: 1, problem: LoadProblem::Schema(error) };
     let mut schema = TableSchema::new(table).map_err(wrong)?;
     let mut sources = Vec::new();
-    for (header, seen) in headers.iter().zip(seen).filter(|(header, _)| *header != ID) {
+    for (header, seen) in file.headers.iter().zip(seen).filter(|(header, _)| *header != ID) {
         schema = match seen.empty {
             true => schema.nullable_column(header, seen.kind()),
             false => schema.column(header, seen.kind()),

@@ -10,6 +10,8 @@
 mod bytes;
 mod called;
 mod calls;
+mod cell;
+mod csv_file;
 mod denials;
 mod failure;
 mod files;
@@ -30,11 +32,13 @@ mod replay;
 mod run;
 mod schema;
 mod shape;
+mod signals;
 mod stage;
 mod store;
 mod summary;
 mod trace;
 mod trace_file;
+mod unfinished;
 mod watch;
 mod what_if;
 
@@ -106,6 +110,7 @@ enum Command {
 }
 
 fn main() -> std::process::ExitCode {
+    signals::install();
     let cli = Cli::parse();
     let json = cli.json;
     let outcome = match &cli.command {

@@ -23,7 +23,11 @@ pub struct Settings(BTreeMap<String, String>);
 
 impl Settings {
     /// Takes up what a plugin was answered in a trace. A trace of digests does not tell it.
-    pub fn learn(&mut self, trace: impl embedded_io::Read, plugin: &str) -> Result<(), TraceError> {
+    pub fn learn(
+        &mut self,
+        trace: impl embedded_io::Read<Error: 'static>,
+        plugin: &str,
+    ) -> Result<(), TraceError> {
         let mut reader = TraceReader::new(trace);
         let mut names = Names::default();
         while let Some(entry) = reader.read()? {

@@ -2,8 +2,7 @@
 
 use std::{
     fmt::Write as _,
-    fs::File,
-    io::{self, BufReader, IsTerminal, Write as _},
+    io::{self, IsTerminal, Write as _},
     ops::ControlFlow,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -19,7 +18,7 @@ use crate::{
     output::{Report, plain},
     progress,
     replay::PluginArguments,
-    trace_file::TraceFile,
+    trace_file::{Source, TraceFile},
 };
 
 #[derive(Args)]
@@ -89,7 +88,7 @@ pub fn minimise(arguments: &Arguments) -> Result<Report, Failure> {
 fn search(
     arguments: &Arguments,
     minimiser: &Minimiser<'_>,
-    trace: TraceFile<BufReader<File>>,
+    trace: TraceFile<Source>,
 ) -> (Result<Minimised, MinimiseError>, Option<Failure>) {
     let Arguments { trace: path, out, seconds, .. } = arguments;
     let doing = format!("making {} smaller", path.display());

@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::json;
 use sochdb_wasmi::abi::Name;
 
-use crate::{failure::Failure, files, output::Report};
+use crate::{failure::Failure, files, output::Report, unfinished::UnfinishedDirectory};
 
 /// Files of the project, with `@NAME@` for the plugin's name and `@SOURCE@` for where the SDK is.
 const FILES: &[(&str, &str)] = &[
@@ -52,16 +52,12 @@ pub fn new(arguments: &Arguments) -> Result<Report, Failure> {
         let path = path.to_path_buf();
         move |error| Failure::Io { path, error }
     };
-    // Not `create_dir_all`: it does not say that the directory was there.
-    match fs::create_dir(&project) {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            return Err(Failure::Exists { path: project });
-        }
-        Err(error) => return Err(io(&project)(error)),
+    if project.symlink_metadata().is_ok() {
+        return Err(Failure::Exists { path: project });
     }
+    let unfinished = UnfinishedDirectory::begin(&project).map_err(io(&project))?;
     for (file, template) in FILES {
-        let path = project.join(file);
+        let path = unfinished.path().join(file);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(io(parent))?;
         }
@@ -71,9 +67,10 @@ pub fn new(arguments: &Arguments) -> Result<Report, Failure> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let script = project.join("build.sh");
+        let script = unfinished.path().join("build.sh");
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).map_err(io(&script))?;
     }
+    unfinished.finish(&project).map_err(io(&project))?;
     let written: Vec<_> = FILES.iter().map(|(file, _)| *file).collect();
     let directory = project.display().to_string();
     Ok(Report {

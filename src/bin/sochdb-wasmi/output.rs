@@ -33,8 +33,17 @@ pub fn finish(outcome: Result<Report, Failure>, json: bool) -> ExitCode {
         Ok(()) => ExitCode::from(code),
         // Whoever reads stdout has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(code),
-        Err(_) => ExitCode::from(4),
+        Err(error) => {
+            unwritten(&error);
+            ExitCode::from(4)
+        }
     }
+}
+
+/// Says that stdout could not be written.
+pub fn unwritten(error: &io::Error) {
+    // If stderr cannot be written either, nobody can be told.
+    let _ = writeln!(io::stderr().lock(), "error: stdout: {error}");
 }
 
 /// Prints what a command has to say.
@@ -53,7 +62,9 @@ pub fn show(outcome: Result<Report, Failure>, json: bool) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(data.as_bytes())?;
     stdout.flush()?;
-    io::stderr().lock().write_all(talk.as_bytes())
+    // The exit code says how it went, whether anybody reads this or not.
+    let _ = io::stderr().lock().write_all(talk.as_bytes());
+    Ok(())
 }
 
 fn line(value: &Value) -> String {
@@ -115,8 +126,13 @@ impl Listing {
             self.write(&format!("\n  ],\n  \"error\": {value}\n}}\n"));
         }
         let written = self.failed.map_or_else(|| self.out.flush(), Err);
-        let unwritten = written.is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe);
-        let code = if unwritten { 4 } else { code };
+        let code = match written {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                unwritten(&error);
+                4
+            }
+            Ok(()) | Err(_) => code,
+        };
         Report { data: String::new(), talk, json: Value::Null, code }
     }
 

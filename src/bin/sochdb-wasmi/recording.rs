@@ -12,7 +12,14 @@ use sochdb_wasmi::{
     trace::{Recorder, Redaction},
 };
 
-use crate::{bytes::hex, failure::Failure, files, stage::Host, trace_file::TraceFile};
+use crate::{
+    bytes::hex,
+    failure::Failure,
+    files,
+    stage::Host,
+    trace_file::TraceFile,
+    unfinished::{Interrupted, Unfinished},
+};
 
 /// The buffer of the recorder, in bytes: the largest request and the largest response that it can
 /// record, together.
@@ -106,6 +113,7 @@ impl RecordingArguments {
 /// A trace that is being written.
 pub struct Recording<'p> {
     path: &'p Path,
+    file: Unfinished,
 }
 
 /// A trace that was written.
@@ -116,14 +124,17 @@ pub struct Recorded {
 }
 
 impl<'p> Recording<'p> {
-    /// From now on, what the host does goes into the file.
+    /// From now on, what the host does goes into a file beside `path`, which gets that name at the
+    /// end.
     pub fn begin(
         host: &mut Host,
         path: &'p Path,
         arguments: &RecordingArguments,
     ) -> Result<Self, Failure> {
         let redaction = arguments.redaction(host)?;
-        let mut recorder = Recorder::to(TraceFile::create(path)?, BUFFER);
+        let failed = |error| Failure::Io { path: path.into(), error };
+        let file = Unfinished::begin(path, Interrupted::Kept).map_err(failed)?;
+        let mut recorder = Recorder::to(TraceFile::of(file.handle().map_err(failed)?), BUFFER);
         if arguments.digests_only {
             recorder = recorder.with_digests_only();
         }
@@ -131,19 +142,20 @@ impl<'p> Recording<'p> {
             recorder = recorder.with_redaction(redaction);
         }
         host.record(recorder);
-        Ok(Self { path })
+        Ok(Self { path, file })
     }
 
-    /// Ends the trace.
+    /// Ends the trace. If it is not whole, what there is of it is kept under another name.
     pub fn end(self, host: &mut Host) -> Result<Recorded, Failure> {
         let path = self.path.to_path_buf();
-        let (events, link) = match host.stop_recording() {
-            None => (0, [0; 32]),
-            Some(mut recorder) => match recorder.error() {
-                None => (recorder.events(), recorder.last_link()),
-                Some(error) => return Err(Failure::Record { path, error }),
-            },
+        let Some(mut recorder) = host.stop_recording() else {
+            return Err(Failure::Usage { reason: "nothing was recorded".into() });
         };
+        if let Some(error) = recorder.error() {
+            return Err(Failure::Record { path, error, kept: self.file.keep() });
+        }
+        let (events, link) = (recorder.events(), recorder.last_link());
+        self.file.finish().map_err(|error| Failure::Io { path: path.clone(), error })?;
         Ok(Recorded { path, events, link })
     }
 }

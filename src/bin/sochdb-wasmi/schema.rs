@@ -11,7 +11,17 @@ use sochdb_wasmi::{
 
 use crate::{failure::Failure, files};
 
-const TYPES: &[&str] = &["bool", "int", "uint", "float", "text", "binary", "ref", "vector"];
+/// The types of columns; none for a vector, which is one with its dimensions and metric.
+const TYPES: &[(&str, Option<ColumnType>)] = &[
+    ("bool", Some(ColumnType::Bool)),
+    ("int", Some(ColumnType::Int)),
+    ("uint", Some(ColumnType::UInt)),
+    ("float", Some(ColumnType::Float)),
+    ("text", Some(ColumnType::Text)),
+    ("binary", Some(ColumnType::Binary)),
+    ("ref", Some(ColumnType::Ref)),
+    ("vector", None),
+];
 const COLUMN: &[&str] =
     &["type", "nullable", "dimensions", "metric", "from", "replace", "first", "divide"];
 
@@ -112,18 +122,18 @@ fn problem(error: SchemaError) -> Problem {
 fn column(column: &Field<'_>) -> Result<(ColumnType, bool, Source), DocumentError> {
     let mut source = Source::plain(column.name);
     if column.value.kind() == "a text" {
-        let name = column.value.choice(TYPES)?;
-        let kind = scalar(name).ok_or_else(|| column.value.wrong_type("a table for a vector"))?;
+        let scalar = column.value.choice(TYPES)?;
+        let kind = scalar.ok_or_else(|| column.value.wrong_type("a table for a vector"))?;
         return Ok((kind, false, source));
     }
     let table = column.value.table()?;
-    let (mut name, mut nullable, mut dimensions, mut metric) = (None, false, None, None);
+    let (mut scalar, mut nullable, mut dimensions, mut metric) = (None, false, None, None);
     let mut only_vectors = None;
     let mut only_others = None;
     for field in table.fields() {
         let value = field.value;
         match field.name {
-            "type" => name = Some(value.choice(TYPES)?),
+            "type" => scalar = Some(value.choice(TYPES)?),
             "nullable" => nullable = value.bool()?,
             "dimensions" => {
                 dimensions = Some(value.integer(1, MAX_DIMENSIONS.into())?);
@@ -149,15 +159,18 @@ fn column(column: &Field<'_>) -> Result<(ColumnType, bool, Source), DocumentErro
             "divide" => {
                 let divisors = value.list()?;
                 source.divide = divisors.iter().map(Item::float).collect::<Result<_, _>>()?;
+                if source.divide.iter().any(|divisor| !divisor.is_normal()) {
+                    return Err(value.wrong_type("finite divisors other than 0"));
+                }
                 only_vectors = Some(field);
             }
             _ => return Err(field.unknown(COLUMN)),
         }
     }
-    let name = name.ok_or_else(|| table.missing("type"))?;
+    let scalar = scalar.ok_or_else(|| table.missing("type"))?;
     let unsupported =
         |field: Field<'_>, why| field.error(Problem::Unsupported { field: field.name.into(), why });
-    if let Some(kind) = scalar(name) {
+    if let Some(kind) = scalar {
         if let Some(field) = only_vectors {
             return Err(unsupported(field, "only a vector has it"));
         }
@@ -180,20 +193,6 @@ fn column(column: &Field<'_>) -> Result<(ColumnType, bool, Source), DocumentErro
     }
     let dimensions = u16::try_from(dimensions).unwrap_or(u16::MAX);
     Ok((ColumnType::Vector { dimensions, metric }, nullable, source))
-}
-
-/// The type of this name, if it is no vector.
-fn scalar(name: &str) -> Option<ColumnType> {
-    Some(match name {
-        "bool" => ColumnType::Bool,
-        "int" => ColumnType::Int,
-        "uint" => ColumnType::UInt,
-        "float" => ColumnType::Float,
-        "text" => ColumnType::Text,
-        "binary" => ColumnType::Binary,
-        "ref" => ColumnType::Ref,
-        _ => return None,
-    })
 }
 
 fn headers(value: &Item<'_>) -> Result<Vec<String>, DocumentError> {

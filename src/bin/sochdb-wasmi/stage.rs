@@ -11,6 +11,7 @@ use sochdb_wasmi::{
 };
 
 use crate::{
+    csv_file::Delimiter,
     failure::Failure,
     files,
     load::{LoadArgument, Loading},
@@ -43,10 +44,20 @@ pub struct StageArguments {
     /// Tables with their columns and indexes, in TOML.
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
-    /// Adds the rows of a CSV file to a table. A table that is not there, and not in the schema,
-    /// gets columns that all rows of the file fit.
+    /// Adds the rows of a CSV file to a table; - is stdin. A table that is not there, and not in the
+    /// schema, gets columns that all rows of the file fit.
     #[arg(long, value_name = "TABLE=FILE")]
     load: Vec<LoadArgument>,
+    /// What separates the cells in the files of --load: a character, or tab. Default a comma.
+    #[arg(long, value_name = "CHAR", requires = "load")]
+    delimiter: Option<Delimiter>,
+    /// How many rows the database may hold, all tables together. Default 100,000 in RAM, 1,000,000 in
+    /// a file.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_rows: Option<u32>,
+    /// How many bytes the database may hold. Default 64 MiB in RAM, 1 GiB in a file.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_bytes: Option<u64>,
 }
 
 /// Tables, and how many rows were added to each.
@@ -115,10 +126,13 @@ impl StageArguments {
     /// A database with the tables of the schema and the rows of the files: table, rows. If a file
     /// is refused, none has added a row.
     fn tables(&self, talk: &mut String) -> Result<(Database<Store>, Loaded), Failure> {
-        let mut database = Store::open(self.db.as_deref()).map_err(|error| match &self.db {
-            Some(path) => Failure::Store { path: path.clone(), error },
-            None => Failure::Database(error),
-        })?;
+        let mut database =
+            Store::open(self.db.as_deref(), self.max_rows, self.max_bytes).map_err(|error| {
+                match &self.db {
+                    Some(path) => Failure::Store { path: path.clone(), error },
+                    None => Failure::Database(error),
+                }
+            })?;
         let mut plans = match &self.schema {
             Some(path) => schema::read(path)?,
             None => Vec::new(),
@@ -128,7 +142,8 @@ impl StageArguments {
             let is = |plan: &&Plan| **plan.schema.name() == *argument.table;
             let there = database.table_id(&argument.table).and_then(|id| database.schema(id));
             let plan = plans.iter().chain(loadings.iter().map(|l| &l.plan)).find(is).cloned();
-            let loading = Loading::new(argument, plan.or_else(|| there.map(Plan::of)))?;
+            let plan = plan.or_else(|| there.map(Plan::of));
+            let loading = Loading::new(argument, plan, self.delimiter.unwrap_or_default())?;
             for header in loading.unused()? {
                 let path = argument.path.display();
                 let _ = writeln!(talk, "{path}: nothing is made of the column {header:?}");

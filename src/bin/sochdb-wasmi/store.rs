@@ -15,10 +15,25 @@ pub enum Store {
 
 impl Store {
     /// The database in the file at `path`, which is made if it is not there; one in RAM without.
-    pub fn open(path: Option<&Path>) -> Result<Database<Self>, DatabaseError> {
+    /// It holds at most so many rows and bytes, or as many as the storage does by default.
+    pub fn open(
+        path: Option<&Path>,
+        max_rows: Option<u32>,
+        max_bytes: Option<u64>,
+    ) -> Result<Database<Self>, DatabaseError> {
         Database::open(match path {
-            None => Self::Memory(MemoryStorage::new(MemoryLimits::default())),
-            Some(path) => Self::File(Box::new(RedbStorage::open(path, RedbConfig::default())?)),
+            None => {
+                let mut limits = MemoryLimits::default();
+                limits.max_rows = max_rows.unwrap_or(limits.max_rows);
+                limits.max_bytes = max_bytes.unwrap_or(limits.max_bytes);
+                Self::Memory(MemoryStorage::new(limits))
+            }
+            Some(path) => {
+                let mut config = RedbConfig::default();
+                config.max_rows = max_rows.unwrap_or(config.max_rows);
+                config.max_bytes = max_bytes.unwrap_or(config.max_bytes);
+                Self::File(Box::new(RedbStorage::open(path, config)?))
+            }
         })
     }
 }

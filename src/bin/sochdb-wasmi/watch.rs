@@ -30,7 +30,10 @@ pub fn watch(
         match output::show(command(), json) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
-            Err(_) => return ExitCode::from(4),
+            Err(error) => {
+                output::unwritten(&error);
+                return ExitCode::from(4);
+            }
         }
         let mut now = look();
         while now == before {

@@ -150,20 +150,21 @@ impl<F: NorFlash> Region<F> {
         let mut next = file.last;
         let mut above = None;
         while let Some(page) = next {
-            let corrupt = StorageError::Corrupt { at: Some(self.address(page, 0).into()) };
+            let at = Some(self.address(page, 0).into());
+            let corrupt = || StorageError::Corrupt { at };
             if page >= self.page_count() {
                 return Err(StorageError::Corrupt { at: None });
             }
             let mut header = [0; DATA_HEADER];
             self.read_raw(page, 0, &mut header)?;
             let PageKind::Data { seq, previous } = PageKind::of(page, &header) else {
-                return Err(corrupt);
+                return Err(corrupt());
             };
-            let len = self.clean_len(page)?.ok_or(corrupt)?;
-            let end = seq.checked_add(len).ok_or(corrupt)?;
+            let len = self.clean_len(page)?.ok_or_else(corrupt)?;
+            let end = seq.checked_add(len).ok_or_else(corrupt)?;
             // Each page begins where the one before it ends, so this ends too.
             if len == 0 || above.is_some_and(|above| above != end) {
-                return Err(corrupt);
+                return Err(corrupt());
             }
             above = Some(seq);
             next = previous.filter(|_| seq > file.first);

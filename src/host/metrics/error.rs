@@ -101,4 +101,11 @@ impl fmt::Display for MetricError {
     }
 }
 
-impl core::error::Error for MetricError {}
+impl core::error::Error for MetricError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Name(error) | Self::LabelName { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -34,7 +34,7 @@ pub(super) struct Half<R> {
     pub(super) broken_off: Option<TraceError>,
 }
 
-impl<R: Read> Half<R> {
+impl<R: Read<Error: 'static>> Half<R> {
     pub(super) fn new(trace: R, second: bool) -> Self {
         Self {
             steps: Steps::new(trace),

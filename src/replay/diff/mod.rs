@@ -82,9 +82,9 @@ impl Diff {
             }
             json.texts("hosts", &self.hosts);
             json.texts("changed_plugins", &self.changed_plugins);
-            let text = |error: Option<TraceError>| error.map(|error| error.to_string());
-            json.optional_text("expected_broken_off", text(self.expected_broken_off).as_deref());
-            json.optional_text("got_broken_off", text(self.got_broken_off).as_deref());
+            let text = |error: &Option<TraceError>| error.as_ref().map(|error| error.to_string());
+            json.optional_text("expected_broken_off", text(&self.expected_broken_off).as_deref());
+            json.optional_text("got_broken_off", text(&self.got_broken_off).as_deref());
         })
     }
 }
@@ -104,7 +104,11 @@ impl fmt::Display for DiffError {
     }
 }
 
-impl core::error::Error for DiffError {}
+impl core::error::Error for DiffError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
 
 /// Compares two traces. Bytes are compared with digests where one of the traces has only those.
 ///
@@ -113,7 +117,7 @@ impl core::error::Error for DiffError {}
 ///
 /// # Errors
 /// [`DiffError`]. A trace that breaks off is compared up to there.
-pub fn diff<A: Read, B: Read>(
+pub fn diff<A: Read<Error: 'static>, B: Read<Error: 'static>>(
     expected: A,
     got: B,
     options: DiffOptions,
@@ -143,7 +147,7 @@ struct Comparison<A, B> {
     diff: Diff,
 }
 
-impl<A: Read, B: Read> Comparison<A, B> {
+impl<A: Read<Error: 'static>, B: Read<Error: 'static>> Comparison<A, B> {
     fn run(&mut self) -> Result<(), DiffError> {
         loop {
             let (a, b) = (self.a.next()?, self.b.next()?);
@@ -165,8 +169,10 @@ impl<A: Read, B: Read> Comparison<A, B> {
                 (Some(call), None) => {
                     self.diff.calls += 1;
                     self.a.names.learn(&call.begin.event());
-                    let cause = self.b.broken_off.map_or(Cause::Missing, |_| Cause::Truncated);
-                    let got = self.b.broken_off.map_or("nothing".into(), |e| e.to_string());
+                    let cause =
+                        self.b.broken_off.as_ref().map_or(Cause::Missing, |_| Cause::Truncated);
+                    let got =
+                        self.b.broken_off.as_ref().map_or("nothing".into(), |e| e.to_string());
                     let expected = told(&self.a.names, &call.begin.event());
                     self.diff.divergence = Some(self.only(&call, expected, got, cause));
                     return Ok(());
@@ -174,8 +180,10 @@ impl<A: Read, B: Read> Comparison<A, B> {
                 (None, Some(call)) => {
                     self.diff.calls += 1;
                     self.b.names.learn(&call.begin.event());
-                    let cause = self.a.broken_off.map_or(Cause::Extra, |_| Cause::Truncated);
-                    let expected = self.a.broken_off.map_or("nothing".into(), |e| e.to_string());
+                    let cause =
+                        self.a.broken_off.as_ref().map_or(Cause::Extra, |_| Cause::Truncated);
+                    let expected =
+                        self.a.broken_off.as_ref().map_or("nothing".into(), |e| e.to_string());
                     let got = told(&self.b.names, &call.begin.event());
                     self.diff.divergence = Some(self.only(&call, expected, got, cause));
                     return Ok(());

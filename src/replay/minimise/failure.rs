@@ -119,7 +119,15 @@ impl fmt::Display for MinimiseError {
     }
 }
 
-impl core::error::Error for MinimiseError {}
+impl core::error::Error for MinimiseError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            // Its text is the text of this.
+            Self::Replay(error) => error.source(),
+            _ => None,
+        }
+    }
+}
 
 impl From<ReplayError> for MinimiseError {
     fn from(error: ReplayError) -> Self {

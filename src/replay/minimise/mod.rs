@@ -100,7 +100,7 @@ impl<'p> Minimiser<'p> {
     ///
     /// # Errors
     /// [`MinimiseError`]. A trace that breaks off is taken up to there.
-    pub fn minimise<R: Read>(&self, trace: R) -> Result<Minimised, MinimiseError> {
+    pub fn minimise<R: Read<Error: 'static>>(&self, trace: R) -> Result<Minimised, MinimiseError> {
         self.minimise_watched(trace, &mut |_| ControlFlow::Continue(()))
     }
 
@@ -109,7 +109,7 @@ impl<'p> Minimiser<'p> {
     ///
     /// # Errors
     /// As of [`minimise`](Self::minimise).
-    pub fn minimise_watched<R: Read>(
+    pub fn minimise_watched<R: Read<Error: 'static>>(
         &self,
         trace: R,
         watch: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,

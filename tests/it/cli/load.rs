@@ -205,6 +205,20 @@ fn what_is_wrong_with_a_schema_is_named_with_its_line_and_column() {
         ("[tables.t.columns]\na = { type = \"int\", divide = [1] }", 2, 21, "unsupported"),
         ("[tables.t.columns]\na = { type = \"int\", from = [\"b\", \"c\"] }", 2, 5, "wrong_type"),
         ("[tables.t.columns]\na = { type = \"int\", format = 1 }", 2, 21, "unknown_field"),
+        // A word that the reader did not know became a vector, or the metric euclidean.
+        ("[tables.t.columns]\na = { type = \"vektor\" }", 2, 14, "choice"),
+        (
+            "[tables.t.columns]\na = { type = \"vector\", dimensions = 1, metric = \"manhattan\" }",
+            2,
+            49,
+            "choice",
+        ),
+        (
+            "[tables.t.columns]\na = { type = \"vector\", dimensions = 1, metric = \"dot\", divide = [0] }",
+            2,
+            65,
+            "wrong_type",
+        ),
         ("[tables.t.columns]\na = { type = \"vector\", dimensions = 5000 }", 2, 37, "out_of_range"),
         ("[tables.t.columns]\na = { type = \"vector\", dimensions = 2 }", 2, 5, "missing_field"),
         ("[tables.t.columns]\n\"1\" = \"int\"", 2, 1, "schema"),

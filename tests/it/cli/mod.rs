@@ -1,6 +1,9 @@
 //! The command line by its user's eyes: exit codes, what is on stdout and what on stderr, and JSON.
 
+mod csv;
 mod db;
+#[cfg(unix)]
+mod files;
 mod inspect;
 mod load;
 mod manifest;

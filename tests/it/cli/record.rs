@@ -170,7 +170,6 @@ fn a_line_that_is_no_call_is_named_and_nothing_is_recorded() {
         (&rows(", \"columns\": {\"c\": {}}"), list, "no field \"c\""),
         (&rows(", \"columns\": {\"a\": {\"from\": \"z\"}}"), list, "does not have"),
         (&rows(""), "echo: u8 -> ()", "rows are a list of objects"),
-        ("{\"entry\": \"echo\", \"csv\": \"nothing.csv\"}", list, "nothing.csv"),
     ];
     for (line, types, message) in cases {
         let types = format!("@{}", file("lines", "types", types));
@@ -179,6 +178,12 @@ fn a_line_that_is_no_call_is_named_and_nothing_is_recorded() {
         assert!(ran.stderr.contains(message), "{line}: {}", ran.stderr);
         assert!(!std::path::Path::new(&out).exists(), "{line}");
     }
+    // A file that a line names and that is not there is one that could not be read.
+    let line = "{\"entry\": \"echo\", \"csv\": \"nothing.csv\"}\n";
+    let types = format!("@{}", file("lines", "types", list));
+    let ran = record("lines", line, &["--types", &types, "--json"]).0;
+    assert_eq!((ran.code, ran.error()), (4, ("io".into(), Some(1), None)), "{}", ran.stderr);
+    assert!(ran.stderr.contains("nothing.csv: No such file"), "{}", ran.stderr);
     // The line counts from 1, blank ones too.
     let ran = record("lines", &format!("{good}\n{{"), &["--json"]).0;
     assert_eq!(ran.error(), ("calls".into(), Some(3), None));

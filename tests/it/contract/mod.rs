@@ -3,6 +3,7 @@
 mod abi_doc;
 mod abi_page;
 mod builtins;
+mod error_chains;
 mod fuel_doc;
 mod limits_table;
 mod pages;

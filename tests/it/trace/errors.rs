@@ -28,7 +28,7 @@ fn assert_error(trace: &[u8], expected: TraceError) {
         Err(ReplayError::Trace(error)) => assert_eq!(error, expected),
         Ok(replay) => {
             assert!(!replay.is_exact());
-            assert_eq!(replay.broken_off, Some(expected));
+            assert_eq!(replay.broken_off, Some(expected.clone()));
             assert!(matches!(expected, TraceError::Torn { .. } | TraceError::Unfinished { .. }));
         }
         Err(other) => panic!("{other}"),
@@ -105,7 +105,7 @@ fn a_trace_torn_at_any_byte_says_where_and_replays_up_to_there() {
                 TraceError::Torn { event: at as u64, offset: frames[at].start as u64 }
             }
         };
-        assert_error(torn, expected);
+        assert_error(torn, expected.clone());
         if end >= frames[0].end {
             let replay = replayed(torn).unwrap();
             assert!(replay.divergences.is_empty(), "{:?}", replay.divergences);

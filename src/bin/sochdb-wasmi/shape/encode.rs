@@ -83,7 +83,11 @@ impl Encoder<'_, '_> {
             }
             (Shape::F32, _) => {
                 let value = float(json).ok_or_else(|| wrong(self))?;
-                self.writer.f32(value as f32);
+                let narrow = value as f32;
+                if narrow.is_infinite() && value.is_finite() {
+                    return Err(wrong(self));
+                }
+                self.writer.f32(narrow);
             }
             (Shape::F64, _) => {
                 let value = float(json).ok_or_else(|| wrong(self))?;

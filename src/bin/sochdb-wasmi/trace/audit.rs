@@ -39,7 +39,7 @@ pub fn audit(path: &Path, json: bool) -> Result<Report, Failure> {
 }
 
 /// What the numbers of a trace stand for.
-fn names(trace: impl embedded_io::Read) -> Result<Names, TraceError> {
+fn names(trace: impl embedded_io::Read<Error: 'static>) -> Result<Names, TraceError> {
     let mut reader = TraceReader::new(trace);
     let mut names = Names::default();
     while let Some(entry) = reader.read()? {

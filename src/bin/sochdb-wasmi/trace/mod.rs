@@ -103,7 +103,7 @@ fn text(diff: &Diff) -> String {
     }
     text += if diff.divergence.is_none() { ": the same\n" } else { ": they differ\n" };
     for (which, broken_off) in
-        [("first", diff.expected_broken_off), ("second", diff.got_broken_off)]
+        [("first", &diff.expected_broken_off), ("second", &diff.got_broken_off)]
     {
         if let Some(error) = broken_off {
             text += &format!("of the {which}, {error}\n");
