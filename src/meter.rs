@@ -7,28 +7,37 @@ use core::fmt;
 
 use crate::limits::{Limit, LimitExceeded, Limits};
 
-/// Prices of host work, in fuel. Calibrated once against instruction counts; see
-/// `docs/fuel.md` for the figures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Prices {
-    /// Every host call.
-    pub call: u64,
-    /// Every place in the order of keys that is looked for: the start of a range, of a search, or of
-    /// the next entries of an index; the check of a unique index.
-    pub seek: u64,
-    /// Every row or index entry that is visited.
-    pub row: u64,
-    /// Every row or index entry that is written or deleted, on top of [`row`](Self::row).
-    pub write: u64,
-    /// Every 16 bytes of request, response and row that are moved; a started 16 count.
-    pub bytes16: u64,
-    /// Every 8 vector dimensions that are compared; a started 8 count.
-    pub dimensions8: u64,
+/// Declares the prices: name, fuel, and what it is paid for, as `docs/fuel.md` has it.
+macro_rules! prices {
+    ($($field:ident = $price:literal, $doc:literal;)*) => {
+        /// Prices of host work, in fuel. Calibrated once against instruction counts; see
+        /// `docs/fuel.md` for the figures.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct Prices {$(
+            #[doc = concat!("For ", $doc, ".")]
+            pub $field: u64,
+        )*}
+
+        /// The prices in force. Part of the ABI: a change is a new
+        /// [`ABI_VERSION`](crate::abi::ABI_VERSION).
+        pub const PRICES: Prices = Prices { $($field: $price,)* };
+
+        impl Prices {
+            /// Name, fuel, and what it is paid for, in order.
+            pub const TABLE: &'static [(&'static str, u64, &'static str)] =
+                &[$((stringify!($field), $price, $doc),)*];
+        }
+    };
 }
 
-/// The prices in force. Part of the ABI: a change is a new [`ABI_VERSION`](crate::abi::ABI_VERSION).
-pub const PRICES: Prices =
-    Prices { call: 45, seek: 400, row: 25, write: 500, bytes16: 1, dimensions8: 2 };
+prices! {
+    call = 45, "every host call";
+    seek = 400, "every place in the order of keys that is looked for: the start of a range, of a search, or of the next 16 entries of an index; the check of a unique index";
+    row = 25, "every row or index entry that is visited";
+    write = 500, "every row and every index entry that is written or deleted";
+    bytes16 = 1, "every 16 bytes of a request, of a response, and of a stored row that is read or written";
+    dimensions8 = 2, "every 8 dimensions of two vectors that are compared";
+}
 
 /// Why host work stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,7 +25,7 @@ use crate::{
         ABI_VERSION,
         wire::{Wire, Writer, varint_len},
     },
-    meter::PRICES,
+    meter::Prices,
 };
 
 /// Where frames go.
@@ -480,11 +480,8 @@ impl Recorder {
 
 /// Digest of the prices of host work.
 fn prices() -> Digest {
-    let prices = PRICES;
-    let all =
-        [prices.call, prices.seek, prices.row, prices.write, prices.bytes16, prices.dimensions8];
-    let mut bytes = [0; 48];
-    for (place, price) in bytes.chunks_exact_mut(8).zip(all) {
+    let mut bytes = [0; 8 * Prices::TABLE.len()];
+    for (place, (_, price, _)) in bytes.chunks_exact_mut(8).zip(Prices::TABLE) {
         place.copy_from_slice(&price.to_le_bytes());
     }
     Digest::of(&bytes)

@@ -22,4 +22,4 @@ pub fn compare(name: &str, lines: &str) {
     }
 }
 
-const HOW: &str = "if that is meant, BLESS=1 cargo test --test golden --test dispatch writes it";
+const HOW: &str = "if that is meant, .ci/bless writes it";

@@ -7,4 +7,6 @@ mod error_chains;
 mod fuel_doc;
 mod limits_table;
 mod pages;
+#[cfg(feature = "replay")]
+mod versions;
 mod wire;

@@ -146,7 +146,7 @@ fn every_event_has_an_example_that_is_true() {
         return;
     }
     for (number, (now, then)) in rendered.lines().zip(doc.lines()).enumerate() {
-        assert_eq!(now, then, "line {} of docs/trace.md; BLESS=1 writes it", number + 1);
+        assert_eq!(now, then, "line {} of docs/trace.md; .ci/bless writes it", number + 1);
     }
     assert!(rendered == doc);
     assert_eq!(doc.matches("```hex ").count(), examples().len() + 1, "an example of nothing");
