@@ -24,6 +24,11 @@ impl<'a> Escaped<'a> {
         Self { shown, hidden: hidden.len() }
     }
 
+    /// A text that was cut already, by `hidden` bytes.
+    pub(crate) const fn cut(shown: &'a str, hidden: usize) -> Self {
+        Self { shown, hidden }
+    }
+
     /// How many bytes it is as it is displayed.
     #[must_use]
     pub fn printed_len(&self) -> usize {

@@ -11,40 +11,44 @@ use super::{
     storage::StorageError,
 };
 use crate::{
-    abi::{MAX_NAME_LEN, Name, Status, wire::WireErrorKind},
+    abi::{MAX_GIVEN_ID, MAX_NAME_LEN, Name, Status, wire::WireErrorKind},
     escaped::{Escaped, Quoted},
     limits::LimitExceeded,
     meter::Exhausted,
 };
 
-/// A name as somebody gave it, which names nothing here and need not even be a [`Name`]. Cut to
-/// [`MAX_NAME_LEN`] bytes.
+/// A name that a request or an embedder gave and that nothing here has. It need not be a [`Name`].
+/// Kept up to [`MAX_NAME_LEN`] bytes, with the count of those behind.
 #[derive(Clone, PartialEq, Eq)]
-pub struct GivenName(heapless::String<MAX_NAME_LEN, u8>);
+pub struct GivenName {
+    shown: heapless::String<MAX_NAME_LEN, u8>,
+    hidden: usize,
+}
 
 impl GivenName {
     pub(super) fn new(text: &str) -> Self {
-        let cut = text.get(..text.floor_char_boundary(MAX_NAME_LEN)).unwrap_or_default();
-        Self(heapless::String::try_from(cut).unwrap_or_default())
+        let shown = text.get(..text.floor_char_boundary(MAX_NAME_LEN)).unwrap_or_default();
+        let hidden = text.len().saturating_sub(shown.len());
+        Self { shown: heapless::String::try_from(shown).unwrap_or_default(), hidden }
     }
 
-    /// The name.
+    /// The name, or as much of it as is kept.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.shown
     }
 }
 
 impl fmt::Debug for GivenName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
+        fmt::Display::fmt(self, f)
     }
 }
 
-/// In quotes and with escapes, as it is somebody else's text.
+/// In quotes, with escapes, and with a mark of what is not shown.
 impl fmt::Display for GivenName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Quoted(Escaped::new(self.as_str(), MAX_NAME_LEN)).fmt(f)
+        Quoted(Escaped::cut(self.as_str(), self.hidden)).fmt(f)
     }
 }
 
@@ -186,7 +190,7 @@ pub enum DatabaseError {
         /// The table.
         table: Name,
     },
-    /// No row may have the highest id: there would be none after it.
+    /// A new row is given an id above [`MAX_GIVEN_ID`].
     IdNotAllowed {
         /// The table.
         table: Name,
@@ -351,7 +355,10 @@ impl fmt::Display for DatabaseError {
                 write!(f, "{table}: another row has the same values in the unique index {index}")
             }
             Self::MissingId { table } => write!(f, "{table}: a row has no id; only inserts may"),
-            Self::IdNotAllowed { table, id } => write!(f, "{table}: {id} may not be a row's id"),
+            Self::IdNotAllowed { table, id } => write!(
+                f,
+                "{table}: the id {id} is too high for a new row, at most {MAX_GIVEN_ID} is allowed"
+            ),
             Self::IdsExhausted { table } => write!(f, "{table}: all ids were assigned"),
             Self::EmptyQuery { table } => write!(f, "{table}: a search for 0 rows"),
             Self::NotAVector { table, column } => {

@@ -124,8 +124,8 @@ pub fn after_prefix(prefix: &mut Key) {
     }
 }
 
-/// Builds an index key in its place. What does not fit is counted, so that the error says how long
-/// it is.
+/// Builds an index key in its place: as much of it as fits. The rest is counted, so that the error says
+/// how long it is.
 #[derive(Debug)]
 pub struct IndexKey<'k> {
     key: &'k mut Key,
@@ -144,8 +144,9 @@ impl<'k> IndexKey<'k> {
 
     fn raw(&mut self, bytes: &[u8]) {
         self.asked = self.asked.saturating_add(bytes.len());
-        // Checked in `finish`.
-        let _ = self.key.extend_from_slice(bytes);
+        let room = MAX_KEY_LEN.saturating_sub(self.key.len());
+        // What is cut here is missed in `finish`.
+        let _ = self.key.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
     }
 
     /// Appends a value of an indexable column.

@@ -40,7 +40,8 @@ impl<S: Storage> Database<S> {
     /// Hands the entries of an index that meet `query` to `visit`, rising by values and then by
     /// id, or falling if `reverse`, until it breaks. `visit` may read the database.
     ///
-    /// Nulls come before all values, and a range without a lower bound includes them.
+    /// Nulls come before all values, and a range without a lower bound includes them. An empty `after`
+    /// is none.
     ///
     /// # Errors
     /// [`DatabaseError`], for the names, a value of another type than its column,
@@ -62,7 +63,8 @@ impl<S: Storage> Database<S> {
         let walk = Walk { table, number, index };
         let mut range = EntryRange::all(table.id, number);
         walk.narrow(&mut range, query)?;
-        if let Some(after) = after {
+        // Who asked for no rows goes on from where the walk began.
+        if let Some(after) = after.filter(|after| !after.is_empty()) {
             range.go_on_after(&walk.cursor(after, &range)?, reverse);
         }
         let mut entries = Entries::new();
@@ -180,7 +182,7 @@ impl Walk<'_> {
     }
 
     /// Makes `key` what the keys begin with whose leading columns equal `values`; if `prefix`, the
-    /// last of them only has to begin with its value.
+    /// last of them only has to begin with its value. Values may be of any length.
     fn key(
         &self,
         key: &mut Key,
@@ -210,7 +212,10 @@ impl Walk<'_> {
                 key.value(&value);
             }
         }
-        key.finish().map_err(|limit| self.table.key_too_long(self.index, limit))
+        // A key that is too long for an entry is cut. No entry begins with what is left: an entry ends
+        // each of its values, and its id, within that length. So it still divides the entries as the
+        // whole key would.
+        Ok(())
     }
 
     /// The key that a cursor stands for, if it is one that this range can have given out.

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::metric::Metric;
-use crate::abi::{Name, NameError};
+use crate::abi::{MAX_NAME_LEN, Name, NameError};
 
 /// The most columns of a table.
 pub const MAX_COLUMNS: usize = 32;
@@ -326,6 +326,17 @@ impl TableSchema {
     #[must_use]
     pub fn indexes(&self) -> &[Index] {
         &self.indexes
+    }
+
+    /// The name of the rows' ids where they stand beside the columns: `id`, or if a column has that
+    /// name, the first of `_id`, `__id` and so on that no column has.
+    #[must_use]
+    pub fn id_name(&self) -> &'static str {
+        // With 32 underscores it is longer than any column's name.
+        const NAME: &str = "________________________________id";
+        let at = (0..=MAX_NAME_LEN).rev();
+        let mut names = at.filter_map(|at| NAME.get(at..));
+        names.find(|name| self.column_named(name).is_none()).unwrap_or(NAME)
     }
 
     /// The place of the column of this name.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     abi::{
-        Seq, Value,
+        MAX_GIVEN_ID, Seq, Value,
         message::{NewRow, WriteMode},
     },
     meter::Meter,
@@ -43,7 +43,7 @@ impl<S: Storage> Database<S> {
     /// not exist.
     ///
     /// Assigned ids rise and are never assigned again, even if the row is deleted; an id that was
-    /// given moves the next one past it.
+    /// given moves the next one past it. A new row is given at most [`MAX_GIVEN_ID`].
     ///
     /// # Errors
     /// [`DatabaseError`] names the table and the column. Nothing of the statement stays.
@@ -162,7 +162,7 @@ impl<S: Storage> Statement<'_, S> {
         self.scratch.old = old;
         self.scratch.new = new;
         outcome?;
-        // The highest id is refused, so there is always a next one.
+        // The highest id is never given and never assigned, so there is always a next one.
         *next_id = (*next_id).max(id.saturating_add(1));
         Ok(id)
     }
@@ -177,9 +177,6 @@ impl<S: Storage> Statement<'_, S> {
     ) -> Result<(u64, bool), DatabaseError> {
         let table = self.table;
         let id = match (given, mode) {
-            (Some(u64::MAX), _) => {
-                return Err(DatabaseError::IdNotAllowed { table: table.name(), id: u64::MAX });
-            }
             (Some(id), _) => id,
             (None, WriteMode::Insert) if next_id == u64::MAX => {
                 return Err(DatabaseError::IdsExhausted { table: table.name() });
@@ -205,6 +202,9 @@ impl<S: Storage> Statement<'_, S> {
                 Err(DatabaseError::DuplicateId { table: table.name(), id })
             }
             (None, WriteMode::Update) => Err(DatabaseError::NoSuchRow { table: table.name(), id }),
+            (None, _) if id > MAX_GIVEN_ID => {
+                Err(DatabaseError::IdNotAllowed { table: table.name(), id })
+            }
             (found, _) => Ok((id, found.is_some())),
         }
     }

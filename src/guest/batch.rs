@@ -14,7 +14,7 @@ use crate::abi::{
 /// of them.
 const MAX_ROWS: u8 = 0x7f;
 
-/// The most bytes that the id of a row takes in the response.
+/// The most bytes that an assigned id takes in the response.
 const ID_LEN: usize = wire::varint_len(u64::MAX);
 
 /// Rows on their way to a table; [`Host::batch`](super::Host::batch) begins one.
@@ -30,6 +30,8 @@ pub struct WriteBatch<'a> {
     at: usize,
     /// Rows that are not written yet.
     rows: u8,
+    /// Bytes that their ids take in the response at most.
+    ids_len: usize,
     written: u64,
 }
 
@@ -47,7 +49,7 @@ impl<'a> WriteBatch<'a> {
         let header = writer.position();
         writer.u8(0);
         match writer.finish() {
-            Ok(at) => Ok(Self { scratch, header, at, rows: 0, written: 0 }),
+            Ok(at) => Ok(Self { scratch, header, at, rows: 0, ids_len: 0, written: 0 }),
             Err(error) => Err(CallError::too_small(error.needed)),
         }
     }
@@ -75,11 +77,12 @@ impl<'a> WriteBatch<'a> {
         row.encode(&mut writer);
         let end = self.at.saturating_add(writer.position());
         // Room for the response: the count of ids, and the ids.
-        let needed = end.saturating_add(1 + ID_LEN * (usize::from(self.rows) + 1));
+        let ids_len = self.ids_len + row.id.map_or(ID_LEN, wire::varint_len);
+        let needed = end.saturating_add(1 + ids_len);
         if needed > self.scratch.len() {
             return Err(CallError::too_small(needed));
         }
-        self.at = end;
+        (self.at, self.ids_len) = (end, ids_len);
         self.rows += 1;
         Ok(())
     }
@@ -100,7 +103,7 @@ impl<'a> WriteBatch<'a> {
         let count = Reader::new(self.scratch.get(place).unwrap_or_default()).u32()?;
         self.written += u64::from(count);
         self.at = self.header + 1;
-        self.rows = 0;
+        (self.rows, self.ids_len) = (0, 0);
         Ok(())
     }
 

@@ -360,7 +360,8 @@ impl<'s> Host<'s> {
     ///
     /// # Errors
     /// [`CallError`]; [`Status::NotFound`] if none has failed, [`Status::BufferTooSmall`] for a text
-    /// that does not fit the scratch.
+    /// that does not fit the scratch, which [`MAX_ERROR_LEN`](super::MAX_ERROR_LEN)` + 1` bytes always
+    /// hold. The text is still there after either.
     pub fn last_error(&mut self) -> Result<&str, CallError> {
         call::<imports::LastError>(&LastErrorRequest {}, self.scratch).map(|response| response.text)
     }

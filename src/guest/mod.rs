@@ -29,7 +29,7 @@ pub use typed::{Fields, FromValue, RawText};
 
 /// The messages and values that the calls take and return.
 pub use crate::abi::{
-    ABI_VERSION, Descriptor, Seq, Status, Value,
+    ABI_VERSION, Descriptor, MAX_ERROR_LEN, MAX_GIVEN_ID, Seq, Status, Value,
     message::{
         Bound, Comparison, Condition, Hit, IndexQuery, LogLevel, LookupRequest, LookupResponse,
         MetricKind, NewRow, ReadRequest, Row, RowSelector, RowsResponse, SearchRequest,

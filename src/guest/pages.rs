@@ -137,10 +137,11 @@ impl<'a> Scan<'a> {
         Self { scratch, request, until, state: ScanState(Some(from)) }
     }
 
-    /// At most this many rows in a page; otherwise as many as fit the scratch.
+    /// At most this many rows in a page, at least 1: pages of no rows would never end. Default: as many
+    /// as fit the scratch.
     #[must_use]
     pub const fn page_limit(mut self, rows: u32) -> Self {
-        self.request.limit = Some(rows);
+        self.request.limit = Some(if rows == 0 { 1 } else { rows });
         self
     }
 
@@ -230,10 +231,11 @@ impl<'a> Lookup<'a> {
         self
     }
 
-    /// At most this many rows in a page; otherwise as many as fit the scratch.
+    /// At most this many rows in a page, at least 1: pages of no rows would never end. Default: as many
+    /// as fit the scratch.
     #[must_use]
     pub const fn page_limit(mut self, rows: u32) -> Self {
-        self.request.limit = Some(rows);
+        self.request.limit = Some(if rows == 0 { 1 } else { rows });
         self
     }
 
@@ -257,7 +259,16 @@ impl<'a> Lookup<'a> {
         };
         let request =
             LookupRequest { after: (!cursor.is_empty()).then_some(&*cursor), ..self.request };
-        exchange::<imports::IndexLookup>(&request, work).map(Some)
+        let place = exchange::<imports::IndexLookup>(&request, work);
+        // The scratch must hold the place to go on beside the request and the response.
+        place.map(Some).map_err(|error| CallError {
+            needed: if error.needed == 0 {
+                0
+            } else {
+                error.needed.saturating_add(cursor_len as u32)
+            },
+            ..error
+        })
     }
 
     /// The next page, or `None` after the last.

@@ -334,7 +334,8 @@ messages! {
 
     /// Response of `last_error`.
     pub struct LastErrorResponse<'a> {
-        /// What the plugin's last failed host call said.
+        /// What the plugin's last failed host call said, at most
+        /// [`MAX_ERROR_LEN`](crate::abi::MAX_ERROR_LEN) bytes.
         pub text: &'a str,
     }
 }

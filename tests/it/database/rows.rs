@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use sochdb_wasmi::{
     abi::{
-        Seq, Status, Value,
+        MAX_GIVEN_ID, Seq, Status, Value,
         message::{NewRow, RowSelector, WriteMode},
         wire::{self, Writer},
     },
@@ -193,15 +193,40 @@ fn assigned_ids_rise_and_are_never_assigned_again() {
     ));
 }
 
+/// A row with the id 2^64-2 left no id to assign: every later insert without an id failed, for good.
 #[test]
-fn highest_id_is_refused_and_exhausted_ids_are_an_error() {
-    let (mut database, _) = database(weather());
+fn no_id_that_a_row_is_given_leaves_a_table_without_ids() {
     let row = [Value::Text("a"), Value::Null, Value::Null];
-    let error = database.insert("weather", Some(u64::MAX), &row).unwrap_err();
-    assert_eq!(error.status(), Status::InvalidArgs);
-    assert_eq!(database.insert("weather", Some(u64::MAX - 1), &row), Ok(u64::MAX - 1));
-    let error = database.insert("weather", None, &row).unwrap_err();
-    assert!(matches!(error, DatabaseError::IdsExhausted { .. }));
+    for given in [u64::MAX, u64::MAX - 1, u64::MAX - 2, u64::MAX - 1000, MAX_GIVEN_ID + 1] {
+        let (mut database, table) = database(weather());
+        let error = database.insert("weather", Some(given), &row).unwrap_err();
+        assert!(matches!(error, DatabaseError::IdNotAllowed { id, .. } if id == given));
+        assert_eq!(error.status(), Status::InvalidArgs);
+        assert!(error.to_string().contains("at most 18446744069414584319"), "{error}");
+        // An upsert inserts there too, an update does not.
+        let rows = [NewRow { id: Some(given), values: Seq::new(&row) }];
+        let mut write = |mode| {
+            let (rows, meter) = (Seq::new(&rows), &mut Meter::unlimited());
+            database.write(table, mode, &Seq::empty(), &rows, meter, &mut |_| {})
+        };
+        assert!(matches!(write(WriteMode::Upsert), Err(DatabaseError::IdNotAllowed { .. })));
+        assert!(matches!(write(WriteMode::Update), Err(DatabaseError::NoSuchRow { .. })));
+        assert_eq!(database.insert("weather", None, &row), Ok(1));
+    }
+    let (mut database, table) = database(weather());
+    assert_eq!(database.insert("weather", Some(MAX_GIVEN_ID), &row), Ok(MAX_GIVEN_ID));
+    for next in 1..=100 {
+        assert_eq!(database.insert("weather", None, &row), Ok(MAX_GIVEN_ID + next));
+    }
+    // Rows with assigned ids are updated and deleted like all others.
+    let rows = [NewRow { id: Some(MAX_GIVEN_ID + 50), values: Seq::new(&row) }];
+    let (rows, meter) = (Seq::new(&rows), &mut Meter::unlimited());
+    for mode in [WriteMode::Update, WriteMode::Upsert] {
+        let written = database.write(table, mode, &Seq::empty(), &rows, meter, &mut |_| {});
+        assert_eq!(written, Ok(1));
+    }
+    let range = RowSelector::Range { from: MAX_GIVEN_ID, until: None };
+    assert_eq!(database.delete(table, &range, meter), Ok(101));
     database.check().unwrap();
 }
 
@@ -256,7 +281,8 @@ fn names_and_counts_that_do_not_exist_are_refused_by_name() {
     let long = "ö".repeat(40);
     let error = database.get(&long, 1, |_| ()).unwrap_err();
     assert_eq!(error.status(), Status::NotFound);
-    assert_eq!(error.to_string(), format!("there is no table {:?}", "ö".repeat(16)));
+    let shown = "ö".repeat(16);
+    assert_eq!(error.to_string(), format!("there is no table \"{shown}…[+48 bytes]\""));
 }
 
 #[test]
