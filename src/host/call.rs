@@ -14,7 +14,6 @@ use super::{
     error::CallError,
     plugin::{Plugin, PluginState, reason},
     report::CallReport,
-    result::Message,
 };
 use crate::{
     audit::PluginId,
@@ -183,7 +182,7 @@ fn check_output<S: Storage>(plugin: &Plugin<S>, code: i32) -> Result<u32, CallEr
         Ok(len) if len <= capacity => Ok(len),
         Ok(len) => Err(CallError::OutputTooLarge { len, capacity }),
         Err(_) => {
-            let last_error = plugin.identity().last_error.to_string();
+            let last_error = plugin.identity().blamed(code, plugin.report.host_calls).into();
             Err(CallError::Failed { code, last_error })
         }
     }
@@ -271,7 +270,7 @@ impl Slices {
         let fuel = state.meter.begin_slice(size);
         state.host_calls = 0;
         state.denied = 0;
-        state.identity.last_error = Message::default();
+        state.identity.begin_call();
         let started_us = state.shared.as_deref_mut().map_or(0, Shared::now_us);
         // Fuel metering is on in every engine of this crate, so setting it does not fail.
         let _ = store.set_fuel(fuel);

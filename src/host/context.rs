@@ -37,7 +37,13 @@ pub(super) struct Identity {
     access: Vec<Access>,
     /// Where in `access` the table of the last call is.
     recent: usize,
+    /// The text of the last failed host call of the running call; empty if none failed.
     pub(super) last_error: Message,
+    /// The status of that host call.
+    failed_status: i32,
+    /// The number of that host call, or of a later one up to which the plugin only reported: it
+    /// logged, emitted metrics or asked for the text.
+    failed_call: u32,
     /// How many bytes of the response the running host call may have written, if that is more than
     /// it answers: a row that did not fit, or the answer of a call that failed halfway. A trace keeps
     /// them, since the plugin can see them; [`WHOLE`] keeps the whole buffer.
@@ -64,8 +70,35 @@ impl Identity {
             access: Vec::new(),
             recent: 0,
             last_error: Message::default(),
+            failed_status: 0,
+            failed_call: 0,
             touched: 0,
         }
+    }
+
+    /// Forgets the failures of an earlier call.
+    pub(super) fn begin_call(&mut self) {
+        self.last_error = Message::default();
+        self.failed_call = 0;
+    }
+
+    /// Keeps the text of a failed host call, the `number`th of the running call.
+    pub(super) fn fails(&mut self, message: Message, status: i32, number: u32) {
+        self.last_error = message;
+        (self.failed_status, self.failed_call) = (status, number);
+    }
+
+    /// A host call only reports, so it does not stand between a failure and the end of the call.
+    #[inline]
+    pub(super) const fn passes_over_call(&mut self) {
+        self.failed_call = self.failed_call.wrapping_add(1);
+    }
+
+    /// The text of the host call that made the plugin return `code` after `host_calls` host calls;
+    /// empty if it went on after that failure, or returned another status.
+    pub(super) fn blamed(&self, code: i32, host_calls: u32) -> &str {
+        let passed_on = code == self.failed_status && self.failed_call >= host_calls;
+        if passed_on { self.last_error.as_str() } else { "" }
     }
 
     /// Makes `recent` the place of the table, resolving its globs if it was never named before.

@@ -26,7 +26,7 @@ use super::{
     result::{HostCallResult, Message},
 };
 use crate::{
-    abi::wire::WireError,
+    abi::{Builtin, wire::WireError},
     audit::FunctionId,
     database::Storage,
     limits::{Limit, LimitExceeded},
@@ -163,7 +163,7 @@ impl<S: Storage> PluginState<S> {
         }
         match result {
             HostCallResult::Success(_) => Ok(status),
-            failure => self.failed(failure, linear_memory, arguments),
+            failure => self.failed(function, failure, linear_memory, arguments),
         }
     }
 
@@ -180,7 +180,7 @@ impl<S: Storage> PluginState<S> {
     ) -> Result<i32, Box<Stop>> {
         let answer = match result {
             HostCallResult::Success(_) => Ok(result.status_code()),
-            failure => self.failed(failure, linear_memory, arguments),
+            failure => self.failed(function, failure, linear_memory, arguments),
         };
         self.record(function, fuel_before, linear_memory, arguments, &answer);
         answer
@@ -189,14 +189,15 @@ impl<S: Storage> PluginState<S> {
     #[cold]
     fn failed(
         &mut self,
+        function: FunctionId,
         result: HostCallResult,
         linear_memory: &mut [u8],
         arguments: Arguments,
     ) -> Result<i32, Box<Stop>> {
         let status = result.status_code();
         let mut stop = None;
-        self.identity.last_error = match result {
-            HostCallResult::Success(_) => Message::default(),
+        let message = match result {
+            HostCallResult::Success(_) => return Ok(status),
             HostCallResult::PermissionDenied(message) => {
                 self.denied = self.denied.saturating_add(1);
                 if self.on_denied == OnDenied::Trap {
@@ -225,6 +226,12 @@ impl<S: Storage> PluginState<S> {
             | HostCallResult::Error(message)
             | HostCallResult::LimitExceeded(message) => message,
         };
+        // Asking for the text does not replace it.
+        if function.builtin() == Some(Builtin::LastError) {
+            self.identity.passes_over_call();
+        } else {
+            self.identity.fails(message, status, self.host_calls);
+        }
         stop.map_or(Ok(status), Err)
     }
 }

@@ -235,7 +235,9 @@ pub enum CallError {
     Failed {
         /// What it returned.
         code: i32,
-        /// The text of the plugin's last failed host call in this call; may be empty.
+        /// The text of the failed host call whose status this is. Empty if the plugin returned a
+        /// status of its own: another one, or after further host calls than logs, metrics and
+        /// `last_error`.
         last_error: String,
     },
     /// What the plugin wrote could not be kept.

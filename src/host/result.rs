@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The longest text of a failure, in bytes.
-pub const MAX_MESSAGE_LEN: usize = 112;
+pub const MAX_MESSAGE_LEN: usize = crate::abi::MAX_ERROR_LEN;
 
 /// The text of a failure: what, where and which limit.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -51,17 +51,19 @@ struct Cut {
 impl fmt::Write for Cut {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         const MARK: char = '…';
+        if self.full {
+            return Err(fmt::Error);
+        }
         for character in text.chars() {
-            let room = MAX_MESSAGE_LEN - self.text.len();
-            if self.full || character.len_utf8() + MARK.len_utf8() > room {
-                if !self.full {
-                    self.full = true;
-                    let _ = self.text.push(MARK);
+            if self.text.push(character).is_err() {
+                self.full = true;
+                while self.text.len() + MARK.len_utf8() > MAX_MESSAGE_LEN {
+                    self.text.pop();
                 }
-                // Ends the formatting: a text of a plugin's may be megabytes long.
+                let _ = self.text.push(MARK);
+                // Ends the formatting: a text from a plugin may be megabytes long.
                 return Err(fmt::Error);
             }
-            let _ = self.text.push(character);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! into a response.
 //!
 //! It writes this one shape and reads nothing: a document of one tabular array, named after the
-//! table, with `id` before the columns. The text is byte for byte what the official `toon-format`
+//! table, with the rows' ids before the columns. The text is byte for byte what the official `toon-format`
 //! crate makes of the same data; that crate is the oracle in `tests/it/host/toon.rs`.
 //!
 //! | [`Value`] | In a cell |
@@ -43,8 +43,8 @@ impl core::error::Error for ToonError {}
 /// [`begin`](Self::begin), any number of [`row`](Self::row)s, [`end`](Self::end). Nothing else may
 /// be written to the writer in between.
 ///
-/// As with [`Writer`], what does not fit is counted; [`fits`](Self::fits) tells, and
-/// [`undo`](Self::undo) takes the last row back.
+/// As with [`Writer`], what does not fit is counted; [`ended_len`](Self::ended_len) says how many bytes
+/// are used in all, and [`rewind`](Self::rewind) takes rows back.
 #[derive(Debug)]
 pub struct ToonTable {
     /// The text around the document, and where it starts.
@@ -52,32 +52,35 @@ pub struct ToonTable {
     start: usize,
     /// Behind the table's name.
     name_end: Mark,
+    name_len: usize,
     /// Where the count of rows goes, which is known only at the end.
     count_at: Mark,
     rows: usize,
-    last: Option<Mark>,
 }
 
 impl ToonTable {
-    /// Begins a document of the table `table` with these columns after `id`.
+    /// Begins a document of the table `table`: the rows' ids under the name `id`, then these columns.
     pub fn begin<'n>(
         writer: &mut Writer<'_>,
         table: &str,
+        id: &str,
         columns: impl IntoIterator<Item = &'n str>,
     ) -> Self {
         let text = writer.begin_list();
         let start = writer.position();
         key(writer, table);
         let name_end = writer.mark();
+        let name_len = writer.position().saturating_sub(start);
         writer.u8(b'[');
         let count_at = writer.mark();
-        writer.raw(b"]{id");
+        writer.raw(b"]{");
+        key(writer, id);
         for column in columns {
             writer.u8(b',');
             key(writer, column);
         }
         writer.raw(b"}:");
-        Self { text, start, name_end, count_at, rows: 0, last: None }
+        Self { text, start, name_end, name_len, count_at, rows: 0 }
     }
 
     /// Writes a row. There must be one value for each column.
@@ -101,16 +104,13 @@ impl ToonTable {
             }
         }
         self.rows = self.rows.saturating_add(1);
-        self.last = Some(mark);
         Ok(())
     }
 
-    /// Takes back the last row. Only one row can be taken back after another was written.
-    pub fn undo(&mut self, writer: &mut Writer<'_>) {
-        if let Some(mark) = self.last.take() {
-            writer.rewind(mark);
-            self.rows = self.rows.saturating_sub(1);
-        }
+    /// Takes back what was written since `mark`, where `rows` rows were written.
+    pub fn rewind(&mut self, writer: &mut Writer<'_>, mark: Mark, rows: usize) {
+        writer.rewind(mark);
+        self.rows = rows;
     }
 
     /// How many rows there are.
@@ -119,18 +119,14 @@ impl ToonTable {
         self.rows
     }
 
-    /// How many bytes [`end`](Self::end) will add (it may also take some away, if there is no
-    /// row).
+    /// Where the writer will be once the document is [ended](Self::end).
     #[must_use]
-    pub fn overhead(&self, writer: &Writer<'_>) -> usize {
-        let digits = digits(self.rows);
-        digits + Writer::list_overhead(self.len(writer).saturating_add(digits))
-    }
-
-    /// Whether everything so far, once ended, and `more` bytes after it, fit the writer's buffer.
-    #[must_use]
-    pub fn fits(&self, writer: &Writer<'_>, more: usize) -> bool {
-        writer.fits(self.overhead(writer).saturating_add(more))
+    pub fn ended_len(&self, writer: &Writer<'_>) -> usize {
+        let len = match self.rows {
+            0 => self.name_len.saturating_add(EMPTY.len()),
+            rows => self.len(writer).saturating_add(digits(rows)),
+        };
+        self.start.saturating_add(len).saturating_add(Writer::list_overhead(len))
     }
 
     /// Ends the document and the text.
@@ -138,7 +134,7 @@ impl ToonTable {
         if self.rows == 0 {
             // TOON has one form for an empty array, and it names no columns.
             writer.rewind(self.name_end);
-            writer.raw(b": []");
+            writer.raw(EMPTY);
         } else {
             let mut buffer = [0; MAX_DIGITS];
             let mut digits = Writer::new(&mut buffer);
@@ -154,6 +150,9 @@ impl ToonTable {
         writer.position().saturating_sub(self.start)
     }
 }
+
+/// What stands behind the name of a table without rows.
+const EMPTY: &[u8] = b": []";
 
 /// Decimal digits of the largest count.
 const MAX_DIGITS: usize = 20;
@@ -228,7 +227,7 @@ fn decimal(writer: &mut Writer<'_>, value: f64) {
     let count = (whole.len() + fraction.len()) as i32;
     // How many of the digits are before the point.
     let point = whole.len() as i32 + exponent;
-    let up = is_below_half(value, count - point);
+    let tie = is_below_half(value, count - point);
     if point <= 0 {
         writer.raw(b"0.");
     }
@@ -237,8 +236,10 @@ fn decimal(writer: &mut Writer<'_>, value: f64) {
         if at == point && at > 0 {
             writer.u8(b'.');
         }
-        let is_last = at + 1 == count;
-        writer.u8(digit + u8::from(up && is_last));
+        // An odd digit is that of the upper text already: below a power of two the doubles are twice as
+        // close as above it, so the lower text may read as the double before.
+        let up = tie && at + 1 == count && digit.is_multiple_of(2);
+        writer.u8(digit + u8::from(up));
     }
     zeros(writer, point - count);
 }
@@ -247,9 +248,9 @@ fn zeros(writer: &mut Writer<'_>, count: i32) {
     (0..count).for_each(|_| writer.u8(b'0'));
 }
 
-/// Whether a value lies in the middle between two decimals of so many places behind the point, of
-/// which the one nearer to zero is even. Both are the shortest text then: `ryu` takes the even one,
-/// and `core` the one that is farther from zero, as the reference does.
+/// Whether a value lies in the middle between two decimals with this many places after the point, of
+/// which the one nearer to zero is even. If both read as the value, both are its shortest text: `ryu`
+/// then takes the even one, and `core` the one farther from zero, as the reference does.
 fn is_below_half(value: f64, places: i32) -> bool {
     const FRACTION: u32 = f64::MANTISSA_DIGITS - 1;
     let bits = value.to_bits();

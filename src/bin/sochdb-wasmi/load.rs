@@ -24,7 +24,7 @@ use crate::{
     store::Store,
 };
 
-/// The header of a column with the ids of rows, unless the table has a column of that name.
+/// The header of the rows' ids in a file whose table is made from it.
 const ID: &str = "id";
 
 /// Why a file, or a row of one, was not loaded.
@@ -120,8 +120,8 @@ impl<'a> Loading<'a> {
 
     /// The place of the ids in a line.
     fn id(&self) -> Option<usize> {
-        let is_column = self.plan.schema.column_named(ID).is_some();
-        self.file.headers.iter().position(|header| header == ID && !is_column)
+        let name = self.plan.schema.id_name();
+        self.file.headers.iter().position(|header| header == name)
     }
 
     /// Headers that nothing is made of.
@@ -151,7 +151,7 @@ impl<'a> Loading<'a> {
                 None => None,
                 Some(digits) => {
                     let id = cell::integer(ColumnType::UInt, digits, digits);
-                    Some(id.map_err(|problem| cell(ID, problem))?)
+                    Some(id.map_err(|problem| cell(self.plan.schema.id_name(), problem))?)
                 }
             };
             let row = [NewRow { id, values: Seq::new(&values) }];

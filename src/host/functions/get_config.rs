@@ -16,10 +16,11 @@ pub(in crate::host) fn get_config<S: Storage>(
     request: &[u8],
     response: &mut [u8],
 ) -> Result<usize, HostCallResult> {
-    // The request is a `ConfigRequest`, its key taken as bytes: a key that is found was set as text.
+    // The request is a `ConfigRequest`. Its key is taken as bytes and checked only if it is not found:
+    // one that is found was set as text.
     let key: &[u8] = wire::decode(request)?;
     let Some(value) = context.plugin.settings.get(key) else {
-        let key = key.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        let key: &str = wire::decode(request)?;
         return Err(HostCallResult::not_found(format_args!("there is no setting {}", quoted(key))));
     };
     // A setting is kept as the bytes of its value, which are the bytes of the response.

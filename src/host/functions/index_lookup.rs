@@ -2,14 +2,14 @@
 
 use core::ops::ControlFlow;
 
-use super::rows::{RowList, Taken, finish};
+use super::rows::{Page, PageEnd, RowList, Sheet, finish};
 use crate::{
     abi::{
         Name,
         message::LookupRequest,
-        wire::{self, Writer, varint_len},
+        wire::{self, varint_len},
     },
-    database::{Corruption, DatabaseError, MAX_KEY_LEN, Storage, TableSchema},
+    database::{Corruption, DatabaseError, MAX_KEY_LEN, Storage, StoredRow, TableSchema},
     host::{HostCallResult, HostFunctionContext},
 };
 
@@ -29,50 +29,85 @@ pub(in crate::host) fn index_lookup<S: Storage>(
         None => None,
     };
     let LookupRequest { index, ref query, reverse, limit, after, .. } = request;
-    let mut writer = Writer::new(response);
-    let mut list = RowList::begin(&mut writer, limit);
-    // The cursor of the last row in the response, in case there is more.
-    let mut cursor = heapless::Vec::<u8, MAX_KEY_LEN>::new();
-    let mut more = false;
+    let mut list = RowList::begin(response);
+    let mut page = Page::new(limit);
+    let mut cursors = Cursors::new(after.unwrap_or_default());
+    let mut cut = false;
     let database = &*context.database;
     let found =
         database.lookup(table, index, query, reverse, after, context.meter, &mut |entry, meter| {
-            let tail = 1 + varint_len(entry.cursor.len() as u64) + entry.cursor.len();
-            let taken = match &projection {
-                None => list.push(entry.id, None, tail),
-                Some(projection) => {
-                    let (taken, len) = database
-                        .read_row(table, entry.id, meter, |row| {
-                            (list.push(entry.id, Some((&row, projection)), tail), row.len())
-                        })?
+            let mut offer = |row: Option<&StoredRow<'_>>| {
+                let row = row.zip(projection.as_ref());
+                let (here, behind) = (tail(cursors.last()), tail(entry.cursor));
+                page.offer(&mut list, || here, behind, |list| list.row(entry.id, row))
+            };
+            let offer = match projection {
+                None => offer(None),
+                Some(_) => {
+                    let (offer, len) = database
+                        .read_row(table, entry.id, meter, |row| (offer(Some(&row)), row.len()))?
                         .ok_or_else(|| stray_entry(database.schema(table), index, entry.id))?;
                     meter.read_bytes(len)?;
-                    taken
+                    offer
                 }
             };
-            if taken == Taken::No {
-                more = true;
-                return Ok(ControlFlow::Break(()));
-            }
-            cursor.clear();
-            // A cursor is part of a key, so it fits.
-            let _ = cursor.extend_from_slice(entry.cursor);
-            Ok(ControlFlow::Continue(()))
+            cursors.pass(offer.resumes, entry.cursor);
+            cut = !offer.more;
+            Ok(if cut { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         });
     context.plugin.touched = list.written();
     found?;
-    let taken_back = list.taken_back();
-    let (_, count) = list.end()?;
-    // Who asked for no rows has no row to go on behind.
-    let more = more && count > 0;
+    let more = page.end(&mut list, cut)? == PageEnd::GoesOn;
+    let mut writer = list.end(page.count());
     writer.bool(more);
     if more {
-        writer.bytes(&cursor);
+        writer.bytes(cursors.resume());
     }
-    context.record_rows(count);
+    context.record_rows(page.count());
     let len = finish(writer)?;
-    context.plugin.touched = taken_back;
+    context.plugin.touched = page.taken_back();
     Ok(len)
+}
+
+/// Bytes of a continuation with this cursor.
+const fn tail(cursor: &[u8]) -> usize {
+    1 + varint_len(cursor.len() as u64) + cursor.len()
+}
+
+/// Where the response goes on, should it end: behind the last entry, or behind an earlier one.
+struct Cursors {
+    cursors: [heapless::Vec<u8, MAX_KEY_LEN>; 2],
+    last: usize,
+    resume: usize,
+}
+
+impl Cursors {
+    /// Before the first entry, which is behind `after`.
+    fn new(after: &[u8]) -> Self {
+        // A cursor is part of a key, so it fits.
+        let after = heapless::Vec::from_slice(after).unwrap_or_default();
+        Self { cursors: [after, heapless::Vec::new()], last: 0, resume: 0 }
+    }
+
+    fn last(&self) -> &[u8] {
+        self.cursors.get(self.last).map_or(&[], |cursor| cursor)
+    }
+
+    fn resume(&self) -> &[u8] {
+        self.cursors.get(self.resume).map_or(&[], |cursor| cursor)
+    }
+
+    /// Goes behind an entry; if `resumes`, the response can end before it.
+    fn pass(&mut self, resumes: bool, cursor: &[u8]) {
+        if resumes {
+            self.resume = self.last;
+        }
+        self.last = 1 - self.resume;
+        if let Some(last) = self.cursors.get_mut(self.last) {
+            last.clear();
+            let _ = last.extend_from_slice(cursor);
+        }
+    }
 }
 
 /// The index names a row that is not there.

@@ -23,5 +23,7 @@ pub(in crate::host) fn last_error<S: Storage>(
     if text.is_empty() {
         return Err(HostCallResult::not_found("no host call has failed"));
     }
-    Ok(wire::encode(&LastErrorResponse { text }, response)?)
+    let len = wire::encode(&LastErrorResponse { text }, response)?;
+    context.plugin.passes_over_call();
+    Ok(len)
 }

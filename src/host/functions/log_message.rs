@@ -20,5 +20,6 @@ pub(in crate::host) fn log_message<S: Storage>(
     // Counted whether or not a logger wants it, so that a call ends the same everywhere.
     context.meter.log(Escaped::new(message, context.log_bytes).printed_len())?;
     logs::deliver(&context.plugin.log_target, level, message, context.log_bytes);
+    context.plugin.passes_over_call();
     Ok(0)
 }

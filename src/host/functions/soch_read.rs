@@ -2,12 +2,12 @@
 
 use core::ops::ControlFlow;
 
-use super::rows::{RowList, Taken, finish};
+use super::rows::{Page, PageEnd, RowList, Sheet, finish};
 use crate::{
     abi::{
         Name, Value,
         message::{Format, ReadRequest, RowSelector},
-        wire::{self, Reader, Writer, varint_len},
+        wire::{self, Mark, Reader, Writer, varint_len},
     },
     database::{MAX_COLUMNS, Projection, Storage, StoredRow, TableId},
     host::{
@@ -21,8 +21,13 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SochRead;
 
-/// Bytes after the rows: the tag of the continuation and its longest value.
-const TAIL: usize = 1 + varint_len(u64::MAX);
+/// The most bytes of a continuation.
+const MAX_TAIL: usize = tail(u64::MAX);
+
+/// Bytes of a continuation at `next`.
+const fn tail(next: u64) -> usize {
+    1 + varint_len(next)
+}
 
 pub(in crate::host) fn soch_read<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
@@ -61,19 +66,22 @@ fn read<S: Storage>(
     let projection = context.database.projection(table, &request.columns)?;
     match (request.format, request.rows) {
         (Format::Rows, rows) => {
-            let mut writer = Writer::new(response);
-            let mut list = RowList::begin(&mut writer, request.limit);
-            let next = each_row(context, table, rows, &mut |id, row| {
-                list.push(id, Some((row, &projection)), TAIL)
+            let mut list = RowList::begin(response);
+            let mut page = Page::new(request.limit);
+            let mut next = 0;
+            let cut = each_row(context, table, rows, &mut |id, at, row| {
+                let write = |list: &mut RowList<'_>| list.row(id, Some((row, &projection)));
+                let offer = page.offer(&mut list, || tail(at), MAX_TAIL, write);
+                if offer.resumes {
+                    next = at;
+                }
+                offer.more
             });
             context.plugin.touched = list.written();
-            let (next, taken_back) = (next?, list.taken_back());
-            let (_, count) = list.end()?;
-            if let (0, RowSelector::One(id)) = (count, rows) {
-                return Err(no_row(id));
-            }
-            context.record_rows(count);
-            end(context, writer, next, taken_back)
+            let ended = page.end(&mut list, cut?)?;
+            let next = (ended == PageEnd::GoesOn).then_some(next);
+            context.record_rows(page.count());
+            end(context, list.end(page.count()), next, page.taken_back())
         }
         (Format::Toon, _) => read_toon(context, table, &request, &projection, response),
     }
@@ -125,82 +133,109 @@ fn read_toon<S: Storage>(
         return Err(HostCallResult::not_found("there is no such table"));
     };
     let columns = schema.columns();
-    let table_name = *schema.name();
+    let (table_name, id_name) = (*schema.name(), schema.id_name());
     let places = projection.places(columns.len());
     let names: heapless::Vec<Name, MAX_COLUMNS> =
         places.clone().filter_map(|at| Some(columns.get(at)?.name)).collect();
     let mut writer = Writer::new(response);
-    let mut document = ToonTable::begin(&mut writer, &table_name, names.iter().map(|n| &**n));
-    let limit = request.limit.map_or(usize::MAX, |limit| limit as usize);
+    let names_of_columns = names.iter().map(|name| &**name);
+    let table_of_rows = ToonTable::begin(&mut writer, &table_name, id_name, names_of_columns);
+    let mut document = Document { table: table_of_rows, writer };
+    let mut page = Page::new(request.limit);
     let mut failure = None;
-    let mut needed = None;
-    let mut taken_back = 0;
-    let next = each_row(context, table, request.rows, &mut |id, row| {
-        if document.rows() >= limit {
-            return Taken::No;
-        }
+    let mut next = 0;
+    let cut = each_row(context, table, request.rows, &mut |id, at, row| {
         // All values in one pass: reaching for each alone would pass over those before it again.
         let unpacked = row.unpack();
         let value = |at| unpacked.as_ref().and_then(|values| values.get(at).copied());
         let mut values = places.clone().map(|at| value(at).unwrap_or(Value::Null));
-        if let Err(error) = document.row(&mut writer, id, &mut values) {
-            failure = Some(error);
-            return Taken::No;
+        let write = |document: &mut Document<'_>| {
+            failure = document.table.row(&mut document.writer, id, &mut values).err();
+        };
+        let offer = page.offer(&mut document, || tail(at), MAX_TAIL, write);
+        if offer.resumes {
+            next = at;
         }
-        if document.fits(&writer, TAIL) {
-            return Taken::Yes;
-        }
-        taken_back = writer.position();
-        needed = Some(taken_back + document.overhead(&writer) + TAIL);
-        document.undo(&mut writer);
-        Taken::No
+        offer.more && failure.is_none()
     });
-    let written = writer.position().max(taken_back);
+    let written = document.written();
     // A row with a value that TOON does not have was taken back too.
     context.plugin.touched = if failure.is_some() { WHOLE } else { written };
-    let next = next?;
+    let cut = cut?;
     if let Some(ToonError { column, kind }) = failure {
         let column = names.get(column).map_or("?", |name| &**name);
         return Err(HostCallResult::invalid(format_args!(
             "{table_name}.{column} has an {kind}, which a TOON table cannot hold"
         )));
     }
-    let rows = document.rows();
-    if let (0, Some(needed)) = (rows, needed) {
-        return Err(HostCallResult::BufferTooSmall { needed });
-    }
+    let ended = page.end(&mut document, cut)?;
+    let next = (ended == PageEnd::GoesOn).then_some(next);
+    let rows = page.count();
     context.record_rows(rows);
-    document.end(&mut writer);
+    let Document { table, mut writer } = document;
+    table.end(&mut writer);
     // Without rows the columns' names are taken back too.
-    end(context, writer, next, if rows == 0 { written } else { taken_back })
+    end(context, writer, next, if rows == 0 { written } else { page.taken_back() })
 }
 
-/// Offers rows to `take` until it declines one; says where to go on then.
+/// A TOON document and the response that it is written into.
+struct Document<'b> {
+    table: ToonTable,
+    writer: Writer<'b>,
+}
+
+impl Sheet for Document<'_> {
+    fn mark(&self) -> Mark {
+        self.writer.mark()
+    }
+
+    fn rewind(&mut self, mark: Mark, count: usize) {
+        self.table.rewind(&mut self.writer, mark, count);
+    }
+
+    fn len(&self, _count: usize) -> usize {
+        self.table.ended_len(&self.writer)
+    }
+
+    fn written(&self) -> usize {
+        self.writer.position()
+    }
+
+    fn capacity(&self) -> usize {
+        self.writer.capacity()
+    }
+}
+
+/// Takes a row by its id, where a page goes on that ends before it, and itself; whether to go on.
+type TakeRow<'t> = dyn FnMut(u64, u64, &StoredRow<'_>) -> bool + 't;
+
+/// Offers rows to `take` until it declines one. Returns whether it did.
+///
+/// # Errors
+/// [`HostCallResult::NotFound`] if one row is asked for and there is none; and those of reading.
 fn each_row<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
     table: TableId,
     rows: RowSelector<'_>,
-    take: &mut dyn FnMut(u64, &StoredRow<'_>) -> Taken,
-) -> Result<Option<u64>, HostCallResult> {
+    take: &mut TakeRow<'_>,
+) -> Result<bool, HostCallResult> {
     match rows {
-        RowSelector::One(id) => each_of(context, table, [id].into_iter(), take),
+        RowSelector::One(id) => {
+            let mut found = false;
+            let cut = each_of(context, table, [id].into_iter(), &mut |id, at, row| {
+                found = true;
+                take(id, at, row)
+            })?;
+            if found { Ok(cut) } else { Err(no_row(id)) }
+        }
         RowSelector::List(ids) => each_of(context, table, ids.iter(), take),
         RowSelector::Range { from, until } => {
-            let mut next = None;
-            context.database.scan_rows(
-                table,
-                from,
-                until,
-                context.meter,
-                &mut |id, row| match take(id, &row) {
-                    Taken::Yes => ControlFlow::Continue(()),
-                    Taken::No => {
-                        next = Some(id);
-                        ControlFlow::Break(())
-                    }
-                },
-            )?;
-            Ok(next)
+            let mut cut = false;
+            context.database.scan_rows(table, from, until, context.meter, &mut |id, row| {
+                cut = !take(id, id, &row);
+                if cut { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+            Ok(cut)
         }
     }
 }
@@ -209,20 +244,20 @@ fn each_of<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
     table: TableId,
     ids: impl Iterator<Item = u64>,
-    take: &mut dyn FnMut(u64, &StoredRow<'_>) -> Taken,
-) -> Result<Option<u64>, HostCallResult> {
+    take: &mut TakeRow<'_>,
+) -> Result<bool, HostCallResult> {
     for (at, id) in (0..).zip(ids) {
         let read = context
             .database
-            .read_row(table, id, context.meter, |row| (take(id, &row), row.len()))?;
-        if let Some((taken, len)) = read {
+            .read_row(table, id, context.meter, |row| (take(id, at, &row), row.len()))?;
+        if let Some((more, len)) = read {
             context.meter.read_bytes(len)?;
-            if taken == Taken::No {
-                return Ok(Some(at));
+            if !more {
+                return Ok(true);
             }
         }
     }
-    Ok(None)
+    Ok(false)
 }
 
 #[inline]

@@ -103,6 +103,22 @@ fn a_column_id_has_the_ids_of_the_rows() {
     assert_eq!(rows(&load("ids", csv, None)), [(3, json!(["y"])), (7, json!(["x"]))]);
 }
 
+/// In a table with a column `id` the header `id` filled that column, and no header gave the rows' ids.
+#[test]
+fn in_a_table_with_a_column_id_the_ids_of_the_rows_are_headed_otherwise() {
+    let csv = "id,a,_id\n7,x,100\n3,y,90\n";
+    let schema = "[tables.t.columns]\nid = \"int\"\na = \"text\"\n";
+    assert_eq!(
+        rows(&load("id_column", csv, Some(schema))),
+        [(90, json!([{"int": 3}, "y"])), (100, json!([{"int": 7}, "x"]))]
+    );
+    let both = "[tables.t.columns]\n_id = \"int\"\nid = \"int\"\n";
+    assert_eq!(
+        rows(&load("id_columns", "id,_id,__id\n7,8,9\n", Some(both))),
+        [(9, json!([{"int": 8}, {"int": 7}]))]
+    );
+}
+
 #[test]
 fn quotes_commas_and_lines_inside_cells_are_kept() {
     let csv = "a,b\n\"x, \"\"y\"\"\",\"two\nlines\"\n";

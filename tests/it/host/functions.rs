@@ -200,7 +200,7 @@ fn a_limit_of_no_rows_finds_none() {
     let all = lookup("by_stock", IndexQuery::Point(Seq::empty()));
     let answer = probe.call("index_lookup", &LookupRequest { limit: Some(0), ..all });
     let response: LookupResponse = answer.decode();
-    assert_eq!((response.rows.len(), response.next), (0, None));
+    assert_eq!((response.rows.len(), response.next), (0, Some(&[][..])));
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod hostile;
 mod metrics;
 mod modules;
 mod own_functions;
+mod pages;
 mod ram_bound;
 mod static_memory;
 mod toon;
