@@ -72,6 +72,8 @@ pub enum Failure {
     Minimise { path: PathBuf, error: MinimiseError },
     /// No plugin has this name in the trace; or none was named, and there is not just one.
     NoPlugin { name: Option<String>, plugins: Vec<String> },
+    /// A module was given for a plugin that is not in the trace.
+    OtherPlugin { name: String, plugins: Vec<String> },
     /// The trace is whole, and another one than was asked for.
     OtherTrace { path: PathBuf, link: [u8; 32] },
     /// There is no trace in the directory.
@@ -110,7 +112,8 @@ impl Failure {
                 ReplayError::Load { .. } => 3,
                 _ => 32,
             },
-            Self::Minimise { error: MinimiseError::NeedsRecorded(_), .. } => 31,
+            Self::OtherPlugin { .. }
+            | Self::Minimise { error: MinimiseError::NeedsRecorded(_), .. } => 31,
             Self::Minimise { .. } => 1,
             Self::OtherTrace { .. } => 33,
             _ => 3,
@@ -180,7 +183,7 @@ impl Failure {
                 MinimiseError::NotReproducible(_) => "not_reproducible",
                 _ => "minimise",
             },
-            Self::NoPlugin { .. } => "no_plugin",
+            Self::NoPlugin { .. } | Self::OtherPlugin { .. } => "no_plugin",
             Self::OtherTrace { .. } => "other_trace",
             Self::NoTraces { .. } => "no_traces",
             Self::Database(_) => "database",
@@ -296,6 +299,11 @@ impl fmt::Display for Failure {
                 }
                 _ => write!(f, "{}: {error}", path.display()),
             },
+            Self::OtherPlugin { name, plugins } => write!(
+                f,
+                "no plugin is called {name:?} in the trace; it has {}",
+                plugins.join(", ")
+            ),
             Self::NoPlugin { name, plugins } => {
                 match name {
                     Some(name) => write!(f, "no plugin is called {name:?} in the trace")?,

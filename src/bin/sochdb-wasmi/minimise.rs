@@ -63,6 +63,7 @@ pub fn minimise(arguments: &Arguments) -> Result<Report, Failure> {
         let replayer = recorded.iter().fold(replayer, |r, wasm| r.with_plugin(wasm));
         minimiser = minimiser.with_recorded(replayer);
     }
+    arguments.plugins.check(std::slice::from_ref(path))?;
     let trace = TraceFile::open(path)?;
     let before = trace.len();
     let (minimised, unwritten) = search(arguments, &minimiser, trace);

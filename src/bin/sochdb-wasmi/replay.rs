@@ -1,6 +1,7 @@
 //! `replay`: plugins run again and are answered from a trace, or from each trace of a directory.
 
 use std::{
+    collections::BTreeSet,
     fmt::Write,
     fs,
     path::{Path, PathBuf},
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 use sochdb_wasmi::{
     abi::Name,
     replay::{Replay, Replayer},
+    trace::{Event, TraceReader},
 };
 
 use crate::{
@@ -89,6 +91,32 @@ impl PluginArguments {
         Ok(Plugins(read))
     }
 
+    /// Whether every plugin that is named is one of the traces: with a wrong name, the module would
+    /// be passed over, and another replayed.
+    pub fn check(&self, traces: &[PathBuf]) -> Result<(), Failure> {
+        if self.plugins.iter().all(|plugin| plugin.name.is_none()) {
+            return Ok(());
+        }
+        let mut known = BTreeSet::new();
+        for path in traces {
+            let mut reader = TraceReader::new(TraceFile::open(path)?);
+            // What is wrong with the trace, the replay says.
+            while let Ok(Some(entry)) = reader.read() {
+                if let Event::Load(load) = &entry.event {
+                    known.insert(load.name.to_string());
+                }
+            }
+        }
+        let names = self.plugins.iter().filter_map(|plugin| plugin.name.as_ref());
+        match names.into_iter().find(|name| !known.contains(*name)) {
+            None => Ok(()),
+            Some(name) => {
+                let plugins = known.into_iter().collect();
+                Err(Failure::OtherPlugin { name: name.clone(), plugins })
+            }
+        }
+    }
+
     /// The paths of all, in their order.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.plugins.iter().map(|plugin| plugin.path.as_path())
@@ -124,8 +152,12 @@ pub fn replay(arguments: &Arguments) -> Result<Report, Failure> {
         replayer = replayer.with_changed_plugins();
     }
     match (&arguments.corpus, &arguments.trace) {
-        (Some(directory), _) => corpus(directory, &replayer),
+        (Some(directory), _) => {
+            arguments.plugins.check(&traces(directory)?)?;
+            corpus(directory, &replayer)
+        }
         (None, Some(trace)) => {
+            arguments.plugins.check(std::slice::from_ref(trace))?;
             let replay = one(trace, &replayer)?;
             let (data, code) = (plain(&replay.to_string()), replay.exit_code());
             Ok(Report { data, talk: String::new(), json: object(trace, &replay), code })

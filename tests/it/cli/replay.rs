@@ -158,3 +158,24 @@ fn a_watched_replay_comes_again_when_the_plugin_changes() {
     child.kill().expect("it runs until it is ended");
     child.wait().expect("it was ended");
 }
+
+// A plugin under a name that the trace does not have was passed over, and the replay said that it did
+// not know the module, or was as recorded with another.
+#[test]
+fn a_name_that_no_plugin_of_the_trace_has_is_an_error() {
+    let trace = weather_job();
+    let plugin = format!("wheather={WEATHER}");
+    let out = path("wrong_name", "small.trace");
+    for arguments in [
+        &["replay", &trace, "--plugin", &plugin][..],
+        &["replay", &trace, "--plugin", &plugin, "--plugin", WEATHER],
+        &["minimise", &trace, "--plugin", &plugin, "--out", &out],
+    ] {
+        let ran = sochdb(&[arguments, &["--json"]].concat());
+        assert_eq!((ran.code, &*ran.error().0), (31, "no_plugin"), "{arguments:?}");
+        let text = "no plugin is called \"wheather\" in the trace; it has weather";
+        assert!(ran.stderr.contains(text), "{}", ran.stderr);
+    }
+    let plugin = format!("weather={WEATHER}");
+    assert_eq!(sochdb(&["replay", &trace, "--plugin", &plugin]).code, 0);
+}

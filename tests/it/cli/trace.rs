@@ -131,3 +131,22 @@ fn clock_readings_are_compared_unless_they_are_to_be_ignored() {
     assert_eq!(sochdb(&["trace", "diff", &weather_job(), &clocked]).code, 20);
     assert_eq!(sochdb(&["trace", "diff", &weather_job(), &clocked, "--ignore-time"]).code, 0);
 }
+
+// A filter that matched nothing printed nothing: a misspelt name looked like a plugin that did nothing.
+#[test]
+fn a_filter_that_matches_nothing_says_what_there_is() {
+    let trace = weather_job();
+    for filter in [["--function", "soch_reed"], ["--table", "whether"], ["--call", "29"]] {
+        let ran = sochdb(&[&["trace", "show", &trace][..], &filter].concat());
+        assert_eq!((ran.code, &*ran.stdout), (0, ""), "{filter:?}");
+        for text in [
+            "no event matches: the trace has 28 calls",
+            "soch_read, soch_write",
+            "payroll, weather",
+        ] {
+            assert!(ran.stderr.contains(text), "{text}: {}", ran.stderr);
+        }
+    }
+    let ran = sochdb(&["trace", "show", &trace, "--table", "weather"]);
+    assert_eq!(ran.stderr, "");
+}

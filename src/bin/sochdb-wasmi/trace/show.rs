@@ -1,6 +1,6 @@
 //! `trace show`: the events, a line each.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -10,7 +10,11 @@ use sochdb_wasmi::{
     trace::{Event, HostCallEvent, TraceReader},
 };
 
-use crate::{failure::Failure, output::Listing, output::Report, trace_file::TraceFile};
+use crate::{
+    failure::Failure,
+    output::{Listing, Report, plain},
+    trace_file::TraceFile,
+};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -56,6 +60,7 @@ pub fn show(arguments: &Arguments, json: bool) -> Result<Report, Failure> {
     let mut names = Names::default();
     let (mut call, mut inside) = (0, false);
     let mut listing = Listing::begin("events", json);
+    let mut found = Found::default();
     let outcome = loop {
         let entry = match reader.read() {
             Ok(Some(entry)) => entry,
@@ -67,7 +72,9 @@ pub fn show(arguments: &Arguments, json: bool) -> Result<Report, Failure> {
         if matches!(event, Event::CallIn(_)) {
             (call, inside) = (call + 1, true);
         }
+        found.look(call, event, &names);
         if arguments.wants(call, inside, event, &names) {
+            found.wanted += 1;
             let shown = Shown { number: entry.number, call, inside, event, names: &names };
             let fields = arguments.fields;
             if !listing.item(|| shown.text(fields), || shown.json(fields)) {
@@ -76,7 +83,49 @@ pub fn show(arguments: &Arguments, json: bool) -> Result<Report, Failure> {
         }
         inside &= !matches!(event, Event::CallOut(_));
     };
-    Ok(listing.end(outcome.map_err(|error| Failure::Trace { path: path.clone(), error })))
+    let whole = outcome.is_ok();
+    let mut report =
+        listing.end(outcome.map_err(|error| Failure::Trace { path: path.clone(), error }));
+    if whole {
+        report.talk += &found.nothing();
+    }
+    Ok(report)
+}
+
+/// What there is in a trace, for a filter that matches none of it.
+#[derive(Default)]
+struct Found {
+    wanted: u64,
+    calls: u64,
+    functions: BTreeSet<String>,
+    tables: BTreeSet<String>,
+}
+
+impl Found {
+    fn look(&mut self, call: u64, event: &Event<'_>, names: &Names) {
+        self.calls = call;
+        if let Event::HostCall(host_call) = event {
+            self.functions.insert(names.function(host_call.function));
+            self.tables.extend(host_call.table.map(str::to_owned));
+        }
+    }
+
+    /// What to say if nothing was listed.
+    fn nothing(self) -> String {
+        if self.wanted > 0 {
+            return String::new();
+        }
+        let list = |names: BTreeSet<String>| match names.is_empty() {
+            true => "none".into(),
+            false => names.into_iter().collect::<Vec<_>>().join(", "),
+        };
+        let Self { calls, functions, tables, .. } = self;
+        plain(&format!(
+            "no event matches: the trace has {calls} calls, host calls of {}, and tables {}\n",
+            list(functions),
+            list(tables)
+        ))
+    }
 }
 
 /// An event that is listed.
