@@ -1,10 +1,13 @@
-//! Reads the operators of a module's code, finds the stores that the interpreter cannot translate, and
-//! makes a module in which it can.
+//! Reads the operators of a module's code, finds those that the interpreter translates wrongly, and makes
+//! a module in which it does not.
 //!
 //! wasmi 2.0.0 has no form of an integer's store, with a static offset above 65,535, whose address and
-//! value are in its one integer register. Both are there if they are the same local. In the module
-//! that is made here the value of such a store goes through `or` with 0 first, which gives it a place
-//! of its own. Nothing else changes.
+//! value are in its one integer register, and panics. Both are there if they are the same local. And it
+//! drops a test of a local against zero that stands before a `select`, as if the local were in that
+//! register, so that the plugin computes something else without a word.
+//!
+//! In the module that is made here the value of such a store, and the condition of such a `select`, goes
+//! through `or` with 0 first, which gives it a place of its own. Nothing else changes.
 //!
 //! It does not validate: what does not decode is an error, and the code is left as it is.
 
@@ -22,7 +25,7 @@ const OR_32: [u8; 3] = [0x41, 0, 0x72];
 /// The same for 64 bits.
 const OR_64: [u8; 3] = [0x42, 0, 0x84];
 
-/// The stores that need another operand: their offsets in the code section, rising. Most modules have
+/// The stores and selects that need another operand: their offsets in the code section, rising. Most modules have
 /// none.
 #[derive(Default)]
 pub(super) struct Stores(Vec<u32>);
@@ -44,8 +47,17 @@ impl From<WireError> for CodeProblem {
 /// What an operator leaves on top of the operands, as the interpreter sees it.
 #[derive(Clone, Copy)]
 enum Top {
-    /// A constant, or a result with a place of its own.
+    /// A result in the register.
     Fresh,
+    /// A constant, or what may be one after folding; it may be zero.
+    MaybeZero,
+    /// A constant that is not zero.
+    NotZero,
+    /// A result of `i32.eqz`, `i32.eq` or `i32.ne`: whether it may be a test against zero of what is not
+    /// in the register.
+    Test(bool),
+    /// The results of a call, if it has any.
+    Called,
     /// This local, got.
     Got(u32),
     /// This local, set before.
@@ -54,12 +66,57 @@ enum Top {
     Unknown,
 }
 
+/// Whether the condition of a `select` can be a test against zero, by what the last operator left.
+const fn may_be_a_test(last: Top) -> bool {
+    match last {
+        Top::Test(of_slot) => of_slot,
+        Top::Unknown => true,
+        Top::Fresh | Top::MaybeZero | Top::NotZero => false,
+        Top::Called | Top::Got(_) | Top::Set(_) => false,
+    }
+}
+
+/// What `i32.eqz` leaves of an operand.
+const fn test_of(operand: Top) -> Top {
+    match operand {
+        // The interpreter joins tests of tests.
+        Top::Test(of_slot) => Top::Test(of_slot),
+        Top::Fresh | Top::MaybeZero | Top::NotZero => Top::Test(false),
+        Top::Got(_) | Top::Set(_) | Top::Called | Top::Unknown => Top::Test(true),
+    }
+}
+
+/// What `i32.eq` and `i32.ne` leave of two operands.
+const fn comparison_of(first: Top, second: Top) -> Top {
+    match (first, second) {
+        (_, Top::NotZero) | (_, Top::Fresh) => Top::Test(false),
+        (_, Top::MaybeZero | Top::Set(_)) => test_of(first),
+        (_, Top::Test(of_slot)) => Top::Test(of_slot),
+        (Top::Fresh | Top::Got(_) | Top::NotZero | Top::Test(_), Top::Got(_)) => Top::Test(false),
+        (_, Top::Got(_) | Top::Called | Top::Unknown) => Top::Test(true),
+    }
+}
+
+/// What an operator of constants and results leaves, after this operand.
+const fn result_of(operator: u8, operand: Top) -> Top {
+    match operand {
+        // Loads, memory.size and memory.grow.
+        _ if matches!(operator, 0x28..=0x35 | 0x3f | 0x40) => Top::Fresh,
+        Top::Fresh | Top::Test(_) | Top::Got(_) | Top::Called => Top::Fresh,
+        Top::MaybeZero | Top::NotZero | Top::Set(_) | Top::Unknown => Top::MaybeZero,
+    }
+}
+
 /// Whether address and value of a store can be the same local, by what the last two operators left.
 const fn may_be_one_local(before: Top, last: Top) -> bool {
     match (before, last) {
-        (_, Top::Fresh) | (Top::Fresh, Top::Got(_) | Top::Set(_)) => false,
+        (_, Top::Fresh | Top::MaybeZero | Top::NotZero | Top::Test(_)) => false,
+        (Top::Fresh | Top::MaybeZero | Top::NotZero | Top::Test(_), Top::Got(_) | Top::Set(_)) => {
+            false
+        }
         (Top::Got(address) | Top::Set(address), Top::Got(value)) => address == value,
-        (Top::Unknown, Top::Got(_)) | (_, Top::Set(_) | Top::Unknown) => true,
+        (Top::Unknown | Top::Called, Top::Got(_)) => true,
+        (_, Top::Set(_) | Top::Unknown | Top::Called) => true,
     }
 }
 
@@ -97,10 +154,32 @@ pub(super) fn scan(section: &[u8], is_wide: impl Fn(u32) -> bool) -> Result<Stor
                     }
                     Top::Unknown
                 }
+                SELECT | SELECT_OF_TYPE => {
+                    immediates(operator, &mut operators)?;
+                    if may_be_a_test(last) {
+                        stores.push((start + at) as u32);
+                    }
+                    Top::Unknown
+                }
+                CALL | CALL_INDIRECT => {
+                    immediates(operator, &mut operators)?;
+                    Top::Called
+                }
+                I32_EQZ => test_of(last),
+                I32_EQ | I32_NE => comparison_of(before, last),
+                I32_CONST => match signed(&mut operators)? {
+                    0 => Top::MaybeZero,
+                    _ => Top::NotZero,
+                },
+                // One that never changes is a constant.
+                GLOBAL_GET => {
+                    operators.u32()?;
+                    Top::MaybeZero
+                }
                 _ => {
                     immediates(operator, &mut operators)?;
                     match is_fresh(operator) {
-                        true => Top::Fresh,
+                        true => result_of(operator, last),
                         false => Top::Unknown,
                     }
                 }
@@ -113,13 +192,22 @@ pub(super) fn scan(section: &[u8], is_wide: impl Fn(u32) -> bool) -> Result<Stor
 
 const BLOCK: u8 = 0x02;
 const IF: u8 = 0x04;
+const CALL: u8 = 0x10;
+const CALL_INDIRECT: u8 = 0x11;
+const SELECT: u8 = 0x1b;
+const SELECT_OF_TYPE: u8 = 0x1c;
 const LOCAL_GET: u8 = 0x20;
 const LOCAL_TEE: u8 = 0x22;
 const I32_STORE: u8 = 0x36;
 const I64_STORE: u8 = 0x37;
 const I32_STORE8: u8 = 0x3a;
-const I32_STORE16: u8 = 0x3b;
+const I64_STORE8: u8 = 0x3c;
 const I64_STORE32: u8 = 0x3e;
+const I32_EQZ: u8 = 0x45;
+const I32_EQ: u8 = 0x46;
+const I32_NE: u8 = 0x47;
+const I32_CONST: u8 = 0x41;
+const GLOBAL_GET: u8 = 0x23;
 
 /// Whether an operator's result is never one of its operands as it was. Shifts by 0, `select` of two
 /// that are the same, and conversions that change no bit may push what they were given.
@@ -245,8 +333,8 @@ impl Stores {
                 let at = store as usize - start;
                 out.extend_from_slice(body.get(done..at).unwrap_or_default());
                 let or = match body.get(at) {
-                    Some(&(I32_STORE | I32_STORE8 | I32_STORE16)) => OR_32,
-                    _ => OR_64,
+                    Some(&(I64_STORE | I64_STORE8..=I64_STORE32)) => OR_64,
+                    _ => OR_32,
                 };
                 out.extend_from_slice(&or);
                 done = at;
