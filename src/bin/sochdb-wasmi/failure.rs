@@ -52,23 +52,23 @@ pub enum Failure {
     InputSyntax { reason: String },
     /// Rows of a file were not loaded.
     Csv { path: PathBuf, line: u64, problem: LoadProblem },
-    /// A line of a file of calls is none.
+    /// A line in the calls file is not a valid call.
     Calls { path: PathBuf, line: u64, problem: CallProblem },
     /// The database did not take a table.
     Database(DatabaseError),
     /// The file that the database is kept in could not be opened.
     Store { path: PathBuf, error: DatabaseError },
-    /// A table is there, and otherwise than the schema has it.
+    /// The table exists but does not match the schema.
     OtherTable { table: String },
     /// A column that is to be redacted is not there.
     NoColumn { table: String, column: String },
     /// The key of a redaction is too short.
     RedactionKey { path: PathBuf, len: usize },
-    /// The file is no trace, or a damaged one.
+    /// The file is not a trace, or is damaged.
     Trace { path: PathBuf, error: TraceError },
     /// The trace cannot be replayed, with these plugins or at all.
     Replay { path: PathBuf, error: ReplayError },
-    /// The trace cannot be made small.
+    /// The trace cannot be shrunk.
     Minimise { path: PathBuf, error: MinimiseError },
     /// No plugin has this name in the trace; or none was named, and there is not just one.
     NoPlugin { name: Option<String>, plugins: Vec<String> },
@@ -80,7 +80,7 @@ pub enum Failure {
     NoTraces { path: PathBuf },
     /// A file that would be written is there already.
     Exists { path: PathBuf },
-    /// The name is none for a project.
+    /// The project name is invalid.
     ProjectName { name: String },
 }
 
@@ -279,13 +279,17 @@ impl fmt::Display for Failure {
             }
             Self::OtherTable { table } => write!(
                 f,
-                "the table {table:?} is there, with other columns or indexes than it should have"
+                "the table {table:?} exists, with other columns or indexes than the schema has"
             ),
             Self::NoColumn { table, column } => {
-                write!(f, "no column {table}.{column} is there to be redacted")
+                write!(f, "there is no column {table}.{column} to redact")
             }
             Self::RedactionKey { path, len } => {
-                write!(f, "{}: a key has at least 16 random bytes, this has {len}", path.display())
+                write!(
+                    f,
+                    "{}: a key has at least 16 random bytes, this one has {len}",
+                    path.display()
+                )
             }
             Self::Trace { path, error } => write!(f, "{}: {error}", path.display()),
             Self::Replay { path, error } => write!(f, "{}: {error}", path.display()),
@@ -313,7 +317,7 @@ impl fmt::Display for Failure {
             }
             Self::OtherTrace { path, link } => write!(
                 f,
-                "{} is whole, but it is another trace: its last link is {}",
+                "{} is whole, but another trace: its last link is {}",
                 path.display(),
                 hex(link)
             ),
@@ -321,11 +325,11 @@ impl fmt::Display for Failure {
                 write!(f, "{} has no file that ends with .trace", path.display())
             }
             Self::Exists { path } => {
-                write!(f, "{} is there already; nothing was written", path.display())
+                write!(f, "{} already exists; nothing was written", path.display())
             }
             Self::ProjectName { name } => write!(
                 f,
-                "{name:?} is no name for a plugin: it begins with an ASCII letter, goes on with \
+                "{name:?} is not a valid plugin name: it begins with an ASCII letter, continues with \
                  letters, digits or _, and is at most 32 bytes long"
             ),
         }

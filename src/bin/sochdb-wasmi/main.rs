@@ -46,35 +46,35 @@ use clap::{Parser, Subcommand};
 
 const EXIT_CODES: &str = "\
 Exit codes:
-   0  it was done; a replay or a difference found nothing
-   1  it was tried and failed: the plugin trapped, returned an error, or would not load (inspect);
+   0  success; a replay or a diff found no difference
+   1  the attempt failed: the plugin trapped, returned an error, or would not load (inspect);
       something would be denied (what-if); the trace does not fail (minimise)
-   2  the command line is wrong
-   3  what was given is refused: not a module, a bad manifest, an input of another type
+   2  the command line is invalid
+   3  an input is refused: not a module, an invalid manifest, an input of another type
    4  a file could not be read or written
 
-Of a replay or a difference of traces, by the likely cause of the first divergence:
+Of a replay or a trace diff, by the likely cause of the first divergence:
   10  different-input      14  memory     18  different-request
   11  different-answer     15  missing    19  different-setup
   12  plugin-changed       16  extra      20  time
-  13  fuel                 17  truncated: the trace breaks off, all before it is as recorded
-  21  redaction: the plugin may have decided by a redacted value
+  13  fuel                 17  truncated: the trace breaks off, everything before that is as recorded
+  21  redaction: the plugin may depend on a redacted value
 
 Of a trace:
-  30  damaged: the chain is broken, events were moved, it is no trace
-  31  recorded with another module than was given
+  30  damaged: the chain is broken, events were moved, or it is not a trace
+  31  recorded with another module than the given one
   32  cannot be replayed: digests only, redacted, no calls, another ABI version
-  33  whole, but its last link is not the one that was given (trace verify)
-  34  the plugin asks what was not recorded
+  33  whole, but its last link is not the given one (trace verify)
+  34  the plugin makes a host call that was not recorded
 
 Data goes to stdout; logs, summaries and errors go to stderr. With --json, stdout is one
-JSON object, also when the command fails, unless its options could not be understood.";
+JSON object, also when the command fails, unless its options are invalid.";
 
 /// Runs SochDB plugins (WebAssembly) on a desk, as a device would.
 #[derive(Parser)]
 #[command(version, after_help = EXIT_CODES, max_term_width = 100)]
 struct Cli {
-    /// Answer one JSON object on stdout.
+    /// Print one JSON object on stdout.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -83,28 +83,28 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Calls an entry point of a plugin and says what it cost.
+    /// Calls an entry point of a plugin and reports what it cost.
     #[command(after_help = EXIT_CODES)]
     Run(run::Arguments),
-    /// Calls entry points and writes a trace of it, which can be replayed without tables and files.
+    /// Calls entry points and writes a trace, which can be replayed without tables and files.
     #[command(after_help = EXIT_CODES)]
     Record(record::Arguments),
-    /// Runs a plugin on what a trace says it was answered, and tells where it does something else.
+    /// Runs a plugin on the answers of a trace and reports where it diverges.
     #[command(after_help = EXIT_CODES)]
     Replay(replay::Arguments),
-    /// Says what of traces another manifest would have denied, or the narrowest that denies nothing.
+    /// Reports which recorded calls another manifest would deny, or writes the narrowest manifest.
     #[command(after_help = EXIT_CODES)]
     WhatIf(what_if::Arguments),
-    /// Makes a failing trace small: fewer calls, rows and bytes, as long as it fails the same way.
+    /// Shrinks a failing trace: fewer calls, rows and bytes, as long as it fails the same way.
     #[command(after_help = EXIT_CODES)]
     Minimise(minimise::Arguments),
-    /// Looks into traces.
+    /// Inspects traces.
     #[command(subcommand, after_help = EXIT_CODES)]
     Trace(trace::Command),
-    /// Says what a plugin is made of, what it asks for, and whether it would load.
+    /// Describes a plugin, what it needs, and whether it loads.
     #[command(after_help = EXIT_CODES)]
     Inspect(inspect::Arguments),
-    /// Writes a plugin project that builds and passes its own test at once.
+    /// Writes a plugin project that builds and passes its own test.
     #[command(after_help = EXIT_CODES)]
     New(new::Arguments),
 }

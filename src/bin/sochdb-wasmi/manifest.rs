@@ -20,7 +20,7 @@ pub struct ManifestArguments {
     /// The manifest, in TOML or packed. Without one, nothing is granted.
     #[arg(long, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
-    /// Takes the manifest that the module carries in its section sochdb.manifest.
+    /// Uses the manifest in the module's section sochdb.manifest.
     #[arg(long, conflicts_with = "manifest")]
     pub embedded: bool,
 }

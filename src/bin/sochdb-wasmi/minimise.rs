@@ -27,7 +27,7 @@ pub struct Arguments {
     trace: PathBuf,
     #[command(flatten)]
     plugins: PluginArguments,
-    /// The plugin that was recorded, if --plugin is a changed one that does something else.
+    /// The recorded plugin, if --plugin is a changed one that diverges from it.
     #[arg(long, value_name = "FILE")]
     recorded: Vec<PathBuf>,
     /// The small trace to write.
@@ -37,7 +37,7 @@ pub struct Arguments {
     /// run in.
     #[arg(long, value_name = "FILE")]
     test: Option<PathBuf>,
-    /// How often the plugin may run.
+    /// How many times plugins may run.
     #[arg(long, value_name = "N", default_value_t = 2000)]
     tries: u32,
     /// How long to look for a smaller trace.

@@ -28,9 +28,9 @@ const FILES: &[(&str, &str)] = &[
 
 #[derive(Args)]
 pub struct Arguments {
-    /// The plugin's name, which is also the directory's.
+    /// The plugin's name, and the name of its directory.
     name: String,
-    /// Where the directory is made.
+    /// Where to create the directory.
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
     /// A clone of sochdb-wasmi to depend on, instead of the version of this program.

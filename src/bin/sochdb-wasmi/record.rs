@@ -25,7 +25,7 @@ pub struct Arguments {
     entry: Option<String>,
     #[command(flatten)]
     input: InputArguments,
-    /// A file with a JSON object in each line, which is a call: {"entry": "ingest", "input": …}.
+    /// A file with one call on each line, as a JSON object: {"entry": "ingest", "input": …}.
     #[arg(long, value_name = "FILE")]
     calls: Option<PathBuf>,
     /// The trace to write.
@@ -33,8 +33,8 @@ pub struct Arguments {
     out: PathBuf,
     #[command(flatten)]
     recording: RecordingArguments,
-    /// Lets the clock stand still at 0, so that recording the same calls again writes the same
-    /// bytes. No deadline passes then.
+    /// Stops the clock at 0, so that recording the same calls again writes the same bytes. No
+    /// deadline passes then.
     #[arg(long)]
     no_clock: bool,
 }

@@ -32,24 +32,24 @@ const MIN_KEY: usize = 16;
 #[derive(Args)]
 pub struct RecordingArguments {
     /// Records digests of inputs, requests, answers and outputs in place of their bytes. Such a
-    /// trace is small and has nobody's data in it. It can be compared and not be replayed.
+    /// trace is small and contains no data. It can be compared, but not replayed.
     #[arg(long)]
     digests_only: bool,
-    /// Puts pseudonyms in the place of the values of a column. Equal values have equal ones.
+    /// Replaces the values of a column by pseudonyms. Equal values have equal pseudonyms.
     #[arg(long, value_name = "TABLE.COLUMN", requires = "redaction_key")]
     redact: Vec<ColumnArgument>,
-    /// Puts a pseudonym in the place of a value of the configuration.
+    /// Replaces a value of the configuration by a pseudonym.
     #[arg(long, value_name = "KEY", requires = "redaction_key")]
     redact_config: Vec<String>,
-    /// The key of the pseudonyms: a file of at least 16 random bytes. Whoever has it can guess
+    /// The key of the pseudonyms: a file of at least 16 random bytes. Who has it can guess
     /// values. Inputs and outputs of entry points become digests.
     #[arg(long, value_name = "FILE")]
     redaction_key: Option<PathBuf>,
-    /// Leaves inputs of entry points as they are, without which nothing can be replayed: if they
-    /// hold none of the redacted values.
+    /// Keeps inputs of entry points, which a replay needs: for inputs that contain no redacted
+    /// values.
     #[arg(long, requires = "redaction_key")]
     keep_inputs: bool,
-    /// Leaves outputs of entry points as they are.
+    /// Keeps outputs of entry points.
     #[arg(long, requires = "redaction_key")]
     keep_outputs: bool,
 }

@@ -37,10 +37,10 @@ pub struct Arguments {
     /// and memory are then not compared.
     #[arg(long)]
     changed: bool,
-    /// Goes on after a divergence, with the next call, until there are this many.
+    /// Continues with the next call after a divergence, up to this many divergences.
     #[arg(long, value_name = "N", default_value_t = 1)]
     keep_going: usize,
-    /// Replays again whenever a trace or a plugin has changed, until Ctrl-C.
+    /// Replays again whenever a trace or a plugin changes, until Ctrl-C.
     #[arg(long)]
     pub watch: bool,
 }
@@ -48,7 +48,7 @@ pub struct Arguments {
 /// The plugins of a trace.
 #[derive(Args)]
 pub struct PluginArguments {
-    /// A plugin that was recorded. Of several that changed, NAME says which each of them is.
+    /// A recorded plugin. If several plugins changed, NAME says which one each file is.
     #[arg(long = "plugin", value_name = "[NAME=]FILE", required = true)]
     plugins: Vec<PluginArgument>,
 }

@@ -31,14 +31,14 @@ pub type Host = sochdb_wasmi::host::Host<Store>;
 pub struct StageArguments {
     /// The plugin: a WebAssembly module.
     pub plugin: PathBuf,
-    /// What an entry point takes and gives: "INPUT -> OUTPUT", or @FILE with a line for each entry
-    /// point. Otherwise from the module's section sochdb.types, if it has one.
+    /// The types of an entry point, "INPUT -> OUTPUT", or @FILE with a line for each entry point.
+    /// Default: the module's section sochdb.types, if it has one.
     #[arg(long, value_name = "TYPES")]
     types: Option<String>,
     #[command(flatten)]
     manifest: ManifestArguments,
-    /// Keeps the database in this file, which is made if it is not there. Otherwise it is in RAM,
-    /// and gone afterwards.
+    /// Keeps the database in this file, which is created if it is missing. Default: in RAM, gone
+    /// afterwards.
     #[arg(long, value_name = "FILE")]
     db: Option<PathBuf>,
     /// Tables with their columns and indexes, in TOML.

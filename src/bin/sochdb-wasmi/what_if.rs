@@ -23,13 +23,13 @@ pub struct Arguments {
     /// The traces.
     #[arg(required = true)]
     traces: Vec<PathBuf>,
-    /// The manifest, in TOML or packed: what would it deny?
+    /// The manifest, in TOML or packed, to check the traces against.
     #[arg(long, value_name = "FILE", required_unless_present = "infer", conflicts_with = "infer")]
     manifest: Option<PathBuf>,
     /// Prints the narrowest manifest, in TOML, that denies nothing that was allowed.
     #[arg(long)]
     infer: bool,
-    /// The plugin that it is about, by its name in the trace. Otherwise it is the one that the
+    /// The plugin to look at, by its name in the trace. Default: the one that the
     /// manifest names, or the only one.
     #[arg(long, value_name = "NAME")]
     plugin: Option<String>,
