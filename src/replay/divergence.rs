@@ -75,6 +75,8 @@ pub struct Side {
     pub hex: String,
     /// Fuel of the call that was left, if it is known.
     pub fuel_left: Option<u64>,
+    /// All of the bytes; empty if there are none.
+    pub bytes: Vec<u8>,
 }
 
 impl Side {

@@ -196,17 +196,14 @@ pub(super) fn difference(names: &Names, expected: &Event<'_>, got: &Got) -> Diff
         return Difference {
             field: Some("event".into()),
             expected: Side { value: told(names, expected), ..Side::default() },
-            got: Side { value: got, hex: hex(request), fuel_left: None },
+            got: Side { value: got, ..bytes_side(request) },
         };
     };
     if call.function != function {
         let side = |function: FunctionId, request: &[u8]| {
             let text = request_text(names, function, request);
-            Side {
-                value: format!("{} with {text}", names.function(function)),
-                hex: hex(request),
-                fuel_left: None,
-            }
+            let value = format!("{} with {text}", names.function(function));
+            Side { value, ..bytes_side(request) }
         };
         let expected = match call.request {
             Data::Full(recorded) => side(call.function, recorded),
@@ -233,17 +230,13 @@ pub(super) fn bytes_difference(
     got: &[u8],
     fields: (Option<Vec<Field>>, Option<Vec<Field>>),
 ) -> Difference {
-    let hexes = (hex(expected), hex(got));
-    let (field, expected, got) = match fields {
+    let (field, expected_value, got_value) = match fields {
         (Some(a), Some(b)) if a != b => {
+            let fields = (a.clone(), b.clone());
             let at = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
             let (a, b) = (a.get(at), b.get(at));
-            let path = a.or(b).map_or("", |field| &field.path);
-            let value = |field: Option<&Field>| match field {
-                Some(field) if field.path == path => field.value.clone(),
-                _ => "nothing".to_string(),
-            };
-            (format!("{what}.{path}"), value(a), value(b))
+            let (path, a, b) = super::fields::difference(a, b, &fields.0, &fields.1);
+            (format!("{what}.{path}"), a, b)
         }
         _ => {
             let at = expected.iter().zip(got).take_while(|(a, b)| a == b).count();
@@ -256,9 +249,14 @@ pub(super) fn bytes_difference(
     };
     Difference {
         field: Some(field),
-        expected: Side { value: expected, hex: hexes.0, fuel_left: None },
-        got: Side { value: got, hex: hexes.1, fuel_left: None },
+        expected: Side { value: expected_value, ..bytes_side(expected) },
+        got: Side { value: got_value, ..bytes_side(got) },
     }
+}
+
+/// A side that has these bytes.
+pub(super) fn bytes_side(bytes: &[u8]) -> Side {
+    Side { hex: hex(bytes), bytes: bytes.to_vec(), ..Side::default() }
 }
 
 /// The first difference between two ends of a call, fuel and memory last, with the cause that these

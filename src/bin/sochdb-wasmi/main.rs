@@ -38,6 +38,7 @@ mod store;
 mod summary;
 mod trace;
 mod trace_file;
+mod typed;
 mod unfinished;
 mod watch;
 mod what_if;

@@ -21,6 +21,7 @@ use crate::{
     output::{Report, plain},
     progress,
     trace_file::TraceFile,
+    typed::{Signatures, TypeArguments},
 };
 
 #[derive(Args)]
@@ -33,6 +34,8 @@ pub struct Arguments {
     corpus: Option<PathBuf>,
     #[command(flatten)]
     plugins: PluginArguments,
+    #[command(flatten)]
+    types: TypeArguments,
     /// Lets a plugin be another module than the recorded one: to see what a change does. Its fuel
     /// and memory are then not compared.
     #[arg(long)]
@@ -124,6 +127,11 @@ impl PluginArguments {
 }
 
 impl Plugins<'_> {
+    /// The modules, in their order.
+    pub fn modules(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(|(_, wasm)| wasm.as_slice())
+    }
+
     /// A replayer with these plugins.
     pub fn replayer(&self) -> Replayer<'_> {
         self.0.iter().fold(Replayer::new(), |replayer, (argument, wasm)| match &argument.name {
@@ -147,6 +155,7 @@ impl Arguments {
 /// Replays what was asked for, once.
 pub fn replay(arguments: &Arguments) -> Result<Report, Failure> {
     let plugins = arguments.plugins.read()?;
+    let types = arguments.types.read(plugins.modules())?;
     let mut replayer = plugins.replayer().with_divergences(arguments.keep_going);
     if arguments.changed {
         replayer = replayer.with_changed_plugins();
@@ -154,11 +163,11 @@ pub fn replay(arguments: &Arguments) -> Result<Report, Failure> {
     match (&arguments.corpus, &arguments.trace) {
         (Some(directory), _) => {
             arguments.plugins.check(&traces(directory)?)?;
-            corpus(directory, &replayer)
+            corpus(directory, &replayer, &types)
         }
         (None, Some(trace)) => {
             arguments.plugins.check(std::slice::from_ref(trace))?;
-            let replay = one(trace, &replayer)?;
+            let replay = one(trace, &replayer, &types)?;
             let (data, code) = (plain(&replay.to_string()), replay.exit_code());
             Ok(Report { data, talk: String::new(), json: object(trace, &replay), code })
         }
@@ -166,9 +175,12 @@ pub fn replay(arguments: &Arguments) -> Result<Report, Failure> {
     }
 }
 
-fn one(path: &Path, replayer: &Replayer<'_>) -> Result<Replay, Failure> {
+fn one(path: &Path, replayer: &Replayer<'_>, types: &Signatures) -> Result<Replay, Failure> {
     let trace = TraceFile::open(path)?;
-    replayer.replay(trace).map_err(|error| Failure::Replay { path: path.into(), error })
+    let replay = replayer.replay(trace);
+    let mut replay = replay.map_err(|error| Failure::Replay { path: path.into(), error })?;
+    replay.divergences.iter_mut().for_each(|divergence| types.name_field(divergence));
+    Ok(replay)
 }
 
 fn object(path: &Path, replay: &Replay) -> Value {
@@ -182,7 +194,11 @@ fn object(path: &Path, replay: &Replay) -> Value {
 }
 
 /// All traces of a directory. The exit code is that of the first that is not replayed exactly.
-fn corpus(directory: &Path, replayer: &Replayer<'_>) -> Result<Report, Failure> {
+fn corpus(
+    directory: &Path,
+    replayer: &Replayer<'_>,
+    types: &Signatures,
+) -> Result<Report, Failure> {
     let paths = traces(directory)?;
     if paths.is_empty() {
         return Err(Failure::NoTraces { path: directory.into() });
@@ -192,7 +208,7 @@ fn corpus(directory: &Path, replayer: &Replayer<'_>) -> Result<Report, Failure> 
     let (mut exact, mut agree) = (0, 0);
     for path in &paths {
         let shown = path.display();
-        let (object, of_this) = match one(path, replayer) {
+        let (object, of_this) = match one(path, replayer, types) {
             Ok(replay) => {
                 let _ = write!(data, "{shown}: {replay}");
                 exact += usize::from(replay.is_exact());

@@ -1,7 +1,7 @@
 //! One of two traces that are compared: read as far as the other one needs it.
 
 use alloc::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     string::String,
 };
 
@@ -29,6 +29,8 @@ pub(super) struct Half<R> {
     /// Events that say what plugins and tables are, by what they say it of.
     pub(super) setup: BTreeMap<String, Recorded>,
     ahead: VecDeque<Step>,
+    /// Plugins and entry points that were called so far.
+    called: BTreeSet<(String, String)>,
     /// There are no steps but those ahead.
     read: bool,
     pub(super) broken_off: Option<TraceError>,
@@ -42,6 +44,7 @@ impl<R: Read<Error: 'static>> Half<R> {
             names: Names::default(),
             setup: BTreeMap::new(),
             ahead: VecDeque::new(),
+            called: BTreeSet::new(),
             read: false,
             broken_off: None,
         }
@@ -80,7 +83,13 @@ impl<R: Read<Error: 'static>> Half<R> {
         self.look_ahead(1)?;
         while let Some(step) = self.ahead.pop_front() {
             match step {
-                Step::Call(call) => return Ok(Some(call)),
+                Step::Call(call) => {
+                    if let Event::CallIn(begin) = call.begin.event() {
+                        let plugin = self.names.plugin(begin.plugin);
+                        self.called.insert((plugin, begin.entry.into()));
+                    }
+                    return Ok(Some(call));
+                }
                 Step::Between(recorded) => {
                     let event = recorded.event();
                     self.names.learn(&event);
@@ -95,6 +104,26 @@ impl<R: Read<Error: 'static>> Half<R> {
             }
         }
         Ok(None)
+    }
+
+    /// That this trace, the first or the second, has no call at all of the entry point that a call of
+    /// the other one is of; empty if it has, or is not read to its end.
+    pub(super) fn lacks(&self, other: &Call, names: &Names, which: &str) -> String {
+        let Event::CallIn(begin) = other.begin.event() else { return String::new() };
+        let plugin = names.plugin(begin.plugin);
+        let is_ahead = |step: &Step| match step {
+            Step::Call(call) => {
+                matches!(call.begin.event(), Event::CallIn(call) if call.entry == begin.entry)
+            }
+            Step::Between(_) => false,
+        };
+        let called = self.called.contains(&(plugin.clone(), begin.entry.into()));
+        match called || !self.read || self.ahead.iter().any(is_ahead) {
+            true => String::new(),
+            false => {
+                alloc::format!("the {which} trace has no call of {plugin}.{} at all", begin.entry)
+            }
+        }
     }
 
     /// What makes a call the same as one of the other trace.

@@ -16,7 +16,7 @@ use super::{
     compare::Found,
     divergence::{Cause, Divergence, Side},
     error::ReplayError,
-    explain::{Difference, told},
+    explain::{Difference, bytes_side, told},
     json::Json,
     line::Line,
     names::Names,
@@ -153,7 +153,7 @@ impl<A: Read<Error: 'static>, B: Read<Error: 'static>> Comparison<A, B> {
             let (a, b) = (self.a.next()?, self.b.next()?);
             self.headers();
             match (a, b) {
-                (None, None) => return Ok(()),
+                (None, None) => return Ok(self.setup_at_end()),
                 (Some(a), Some(b)) => {
                     self.diff.calls += 1;
                     self.a.names.learn(&a.begin.event());
@@ -173,8 +173,10 @@ impl<A: Read<Error: 'static>, B: Read<Error: 'static>> Comparison<A, B> {
                         self.b.broken_off.as_ref().map_or(Cause::Missing, |_| Cause::Truncated);
                     let got =
                         self.b.broken_off.as_ref().map_or("nothing".into(), |e| e.to_string());
-                    let expected = told(&self.a.names, &call.begin.event());
-                    self.diff.divergence = Some(self.only(&call, expected, got, cause));
+                    let because = self.b.lacks(&call, &self.a.names, "second");
+                    let expected = call_side(&self.a.names, &call);
+                    let only = self.only(&call, expected, Side::of(got), cause);
+                    self.diff.divergence = Some(Divergence { because, ..only });
                     return Ok(());
                 }
                 (None, Some(call)) => {
@@ -184,8 +186,10 @@ impl<A: Read<Error: 'static>, B: Read<Error: 'static>> Comparison<A, B> {
                         self.a.broken_off.as_ref().map_or(Cause::Extra, |_| Cause::Truncated);
                     let expected =
                         self.a.broken_off.as_ref().map_or("nothing".into(), |e| e.to_string());
-                    let got = told(&self.b.names, &call.begin.event());
-                    self.diff.divergence = Some(self.only(&call, expected, got, cause));
+                    let because = self.a.lacks(&call, &self.b.names, "first");
+                    let got = call_side(&self.b.names, &call);
+                    let only = self.only(&call, Side::of(expected), got, cause);
+                    self.diff.divergence = Some(Divergence { because, ..only });
                     return Ok(());
                 }
             }
@@ -212,11 +216,11 @@ impl<A: Read<Error: 'static>, B: Read<Error: 'static>> Comparison<A, B> {
             let entries = (entry(a, &self.a.names), entry(b, &self.b.names));
             if cause.is_some() || entries.0 != entries.1 {
                 let difference = match cause {
-                    Some(_) => Difference::of_values(
-                        "call",
-                        told(&self.a.names, &a.begin.event()),
-                        told(&self.b.names, &b.begin.event()),
-                    ),
+                    Some(_) => Difference {
+                        field: Some("call".into()),
+                        expected: call_side(&self.a.names, a),
+                        got: call_side(&self.b.names, b),
+                    },
                     None => Difference::of_values("entry", entries.0, entries.1),
                 };
                 return Ok(Some(Found {
@@ -224,7 +228,11 @@ impl<A: Read<Error: 'static>, B: Read<Error: 'static>> Comparison<A, B> {
                     function: None,
                     difference,
                     cause: cause.unwrap_or(Cause::DifferentInput),
-                    because: String::new(),
+                    because: match cause {
+                        Some(Cause::Missing) => self.b.lacks(a, &self.a.names, "second"),
+                        Some(Cause::Extra) => self.a.lacks(b, &self.b.names, "first"),
+                        _ => self.b.lacks(a, &self.a.names, "second"),
+                    },
                 }));
             }
         }
@@ -279,6 +287,30 @@ impl<A: Read<Error: 'static>, B: Read<Error: 'static>> Comparison<A, B> {
         None
     }
 
+    /// The first difference in what stands after the last call, or where there are no calls.
+    fn setup_at_end(&mut self) {
+        let begin = Recorded::new(u64::MAX, &Event::End(crate::trace::End {}));
+        if let Some(found) = self.setup(&begin) {
+            let Found { event, function, difference, cause, because } = found;
+            let Difference { field, expected, got } = difference;
+            let (call, plugin, entry) = (self.diff.calls, String::new(), String::new());
+            let before = self.before.iter().cloned().collect();
+            self.diff.divergence = Some(Divergence {
+                event,
+                call,
+                plugin,
+                entry,
+                function,
+                field,
+                expected,
+                got,
+                cause,
+                because,
+                before,
+            });
+        }
+    }
+
     /// What differs in the headers, once.
     fn headers(&mut self) {
         let (Some(a), Some(b)) = (self.a.setup.remove("header"), self.b.setup.remove("header"))
@@ -299,12 +331,8 @@ impl<A: Read<Error: 'static>, B: Read<Error: 'static>> Comparison<A, B> {
     }
 
     /// A call that only one of the traces has, at their end.
-    fn only(&self, call: &Call, expected: String, got: String, cause: Cause) -> Divergence {
-        let difference = Difference {
-            field: Some("call".into()),
-            expected: Side::of(expected),
-            got: Side::of(got),
-        };
+    fn only(&self, call: &Call, expected: Side, got: Side, cause: Cause) -> Divergence {
+        let difference = Difference { field: Some("call".into()), expected, got };
         let (event, because) = (call.begin.number, String::new());
         self.report(call, Found { event, function: None, difference, cause, because })
     }
@@ -337,6 +365,16 @@ impl<A: Read<Error: 'static>, B: Read<Error: 'static>> Comparison<A, B> {
             before,
         }
     }
+}
+
+/// A call of an entry point with its input.
+fn call_side(names: &Names, call: &Call) -> Side {
+    let event = call.begin.event();
+    let input = match event {
+        Event::CallIn(begin) => begin.input.bytes().unwrap_or_default(),
+        _ => &[],
+    };
+    Side { value: told(names, &event), ..bytes_side(input) }
 }
 
 /// The fields of an event, but for the numbers that a host gave.

@@ -179,3 +179,38 @@ fn a_name_that_no_plugin_of_the_trace_has_is_an_error() {
     let plugin = format!("weather={WEATHER}");
     assert_eq!(sochdb(&["replay", &trace, "--plugin", &plugin]).code, 0);
 }
+
+/// An output that differed was told by its byte, though the types of the entry point were known.
+#[test]
+fn an_output_that_differs_is_told_by_its_field() {
+    let plugin = |name: &str, value: &str| {
+        let text = format!(
+            r#"(module
+                (memory (export "memory") 1)
+                (global (export "sochdb_plugin") i32 (i32.const 0))
+                (data (i32.const 0)
+                    "\01\00\00\00" "\00\01\00\00" "\00\01\00\00" "\00\02\00\00" "\00\01\00\00")
+                (data (i32.const 512) "{value}")
+                (func (export "run") (param i32) (result i32) (i32.const 4))
+                (@custom "sochdb.types" "run: () -> {{kind: u8, list: [u8]}}"))"#
+        );
+        file("typed", name, wat::parse_str(text).expect("a module"))
+    };
+    let old = plugin("old.wasm", r"\07\02\05\06");
+    let trace = path("typed", "a.trace");
+    assert_eq!(sochdb(&["record", &old, "run", "--out", &trace]).code, 0);
+    let replay = |wasm: &str, more: &[&str]| {
+        let arguments = ["replay", &*trace, "--plugin", wasm, "--changed", "--json"];
+        let found = sochdb(&[&arguments[..], more].concat()).json()["divergences"][0].clone();
+        let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+        (text(&found["field"]), text(&found["expected"]["value"]), text(&found["got"]["value"]))
+    };
+    let told = |field: &str, a: &str, b: &str| (field.to_owned(), a.to_owned(), b.to_owned());
+    let item = plugin("item.wasm", r"\07\02\05\09");
+    assert_eq!(replay(&item, &[]), told("output.list[1]", "6", "9"));
+    let given = ["--types", "() -> (u8, [i16])"];
+    assert_eq!(replay(&item, &given), told("output[1][1]", "3", "-5"));
+    // What is not of the type is told by its byte.
+    let wrong = plugin("wrong.wasm", r"\07\09\05\06");
+    assert_eq!(replay(&wrong, &[]), told("output[1]", "0x02", "0x09"));
+}

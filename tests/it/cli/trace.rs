@@ -150,3 +150,38 @@ fn a_filter_that_matches_nothing_says_what_there_is() {
     let ran = sochdb(&["trace", "show", &trace, "--table", "weather"]);
     assert_eq!(ran.stderr, "");
 }
+
+/// Two calls with different inputs read the same: their inputs were not shown.
+#[test]
+fn a_call_that_only_one_trace_has_is_shown_with_its_input() {
+    let plugin = small_plugin("diff_input");
+    let record = |name: &str, inputs: &[&str]| {
+        let line = |input: &&str| format!("{{\"entry\": \"echo\", \"input_hex\": \"{input}\"}}\n");
+        let calls: String = inputs.iter().map(line).collect();
+        let calls = file("diff_input", &format!("{name}.jsonl"), calls);
+        let trace = path("diff_input", name);
+        let arguments = ["record", &plugin, "--calls", &calls, "--no-clock", "--out", &trace];
+        assert_eq!(sochdb(&arguments).code, 0);
+        trace
+    };
+    let (a, b) =
+        (record("a.trace", &["0102", "0305", "0401"]), record("b.trace", &["0102", "0401"]));
+    let ran = sochdb(&["trace", "diff", &a, &b]);
+    assert_eq!(ran.code, 15);
+    assert!(ran.stdout.contains("0305") && ran.stdout.contains("0401"), "{}", ran.stdout);
+    // With types, as what they mean, and in place of a byte the field.
+    let types = ["--types", "{kind: u8, value: i16} -> bytes", "--json"];
+    let report = sochdb(&[&["trace", "diff", &a, &b][..], &types].concat()).json();
+    let got = report["divergence"]["expected"]["value"].as_str().expect("a text");
+    assert!(got.ends_with("input {\"kind\":3,\"value\":-3}"), "{got}");
+    let c = record("c.trace", &["0102", "0307", "0401"]);
+    let report = sochdb(&[&["trace", "diff", &a, &c][..], &types].concat()).json();
+    let found = &report["divergence"];
+    assert_eq!((&found["field"], &found["got"]["value"]), (&json!("input.value"), &json!("-4")));
+    // And that the other trace has none of its entry point at all.
+    let none = path("diff_input", "none.trace");
+    assert_eq!(sochdb(&["record", &plugin, "trap", "--out", &none]).code, 0);
+    let report = sochdb(&["trace", "diff", &a, &none, "--json"]).json();
+    let because = &report["divergence"]["because"];
+    assert_eq!(because, "the second trace has no call of small.echo at all");
+}

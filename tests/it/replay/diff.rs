@@ -247,3 +247,39 @@ fn verify_names_the_last_link_and_the_first_bad_event() {
     assert!(!error.to_string().is_empty());
     assert!(verify(&trace[..10]).is_err());
 }
+
+/// "got nothing", of an answer with a row.
+#[test]
+fn answers_with_more_or_fewer_rows_are_told_with_their_rows() {
+    let told = |a: &[i64], b: &[i64]| {
+        let job = |values: &[i64]| job(values, &[], Recorder::growing(), &watch());
+        let report = differs(&job(a), &job(b));
+        let (expected, got) = (report.expected.value, report.got.value);
+        (report.field.unwrap_or_default(), expected, got)
+    };
+    let texts = |field: &str, a: &str, b: &str| (field.to_owned(), a.to_owned(), b.to_owned());
+    assert_eq!(told(&[], &[7]), texts("response.rows", "empty", "1 item: id = 1, value = 7"));
+    assert_eq!(told(&[7], &[]), texts("response.rows", "1 item: id = 1, value = 7", "empty"));
+    assert_eq!(
+        told(&[7, 8], &[7]),
+        texts("response.rows[1]", "id = 2, value = 8", "1 item: id = 1, value = 7")
+    );
+    assert_eq!(
+        told(&[7], &[7, 8, 9]),
+        texts("response.rows[1]", "1 item: id = 1, value = 7", "id = 2, value = 8")
+    );
+}
+
+/// Two traces without calls were the same, whatever had been loaded.
+#[test]
+fn traces_without_calls_are_compared_by_what_was_loaded() {
+    let load = |fuel| {
+        let limits = sochdb_wasmi::limits::Limits { fuel_per_call: fuel, ..limits() };
+        let config = PluginConfig::new(grants()).with_limits(limits);
+        Watched::with(&watch(), &[], config, Recorder::growing()).trace()
+    };
+    assert!(compared(&load(5000), &load(5000)).is_same());
+    let report = differs(&load(5000), &load(6000));
+    assert_eq!(report.cause, Cause::DifferentSetup);
+    assert_eq!(report.got.value, "6000");
+}

@@ -14,6 +14,7 @@ use crate::{
     failure::Failure,
     output::{Report, plain},
     trace_file::TraceFile,
+    typed::TypeArguments,
 };
 
 #[derive(Subcommand)]
@@ -48,6 +49,8 @@ pub struct DiffArguments {
     /// Does not compare fuel, and where slices end.
     #[arg(long)]
     ignore_fuel: bool,
+    #[command(flatten)]
+    types: TypeArguments,
 }
 
 #[derive(Args)]
@@ -71,13 +74,17 @@ pub fn run(command: &Command, json: bool) -> Result<Report, Failure> {
 }
 
 fn difference(arguments: &DiffArguments) -> Result<Report, Failure> {
-    let DiffArguments { expected, got, ignore_time, ignore_fuel } = arguments;
+    let DiffArguments { expected, got, ignore_time, ignore_fuel, types } = arguments;
+    let types = types.read([])?;
     let options = DiffOptions { ignore_time: *ignore_time, ignore_fuel: *ignore_fuel };
     let (a, b) = (TraceFile::open(expected)?, TraceFile::open(got)?);
-    let diff = diff(a, b, options).map_err(|DiffError { second, error }| {
+    let mut diff = diff(a, b, options).map_err(|DiffError { second, error }| {
         let path = if second { got } else { expected }.clone();
         Failure::Replay { path, error }
     })?;
+    if let Some(divergence) = &mut diff.divergence {
+        types.name_field(divergence);
+    }
     let code = match &diff {
         Diff { divergence: Some(divergence), .. } => divergence.cause.exit_code(),
         Diff { changed_plugins, .. } if !changed_plugins.is_empty() => {
