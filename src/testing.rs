@@ -17,12 +17,16 @@
 //! The functions that are named `replay_` fail as assertions do, by a panic; [`Corpus`] returns
 //! what it found.
 
+mod storage;
+
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
+
+pub use storage::storage_conformance;
 
 use crate::replay::{Replay, ReplayError, Replayer};
 

@@ -7,6 +7,7 @@
 //! counted on the [`Meter`] that is passed in.
 
 mod catalog;
+mod changes;
 mod check;
 mod corruption;
 mod delete;
@@ -38,6 +39,7 @@ mod write;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
+pub use changes::Changes;
 pub use corruption::Corruption;
 pub use error::{DatabaseError, GivenName};
 #[cfg(feature = "redb")]

@@ -1,6 +1,8 @@
 //! The engine over storages in RAM: rows, indexes, vectors, limits, atomicity, damage.
 
 mod atomicity;
+#[cfg(feature = "replay")]
+mod conformance;
 mod corruption;
 mod index;
 mod limits;
