@@ -60,7 +60,7 @@ pub fn norm(stored: &[u8]) -> f32 {
     sqrt(total(lanes))
 }
 
-/// `1 - a·b / (|a| |b|)`, the cosine distance; 1 if a norm is 0.
+/// `1 - a·b / (|a| |b|)`, the cosine distance, from 0 to 2; 1 if a norm is 0.
 ///
 /// The quotient is taken in doubles, where the product of the norms is exact.
 ///
@@ -71,7 +71,9 @@ pub fn cosine(dot: f32, norm: f32, query_norm: f64) -> f32 {
     if norm == 0.0 || query_norm == 0.0 {
         return 1.0;
     }
-    far_if_undefined((1.0 - f64::from(dot) / (f64::from(norm) * query_norm)) as f32)
+    let distance = (1.0 - f64::from(dot) / (f64::from(norm) * query_norm)) as f32;
+    // The sums are rounded, so the quotient may be a little above 1 or below -1.
+    far_if_undefined(distance.clamp(0.0, 2.0))
 }
 
 /// `-a·b`, so that a larger inner product is nearer.

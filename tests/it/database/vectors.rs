@@ -71,7 +71,7 @@ fn distance(metric: Metric, a: &[f32], b: &[f32]) -> f32 {
             if a_norm == 0.0 || b_norm == 0.0 {
                 1.0
             } else {
-                (1.0 - f64::from(dot(a, b)) / (a_norm * b_norm)) as f32
+                ((1.0 - f64::from(dot(a, b)) / (a_norm * b_norm)) as f32).clamp(0.0, 2.0)
             }
         }
     };
@@ -200,6 +200,37 @@ fn zero_vectors_are_at_cosine_distance_one() {
     let one = 1f32.to_bits();
     assert_eq!(search(&mut database, table, &[0.0; 3], 9, &[]).unwrap(), [(1, one), (2, one)]);
     assert_eq!(search(&mut database, table, &[2.0, 0.0, 0.0], 9, &[]).unwrap(), [(2, 0), (1, one)]);
+}
+
+/// The cosine distance of (0.1) from itself was -4e-8, so that a vector was nearer to another than any
+/// can be. A sum is rounded, and the root of another one too.
+#[test]
+fn a_cosine_distance_is_never_below_0_or_above_2() {
+    for dimensions in [1, 3, 8, 33] {
+        let (mut database, table) = database(dimensions, Metric::Cosine);
+        let mut query = vec![0.1; usize::from(dimensions)];
+        let mut outside = 0;
+        for step in 1..200u32 {
+            query.iter_mut().zip(1..).for_each(|(component, at)| {
+                *component = (step * at % 97 + 1) as f32 / 1000.0;
+            });
+            let opposite: Vec<f32> = query.iter().map(|component| -component).collect();
+            insert(&mut database, Some(step.into()), Some(&query));
+            insert(&mut database, Some(step.into()), Some(&opposite));
+            let here = [Condition {
+                column: "group",
+                comparison: Comparison::Equal,
+                value: Value::Int(step.into()),
+            }];
+            let found = search(&mut database, table, &query, 2, &here).unwrap();
+            let [near, far] = [found[0].1, found[1].1].map(f32::from_bits);
+            assert!((0.0..1e-6).contains(&near) && (1.999_999..=2.0).contains(&far), "{found:?}");
+            let squares = lanes(query.iter().map(|component| component * component));
+            let norm = f64::from(squares.sqrt());
+            outside += u32::from(f64::from(squares) > norm * norm);
+        }
+        assert!(outside > 10, "{dimensions}: {outside}");
+    }
 }
 
 #[test]

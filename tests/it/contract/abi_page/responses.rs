@@ -5,9 +5,7 @@ use super::*;
 /// What each distance is, and what a zero vector or a Null does, was not on the page.
 #[test]
 fn distances_are_those_of_the_page() {
-    says(
-        "| cosine | 1 - a·q / (\\|a\\| \\|q\\|); 1 if a or q is a zero vector. From 0 to 2, but for rounding. |",
-    );
+    says("| cosine | 1 - a·q / (\\|a\\| \\|q\\|); 1 if a or q is a zero vector. From 0 to 2. |");
     says("| euclidean | √ Σ (a - q)² |");
     says("| dot | -(a·q), so that a larger product is nearer |");
     says("**A row whose vector is Null has no distance and is never found.**");
