@@ -151,8 +151,19 @@ impl World {
 
     /// Makes a host call, and compares its fuel with `pays` and what every call pays.
     fn call<'a>(&mut self, name: &str, request: &impl Wire<'a>, pays: u64) -> Answer {
+        self.call_into(name, request, pays, RESPONSE_CAPACITY)
+    }
+
+    /// The same, with a response of this capacity.
+    fn call_into<'a>(
+        &mut self,
+        name: &str,
+        request: &impl Wire<'a>,
+        pays: u64,
+        capacity: u32,
+    ) -> Answer {
         let request = encoded(request);
-        let numbers = [REQUEST, request.len() as u32, RESPONSE, RESPONSE_CAPACITY];
+        let numbers = [REQUEST, request.len() as u32, RESPONSE, capacity];
         let (answer, report) =
             self.probe.enter("call", name, numbers, 1, &request).expect("a status");
         let response = usize::try_from(answer.status).unwrap_or(0);
@@ -400,6 +411,30 @@ fn a_hundred_random_calls_cost_what_the_page_says() {
         }
     }
     assert!(world.calls > 100 && world.items.len() > 16, "{} calls", world.calls);
+}
+
+/// A page that a full response ends visits rows that are not in it.
+#[test]
+fn a_page_that_is_full_pays_for_the_rows_that_fit_without_a_next_and_the_first_that_does_not() {
+    let mut world = World::new();
+    for _ in 0..80 {
+        world.write_item();
+    }
+    for capacity in 300..360 {
+        let (mut len, mut pays) = (2, world.prices.of("seek"));
+        for (id, item) in &world.items {
+            pays += world.prices.of("row") + world.prices.bytes(item.stored());
+            // The id, the count of values, the values, and the vector as Binary.
+            len += varint(*id) + 1 + item.values_len() + 2 + 12;
+            if len > capacity {
+                break;
+            }
+        }
+        let (rows, format) = (RowSelector::ALL, Format::Rows);
+        let columns = Seq::empty();
+        let request = ReadRequest { table: "items", rows, columns, limit: None, format };
+        world.call_into("soch_read", &request, pays, capacity as u32);
+    }
 }
 
 #[test]

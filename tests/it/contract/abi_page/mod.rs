@@ -9,6 +9,7 @@ use crate::support;
 mod calls;
 mod indexes;
 mod kinds;
+mod pages;
 mod responses;
 
 use std::fs;
