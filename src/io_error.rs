@@ -15,6 +15,7 @@ pub struct IoError {
 
 impl IoError {
     /// An error about whatever the caller knows.
+    #[must_use]
     pub fn new(error: io::Error) -> Self {
         Self { path: None, error: Arc::new(error) }
     }
@@ -31,11 +32,13 @@ impl IoError {
     }
 
     /// The file.
+    #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 
     /// What the operating system said.
+    #[must_use]
     pub fn error(&self) -> &io::Error {
         &self.error
     }
