@@ -11,6 +11,7 @@ mod bytes;
 mod called;
 mod calls;
 mod cell;
+mod completions;
 mod csv_file;
 mod denials;
 mod failure;
@@ -43,7 +44,7 @@ mod unfinished;
 mod watch;
 mod what_if;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -108,6 +109,9 @@ enum Command {
     /// Writes a plugin project that builds and passes its own test.
     #[command(after_help = EXIT_CODES)]
     New(new::Arguments),
+    /// Prints a script that completes commands and options in a shell.
+    #[command(after_help = EXIT_CODES)]
+    Completions(completions::Arguments),
 }
 
 fn main() -> std::process::ExitCode {
@@ -126,6 +130,9 @@ fn main() -> std::process::ExitCode {
         Command::Trace(command) => trace::run(command, json),
         Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::New(arguments) => new::new(arguments),
+        Command::Completions(arguments) => {
+            Ok(completions::completions(arguments, &mut Cli::command()))
+        }
     };
     output::finish(outcome, json)
 }

@@ -160,12 +160,48 @@ fn the_help_has_every_exit_code_and_every_command() {
         assert!(help.stdout.contains(&format!("  {code}  ")), "{code}");
         assert!(docs.contains(&format!("| {code} | ")), "{code}");
     }
-    let commands = ["run", "record", "replay", "what-if", "minimise", "trace", "inspect", "new"];
+    let commands = [
+        "run",
+        "record",
+        "replay",
+        "what-if",
+        "minimise",
+        "trace",
+        "inspect",
+        "new",
+        "completions",
+    ];
     for command in commands {
         assert!(help.stdout.contains(&format!("\n  {command} ")), "{command}");
         assert!(docs.contains(&format!("\n## `{command}`\n")), "{command}");
         assert!(sochdb(&[command, "--help"]).stdout.contains("Exit codes"), "{command}");
     }
+}
+
+#[test]
+fn completions_are_scripts_that_know_the_commands() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ran = sochdb(&["completions", shell]);
+        assert_eq!((ran.code, &*ran.stderr), (0, ""), "{shell}");
+        for word in ["what-if", "minimise", "max-rows", "delimiter"] {
+            assert!(ran.stdout.contains(word), "{shell}: {word}");
+        }
+    }
+    let script = file("completions", "bash", sochdb(&["completions", "bash"]).stdout);
+    // Bash finds a command behind `w`.
+    let complete = |words: &str, last: usize| {
+        let command = format!(
+            "source {script:?}; COMP_WORDS=({words}); COMP_CWORD={last}; \
+             _sochdb__wasmi sochdb-wasmi \"${{COMP_WORDS[{last}]}}\" \"${{COMP_WORDS[{}]}}\"; \
+             echo \"${{COMPREPLY[@]}}\"",
+            last - 1
+        );
+        let output = std::process::Command::new("bash").args(["-c", &command]).output();
+        let output = output.expect("bash starts");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    assert_eq!(complete("sochdb-wasmi w", 1), "what-if");
+    assert_eq!(sochdb(&["completions", "tcsh"]).code, 2);
 }
 
 #[test]
