@@ -23,6 +23,12 @@ pub struct Region<F> {
     /// an erase that is cut short leaves anything, and a region that is not ours yet must not
     /// look like somebody else's.
     fresh: bool,
+    /// Why the device refused a write or an erase. `ekv` panics if it hears of some of them, so it
+    /// sees a success instead, and nothing is written, erased or read any more. Who commits asks for
+    /// this error and opens the region again: it is as after a power failure at that place.
+    refused: Option<StorageError>,
+    /// Why a read failed. `ekv` takes some reads that fail for corruption.
+    unread: Option<StorageError>,
 }
 
 impl<F: NorFlash> Region<F> {
@@ -59,6 +65,8 @@ impl<F: NorFlash> Region<F> {
             hidden: [0; _],
             torn: None,
             fresh: false,
+            refused: None,
+            unread: None,
         }
     }
 
@@ -85,8 +93,14 @@ impl<F: NorFlash> Region<F> {
     /// The region as it is, for another user. What is asked of this one after that fails.
     pub fn moved(&mut self) -> Option<Self> {
         let flash = Some(self.flash.take()?);
+        let (refused, unread) = (self.refused.take(), self.unread.take());
         let Self { start, pages, hidden, torn, fresh, .. } = *self;
-        Some(Self { flash, start, pages, hidden, torn, fresh })
+        Some(Self { flash, start, pages, hidden, torn, fresh, refused, unread })
+    }
+
+    /// What the device did not do since the last question, though `ekv` may not have been told so.
+    pub fn failure(&mut self) -> Option<StorageError> {
+        self.refused.clone().or_else(|| self.unread.take())
     }
 
     /// Says that the next page to be erased is erased.
@@ -123,7 +137,11 @@ impl<F: NorFlash> Region<F> {
     ) -> Result<(), StorageError> {
         let address = self.address(page, offset);
         let flash = self.flash.as_mut().ok_or(StorageError::InUse)?;
-        flash.read(address, into).map_err(|error| device(&error))
+        flash.read(address, into).map_err(|error| {
+            let error = device(&error);
+            self.unread = Some(error.clone());
+            error
+        })
     }
 }
 
@@ -148,10 +166,16 @@ impl<F: NorFlash> Flash for Region<F> {
         if core::mem::take(&mut self.fresh) {
             return Ok(());
         }
+        if self.refused.is_some() {
+            return Ok(());
+        }
         let page = page.index() as u32;
         let (from, to) = (self.address(page, 0), self.address(page, PAGE));
         let flash = self.flash.as_mut().ok_or(StorageError::InUse)?;
-        flash.erase(from, to).map_err(|error| device(&error))?;
+        if let Err(error) = flash.erase(from, to) {
+            self.refused = Some(device(&error));
+            return Ok(());
+        }
         if let Some(bits) = self.hidden.get_mut(page as usize / 32) {
             *bits &= !(1 << (page % 32));
         }
@@ -165,6 +189,9 @@ impl<F: NorFlash> Flash for Region<F> {
         offset: usize,
         data: &mut [u8],
     ) -> Result<(), StorageError> {
+        if let Some(error) = self.refused.clone() {
+            return Err(error);
+        }
         let (page, offset) = (page.index() as u32, offset as u32);
         if (offset == 0 && self.is_hidden(page)) || self.torn == Some((page, offset)) {
             data.fill(ERASED);
@@ -184,7 +211,11 @@ impl<F: NorFlash> Flash for Region<F> {
         data: &[u8],
     ) -> Result<(), StorageError> {
         let address = self.address(page.index() as u32, offset as u32);
+        if self.refused.is_some() {
+            return Ok(());
+        }
         let flash = self.flash.as_mut().ok_or(StorageError::InUse)?;
-        flash.write(address, data).map_err(|error| device(&error))
+        self.refused = flash.write(address, data).err().map(|error| device(&error));
+        Ok(())
     }
 }

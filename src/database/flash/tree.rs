@@ -50,7 +50,7 @@ pub fn start<F: NorFlash>(mut region: Region<F>) -> Result<Started<F>, (Option<F
         seed = format::seed_for(first);
     }
     let mut database = boxed(region, seed);
-    let held = match first_look(&database, survey) {
+    let held = match noticed(&database, first_look(&database, survey)) {
         Ok(held) => held,
         Err(error) => return Err((stop(&database), error)),
     };
@@ -59,7 +59,7 @@ pub fn start<F: NorFlash>(mut region: Region<F>) -> Result<Started<F>, (Option<F
     let Some(region) = moved(&database) else { return Err((None, StorageError::InUse)) };
     drop(database);
     database = boxed(region, format::seed_for(spread));
-    match mount(&database) {
+    match noticed(&database, mount(&database)) {
         Ok(()) => Ok((database, held)),
         Err(error) => Err((stop(&database), error)),
     }
@@ -87,7 +87,20 @@ fn mount<F: NorFlash>(database: &Ekv<F>) -> Result<(), StorageError> {
 
 #[inline(never)]
 fn format<F: NorFlash>(database: &Ekv<F>) -> Result<(), StorageError> {
-    at_once(database.format())?.map_err(|FormatError::Flash(error)| error)
+    at_once(database.format())?.map_err(|FormatError::Flash(error)| error)?;
+    noticed(database, Ok(()))
+}
+
+/// The result of an operation, or what the device did not do meanwhile: `ekv` is not told of some
+/// of it, and takes some of it for corruption.
+fn noticed<F: NorFlash, T>(
+    database: &Ekv<F>,
+    result: Result<T, StorageError>,
+) -> Result<T, StorageError> {
+    match at_once(database.lock_flash())?.failure() {
+        Some(error) => Err(error),
+        None => result,
+    }
 }
 
 #[inline(never)]
@@ -138,15 +151,16 @@ pub fn read<F: NorFlash>(
     key: &[u8],
     buffer: &mut [u8],
 ) -> Result<Option<usize>, StorageError> {
-    let transaction = at_once(database.read_transaction())?;
-    match at_once(transaction.read(key, buffer))? {
+    let read = at_once(at_once(database.read_transaction())?.read(key, buffer))?;
+    let read = match read {
         Ok(len) => Ok(Some(len)),
         Err(ReadError::KeyNotFound | ReadError::KeyTooBig) => Ok(None),
         Err(ReadError::Flash(error)) => Err(error),
         Err(ReadError::Corrupted | ReadError::BufferTooSmall) => {
             Err(StorageError::Corrupt { at: None })
         }
-    }
+    };
+    noticed(database, read)
 }
 
 /// Hands the entries of a range to `visit`, keys rising.
@@ -155,6 +169,16 @@ pub fn read<F: NorFlash>(
 /// [`StorageError`].
 #[inline(never)]
 pub fn walk<F: NorFlash>(
+    database: &Ekv<F>,
+    range: KeyRange<'_>,
+    value: &mut [u8],
+    visit: &mut Visit<'_>,
+) -> Result<(), StorageError> {
+    let walked = cursor(database, range, value, visit);
+    noticed(database, walked)
+}
+
+fn cursor<F: NorFlash>(
     database: &Ekv<F>,
     range: KeyRange<'_>,
     value: &mut [u8],
@@ -197,6 +221,15 @@ pub fn verify<F: NorFlash>(database: &Ekv<F>, held: &Superblock) -> Result<(), S
 /// [`StorageError`]. What is on flash then is known when it was opened again.
 #[inline(never)]
 pub fn commit<'a, F: NorFlash>(
+    database: &Ekv<F>,
+    held: &Superblock,
+    entries: impl Iterator<Item = BatchEntry<'a>>,
+) -> Result<(), StorageError> {
+    let committed = transaction(database, held, entries);
+    noticed(database, committed)
+}
+
+fn transaction<'a, F: NorFlash>(
     database: &Ekv<F>,
     held: &Superblock,
     entries: impl Iterator<Item = BatchEntry<'a>>,

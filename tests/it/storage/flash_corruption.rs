@@ -77,7 +77,7 @@ fn damage() -> impl Strategy<Value = Damage> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(sampling::cases(1))]
 
     #[test]
     fn no_region_makes_the_database_panic(

@@ -2,6 +2,7 @@
 
 mod flash_corruption;
 mod flash_costs;
+mod flash_device;
 mod flash_host;
 mod flash_power;
 mod storages;
