@@ -2,7 +2,7 @@
 
 use super::{
     pending::Pending,
-    storage::{Batch, MAX_KEY_LEN, Storage, StorageError},
+    storage::{self, Batch, MAX_KEY_LEN, Storage, StorageError},
 };
 use crate::limits::{Limit, LimitExceeded};
 
@@ -29,7 +29,7 @@ impl Changes {
                 asked: key.len() as u64,
             }));
         }
-        self.0.put(storage, key, value)
+        storage::put(storage, &mut self.0, key, value)
     }
 
     /// The changes as a batch for the storage that they were made for.

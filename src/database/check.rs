@@ -5,6 +5,7 @@ use super::{
     delete::next_ids,
     key::{self, Key},
     lookup::{Entries, EntryRange, next_entries},
+    row::stored_values,
     schema::Index,
     table::Table,
     write::next_id,
@@ -99,7 +100,7 @@ impl<S: Storage> Database<S> {
         key: &mut Key,
     ) -> Result<bool, DatabaseError> {
         let made = self.view().get(&key::row(table.id.number(), id), |bytes| {
-            table.index_key(index, id, &table.stored_values(id, bytes)?, key)
+            table.index_key(index, id, &stored_values(table, id, bytes)?, key)
         })?;
         Ok(made.transpose()?.is_some())
     }

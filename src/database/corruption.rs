@@ -3,7 +3,6 @@
 
 use core::fmt;
 
-use super::error::DatabaseError;
 use crate::abi::Name;
 
 /// What in the store is not as the database left it.
@@ -44,12 +43,6 @@ pub enum Corruption {
         /// The row that it names.
         id: u64,
     },
-}
-
-impl From<Corruption> for DatabaseError {
-    fn from(corruption: Corruption) -> Self {
-        Self::Corrupt(corruption)
-    }
 }
 
 impl fmt::Display for Corruption {

@@ -7,6 +7,7 @@ use heapless::Vec;
 use super::{
     Database, DatabaseError, Statement, Storage, TableId,
     key::{self, Key},
+    row::stored_values,
     storage::KeyRange,
     table::Table,
     view::View,
@@ -109,7 +110,7 @@ impl<S: Storage> Statement<'_, S> {
         let table = self.table;
         // The row leaves the statement while its entries are deleted.
         let row = core::mem::take(&mut self.scratch.old);
-        let deleted = table.stored_values(id, &row).and_then(|values| {
+        let deleted = stored_values(table, id, &row).and_then(|values| {
             let mut key = Key::new();
             table.schema.indexes().iter().enumerate().try_for_each(|index| {
                 table.index_key(index, id, &values, &mut key)?;

@@ -6,7 +6,7 @@ use core::fmt;
 use super::{
     TableId,
     corruption::Corruption,
-    filter::MAX_CONDITIONS,
+    layout::MAX_CONDITIONS,
     schema::{ColumnType, SchemaError},
     storage::StorageError,
 };
@@ -399,5 +399,11 @@ impl core::error::Error for DatabaseError {
             Self::KeyTooLong { limit, .. } => Some(limit),
             _ => None,
         }
+    }
+}
+
+impl From<Corruption> for DatabaseError {
+    fn from(corruption: Corruption) -> Self {
+        Self::Corrupt(corruption)
     }
 }

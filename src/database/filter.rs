@@ -4,7 +4,9 @@ use core::cmp::Ordering;
 
 use heapless::Vec;
 
-use super::{error::DatabaseError, row::StoredRow, schema::ColumnType, table::Table};
+use super::{
+    error::DatabaseError, layout::MAX_CONDITIONS, row::StoredRow, schema::ColumnType, table::Table,
+};
 use crate::{
     abi::{
         Seq, Value,
@@ -12,9 +14,6 @@ use crate::{
     },
     meter::{Exhausted, Meter},
 };
-
-/// The most conditions of a filter.
-pub const MAX_CONDITIONS: usize = 8;
 
 struct Test<'a> {
     column: usize,

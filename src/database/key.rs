@@ -5,7 +5,7 @@
 
 use heapless::Vec;
 
-use super::{schema::ColumnType, storage::MAX_KEY_LEN};
+use super::{entry::MAX_KEY_LEN, schema::ColumnType};
 use crate::{
     abi::Value,
     limits::{Limit, LimitExceeded},

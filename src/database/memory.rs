@@ -304,7 +304,10 @@ fn long_hash(key: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::{MemoryLimits, MemoryStorage};
-    use crate::database::{pending::Pending, storage::Batch, storage::Storage};
+    use crate::database::{
+        pending::Pending,
+        storage::{self, Batch, Storage},
+    };
 
     #[test]
     fn shrinking_and_deleting_large_values_gives_their_memory_back() {
@@ -314,7 +317,7 @@ mod tests {
         for key in 0..90u8 {
             for value in [Some(large.as_slice()), Some(&[1]), None, Some(&[2])] {
                 let mut pending = Pending::default();
-                pending.put(&storage, &[3, key], value).unwrap();
+                storage::put(&storage, &mut pending, &[3, key], value).unwrap();
                 storage.apply(&Batch::new(&pending)).unwrap();
             }
         }

@@ -12,6 +12,7 @@ mod check;
 mod corruption;
 mod delete;
 mod distance;
+mod entry;
 mod error;
 #[cfg(feature = "redb")]
 mod file;
@@ -19,6 +20,7 @@ mod filter;
 #[cfg(feature = "flash")]
 mod flash;
 mod key;
+mod layout;
 mod lookup;
 mod memory;
 mod metric;
@@ -44,9 +46,9 @@ pub use corruption::Corruption;
 pub use error::{DatabaseError, GivenName};
 #[cfg(feature = "redb")]
 pub use file::{Durability, RedbConfig, RedbStorage};
-pub use filter::MAX_CONDITIONS;
 #[cfg(feature = "flash")]
 pub use flash::{FlashStorage, Polled};
+pub use layout::MAX_CONDITIONS;
 pub use lookup::{Entry, VisitEntry};
 pub use memory::{ENTRY_OVERHEAD, MemoryLimits, MemoryStorage};
 pub use metric::Metric;
@@ -198,8 +200,10 @@ impl<S: Storage> Database<S> {
             schema.encode(writer);
         });
         let format = Some([FORMAT_VERSION].as_slice());
-        let written = match self.pending.put(&self.storage, &key::FORMAT, format) {
-            Ok(()) => self.pending.put(&self.storage, &key::catalog(id), Some(&value)),
+        let written = match storage::put(&self.storage, &mut self.pending, &key::FORMAT, format) {
+            Ok(()) => {
+                storage::put(&self.storage, &mut self.pending, &key::catalog(id), Some(&value))
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = written {
@@ -329,7 +333,7 @@ impl<S: Storage> Statement<'_, S> {
     /// Writes or deletes the entry of a row or of an index, after paying for it.
     fn put(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), DatabaseError> {
         self.meter.write_entry()?;
-        Ok(self.pending.put(self.storage, key, value)?)
+        Ok(storage::put(self.storage, self.pending, key, value)?)
     }
 }
 

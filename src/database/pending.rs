@@ -7,9 +7,9 @@
 use alloc::vec::Vec;
 
 use super::{
+    entry::{BatchEntry, BatchTotals, KeyRange, StorageError},
     key,
     order::{Order, Position},
-    storage::{BatchEntry, BatchTotals, KeyRange, Storage, StorageError},
 };
 use crate::limits::{Limit, LimitExceeded};
 
@@ -116,18 +116,19 @@ impl Pending {
         writes.map(|write| BatchEntry { key: self.key(write), value: self.value(write) })
     }
 
-    /// Writes `value` under `key`, or deletes it for `None`.
+    /// Writes `value` under `key`, or deletes it for `None`. `stored_len` looks up the length of what
+    /// the store has under the key; a value may have `allowed` bytes.
     ///
     /// # Errors
-    /// [`StorageError`] from looking at what is stored.
-    pub fn put<S: Storage>(
+    /// [`StorageError::TooLarge`], and what `stored_len` returns.
+    pub fn put(
         &mut self,
-        storage: &S,
+        allowed: u64,
+        stored_len: impl FnOnce(&[u8]) -> Result<Option<u64>, StorageError>,
         key: &[u8],
         value: Option<&[u8]>,
     ) -> Result<(), StorageError> {
         let value_len = value.map(|value| value.len() as u64);
-        let allowed = storage.max_value_len();
         if let Some(asked) = value_len
             && asked > allowed
         {
@@ -138,7 +139,7 @@ impl Pending {
         let before = self.newest(position, key).map(|(number, write)| (number, *write));
         let stored_len = match before {
             Some((_, write)) => write.stored_len,
-            None => storage.get(key, |value| value.len() as u64)?,
+            None => stored_len(key)?,
         };
         let number = u32::try_from(self.log.len()).map_err(|_| {
             StorageError::Full(LimitExceeded {

@@ -11,8 +11,9 @@
 use super::{
     distance::COMPONENT,
     error::DatabaseError,
+    layout::{Place, VECTOR_HEAD},
     schema::{Column, MAX_COLUMNS},
-    table::{Place, Table},
+    table::Table,
 };
 use crate::abi::{
     Seq, Value,
@@ -21,8 +22,6 @@ use crate::abi::{
 
 /// Version of the layout of rows.
 pub const ROW_VERSION: u8 = 1;
-/// Bytes before the components of a stored vector.
-pub const VECTOR_HEAD: usize = 1 + size_of::<f32>();
 
 /// Which columns of a table are meant, in which order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,6 +219,19 @@ impl<'a> StoredRow<'a> {
         };
         table.schema.columns().iter().zip(&table.places).all(&mut sound) && reader.finish().is_ok()
     }
+}
+
+/// The values of a stored row.
+///
+/// # Errors
+/// [`DatabaseError::Corrupt`] if it cannot be read.
+pub fn stored_values<'r>(
+    table: &'r Table,
+    id: u64,
+    bytes: &'r [u8],
+) -> Result<Values<'r>, DatabaseError> {
+    let values = StoredRow::new(table, bytes).and_then(|row| row.unpack());
+    values.ok_or_else(|| table.corrupt_row(id))
 }
 
 /// Encodes a row of `table` that has these values, in the order of the schema.

@@ -9,11 +9,11 @@ use super::{
     distance::COMPONENT,
     filter::Filter,
     key,
+    layout::Place,
     metric::{Distance, Query},
     root::sqrt,
     schema::ColumnType,
     storage::KeyRange,
-    table::Place,
     view::View,
 };
 use crate::{

@@ -9,27 +9,13 @@ use super::{
     distance::{self, COMPONENT},
     error::{DatabaseError, GivenName},
     key::{IndexKey, Key},
-    row::{StoredRow, VECTOR_HEAD, Values},
+    layout::{Place, VECTOR_HEAD},
     schema::{Column, ColumnType, Index, TableSchema},
 };
 use crate::{
     abi::{Name, Value},
     limits::LimitExceeded,
 };
-
-/// Where a column lies in a stored row.
-#[derive(Clone, Copy, Debug)]
-pub enum Place {
-    /// At this place among the values that are not vectors.
-    Value(u8),
-    /// A vector, whose presence byte is at this offset.
-    Vector {
-        /// The offset.
-        at: usize,
-        /// Bytes of the components.
-        len: usize,
-    },
-}
 
 /// A table.
 #[derive(Debug)]
@@ -214,19 +200,6 @@ impl Table {
         }
         key.id(id);
         key.finish().map_err(|limit| self.key_too_long(index, limit))
-    }
-
-    /// The values of a stored row.
-    ///
-    /// # Errors
-    /// [`DatabaseError::Corrupt`] if it cannot be read.
-    pub fn stored_values<'r>(
-        &'r self,
-        id: u64,
-        bytes: &'r [u8],
-    ) -> Result<Values<'r>, DatabaseError> {
-        let values = StoredRow::new(self, bytes).and_then(|row| row.unpack());
-        values.ok_or_else(|| self.corrupt_row(id))
     }
 
     /// The norm that is stored with a vector of `column`.

@@ -7,9 +7,9 @@ use super::{
     Corruption, Database, DatabaseError, FORMAT_VERSION, Projection, Statement, Storage, StoredRow,
     TableId, encode_into,
     key::{self, Key},
-    row::{Values, encode_row},
+    row::{Values, encode_row, stored_values},
     schema::{ColumnType, Index, MAX_COLUMNS},
-    storage::KeyRange,
+    storage::{self, KeyRange},
     table::Table,
     view::View,
 };
@@ -121,7 +121,7 @@ impl<S: Storage> Statement<'_, S> {
         let [a, b, c, d, e, f, g, h] = id.to_be_bytes();
         let value = [FORMAT_VERSION, a, b, c, d, e, f, g, h];
         let key = key::counter(self.table.id.number());
-        Ok(self.pending.put(self.storage, &key, Some(&value))?)
+        Ok(storage::put(self.storage, self.pending, &key, Some(&value))?)
     }
 
     fn write_row(
@@ -220,7 +220,7 @@ impl<S: Storage> Statement<'_, S> {
         values: &[Value<'_>],
     ) -> Result<(), DatabaseError> {
         let table = self.table;
-        let old = old.map(|old| table.stored_values(id, old)).transpose()?;
+        let old = old.map(|old| stored_values(table, id, old)).transpose()?;
         let (mut old_key, mut new_key) = (Key::new(), Key::new());
         for (number, index) in table.schema.indexes().iter().enumerate() {
             table.index_key((number, index), id, values, &mut new_key)?;
@@ -276,7 +276,7 @@ fn build_row<'v>(
     let columns = table.schema.columns();
     let mut values = [Value::Null; MAX_COLUMNS];
     if let Some(old) = old {
-        values = table.stored_values(row.id.unwrap_or(0), old)?;
+        values = stored_values(table, row.id.unwrap_or(0), old)?;
     }
     for (column, given) in targets.places(columns.len()).zip(&row.values) {
         if let Some(value) = values.get_mut(column) {
