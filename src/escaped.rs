@@ -3,6 +3,8 @@
 
 use core::fmt::{self, Write};
 
+use crate::abi::MAX_NAME_LEN;
+
 /// A text of unknown origin, displayed so that it stays on its line and changes nothing around
 /// it: line feed, carriage return and tab are shown as `\n`, `\r` and `\t`, other control
 /// characters, line separators and marks that reorder text as `\u{..}`.
@@ -81,6 +83,11 @@ fn escape(f: &mut fmt::Formatter<'_>, char: char) -> fmt::Result {
 fn unsafe_to_print(char: char) -> bool {
     char.is_control()
         || matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A text of a plugin's in quotes, cut to the length of a name and escaped.
+pub(crate) fn quoted(text: &str) -> Quoted<'_> {
+    Quoted(Escaped::new(text, MAX_NAME_LEN))
 }
 
 /// A text of unknown origin in quotes, cut and escaped.

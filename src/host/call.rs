@@ -10,7 +10,7 @@ use wasmi::{Store, TrapCode, TypedFunc, TypedResumableCall};
 
 use super::{
     Host, Shared, Slice, SliceDecision, SliceHook,
-    dispatch::Stop,
+    boundary::Stop,
     error::CallError,
     plugin::{Plugin, PluginState, reason},
     report::CallReport,

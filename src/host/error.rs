@@ -3,11 +3,11 @@
 use alloc::{boxed::Box, string::String};
 use core::fmt;
 
-use super::context::quoted;
 use crate::{
     abi::{ABI_VERSION, Name, NameError, Status},
     audit::PluginId,
     database::DatabaseError,
+    escaped::quoted,
     limits::LimitExceeded,
 };
 

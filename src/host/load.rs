@@ -9,13 +9,15 @@ use wasmi::{
 
 use super::{
     OnDenied, PluginConfig,
+    boundary::Arguments,
+    buffers::{Buffer, Buffers},
     catch_panic::catch_panic,
-    context::Identity,
-    dispatch::{Arguments, host_call},
+    dispatch::host_call,
     engine::engine,
     error::{LoadError, Loading},
+    identity::Identity,
     import_memory::import_memory,
-    memory::{self, Buffer, Buffers},
+    memory,
     metrics::HostCounters,
     module::{check_code, check_sections},
     plugin::{Plugin, PluginState, reason},

@@ -13,6 +13,8 @@
     allow(dead_code, unused_imports, reason = "nothing is ever loaded")
 )]
 
+mod boundary;
+mod buffers;
 mod call;
 mod catch_panic;
 mod clock;
@@ -21,6 +23,7 @@ mod dispatch;
 mod engine;
 mod error;
 pub mod functions;
+mod identity;
 mod import_memory;
 mod load;
 pub mod logs;
@@ -31,6 +34,7 @@ mod operators;
 #[cfg(feature = "replay")]
 pub(crate) mod player;
 mod plugin;
+mod plugin_config;
 mod ram;
 #[cfg(feature = "record")]
 pub(crate) mod recording;
@@ -51,13 +55,15 @@ pub use clock::{Clock, NoClock};
 pub use context::HostFunctionContext;
 pub use error::{CallError, LoadError};
 pub use module::{MAX_EXPORTS, MAX_TABLES};
-pub use plugin::{KeyError, MAX_KEY_LEN, OnDenied, PluginConfig};
+pub use plugin_config::{KeyError, MAX_KEY_LEN, OnDenied, PluginConfig};
 pub use ram::RamBound;
 pub use registry::{HostFunction, HostFunctionRegistry, RegistryError};
 pub use report::CallReport;
 pub use result::{HostCallResult, MAX_MESSAGE_LEN, Message};
 
-use self::{context::Identity, error::Loading, memory::Buffers, metrics::Metrics, plugin::Plugin};
+use self::{
+    buffers::Buffers, error::Loading, identity::Identity, metrics::Metrics, plugin::Plugin,
+};
 use crate::{
     abi::{Descriptor, Name},
     audit::{AuditEntry, AuditLog, AuditSink, FunctionId, PluginId},

@@ -7,7 +7,7 @@ use alloc::{boxed::Box, string::ToString, vec::Vec};
 
 use super::{
     Host, OnDenied, Shared,
-    dispatch::{Arguments, Stop as Stopped, regions},
+    boundary::{Arguments, Stop as Stopped, regions},
     error::CallError,
     plugin::{Plugin, PluginState},
 };

@@ -6,8 +6,7 @@ use alloc::boxed::Box;
 
 use super::{
     Host, HostFunction, HostFunctionContext, Shared,
-    context::quoted,
-    dispatch::{Arguments, Stop as Stopped, regions},
+    boundary::{Arguments, Stop as Stopped, regions},
     error::CallError,
     player::{Answering, Asked, Got, Player, Recorded},
     plugin::PluginState,
@@ -19,6 +18,7 @@ use crate::{
     abi::{Builtin, Capability, Name, Status},
     audit::{FunctionId, PluginId},
     database::Storage,
+    escaped::quoted,
     limits::{Limit, LimitExceeded},
     meter::PRICES,
     trace::{

@@ -3,7 +3,7 @@
 use crate::{
     abi::{message::MetricRequest, wire},
     database::Storage,
-    host::{HostCallResult, HostFunctionContext, context::Identity},
+    host::{HostCallResult, HostFunctionContext, identity::Identity},
 };
 
 /// Emits a metric.

@@ -4,7 +4,8 @@ use super::rows::finish;
 use crate::{
     abi::wire::{self, Writer},
     database::Storage,
-    host::{HostCallResult, HostFunctionContext, context::quoted},
+    escaped::quoted,
+    host::{HostCallResult, HostFunctionContext},
 };
 
 /// Reads the plugin's configuration.

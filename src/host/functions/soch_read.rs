@@ -12,7 +12,7 @@ use crate::{
     database::{MAX_COLUMNS, Projection, Storage, StoredRow, TableId},
     host::{
         HostCallResult, HostFunctionContext,
-        context::WHOLE,
+        identity::WHOLE,
         toon::{ToonError, ToonTable},
     },
 };

@@ -7,7 +7,7 @@ use crate::{
         wire::{self, Writer},
     },
     database::Storage,
-    host::{HostCallResult, HostFunctionContext, context::WHOLE},
+    host::{HostCallResult, HostFunctionContext, identity::WHOLE},
 };
 
 /// Searches a vector column.
