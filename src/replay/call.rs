@@ -14,9 +14,8 @@ use super::{
     error::{NoAnswer, ReplayError},
     explain::{self, Compared, Difference},
     limited,
-    load::Loaded,
-    run::FuelDifference,
-    session::{Ended, Played, Session},
+    outcome::{Ended, FuelDifference, Loaded},
+    session::{Played, Session},
     steps::{Call, CutCall},
 };
 use crate::{

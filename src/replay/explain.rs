@@ -235,7 +235,7 @@ pub(super) fn bytes_difference(
             let fields = (a.clone(), b.clone());
             let at = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
             let (a, b) = (a.get(at), b.get(at));
-            let (path, a, b) = super::fields::difference(a, b, &fields.0, &fields.1);
+            let (path, a, b) = super::field_difference::difference(a, b, &fields.0, &fields.1);
             (format!("{what}.{path}"), a, b)
         }
         _ => {

@@ -9,8 +9,7 @@ use alloc::{format, string::String};
 use super::{
     compare::Found,
     explain,
-    load::Loaded,
-    run::PassedOver,
+    outcome::{Loaded, PassedOver},
     session::{Played, Session},
     steps::Call,
 };

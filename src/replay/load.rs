@@ -2,31 +2,15 @@
 
 use alloc::boxed::Box;
 
-use super::{error::ReplayError, json::hex, session::Session};
+use super::{error::ReplayError, json::hex, outcome::Loaded, session::Session};
 use crate::{
-    audit::PluginId,
     capability::Capabilities,
     host::{
         OnDenied, PluginConfig,
         player::{Answering, FUEL_FACTOR},
     },
-    limits::Limits,
     trace::{Event, Load, chain},
 };
-
-/// A plugin of the trace.
-#[derive(Clone, Copy)]
-pub(super) struct Loaded {
-    pub(super) id: PluginId,
-    pub(super) limits: Limits,
-    /// Fuel that its calls get in the replay.
-    pub(super) fuel_per_call: u64,
-    pub(super) changed: bool,
-    /// It was named since the last checkpoint.
-    pub(super) told: bool,
-    /// SHA-256 of the recorded module.
-    module: [u8; 32],
-}
 
 impl<'p> Session<'_, 'p> {
     /// The module to run in the place of a recorded one, and whether it is another one.

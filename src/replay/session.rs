@@ -9,9 +9,9 @@ use alloc::{
 use super::{
     error::ReplayError,
     line::Line,
-    load::Loaded,
     names::Names,
-    run::{Replay, Replayer, Run},
+    outcome::{Ended, Loaded, Replay, Run},
+    replayer::Replayer,
     steps::Step,
 };
 use crate::{
@@ -22,21 +22,8 @@ use crate::{
         Host, HostConfig, NoClock,
         player::{Answering, Got, Mismatch, Player, Recorded},
     },
-    trace::{Ending, Event, FEATURES, Header, Mode, Recorder, WASMI_VERSION},
+    trace::{Event, FEATURES, Header, Mode, Recorder, WASMI_VERSION},
 };
-
-/// How a call ended that was not replayed exactly.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ended {
-    /// Number of the call, from 1.
-    pub(super) call: u64,
-    pub(super) plugin: String,
-    pub(super) entry: String,
-    pub(super) ending: Ending,
-    pub(super) code: i32,
-    /// The text of a failure.
-    pub(super) reason: String,
-}
 
 /// What a player noticed in a call.
 #[derive(Default)]

@@ -6,7 +6,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{CHECK_LEN, event::Digest};
+use super::CHECK_LEN;
 
 /// One link of the chain.
 pub type Link = [u8; 32];
@@ -33,28 +33,8 @@ pub const fn check(link: &Link) -> [u8; CHECK_LEN] {
     [a, b, c, d, e, f, g, h]
 }
 
-/// The first 16 bytes of the SHA-256 of `parts`, one after another.
-#[must_use]
-pub fn digest(parts: &[&[u8]]) -> Digest {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(part);
-    }
-    let full: [u8; 32] = hash.finalize().into();
-    let [digest, _] = split(full);
-    Digest(digest)
-}
-
 /// SHA-256 of a module.
 #[must_use]
 pub fn module_hash(wasm: &[u8]) -> [u8; 32] {
     Sha256::digest(wasm).into()
-}
-
-fn split(full: [u8; 32]) -> [[u8; 16]; 2] {
-    let mut halves = [[0; 16]; 2];
-    for (half, bytes) in halves.iter_mut().zip(full.chunks_exact(16)) {
-        half.copy_from_slice(bytes);
-    }
-    halves
 }

@@ -3,7 +3,7 @@
 
 use super::{
     FRAME_HEADER_LEN,
-    event::{Data, Stop},
+    data::{Data, Stop},
 };
 use crate::{
     abi::{

@@ -9,6 +9,7 @@
 //! trace is compared with is the replay's.
 
 pub mod chain;
+mod data;
 mod error;
 mod event;
 mod host_call;
@@ -19,10 +20,11 @@ mod redaction;
 mod ring;
 mod sink;
 
+pub use data::{Data, Digest, Stop};
 pub use error::{RecordError, TraceError};
 pub use event::{
-    CallIn, CallOut, Checkpoint, Data, Digest, End, Ending, Event, Function, Growth, GrowthRefusal,
-    Header, Load, Mode, Slice, SliceEnd, Stop, Table, Unload,
+    CallIn, CallOut, Checkpoint, End, Ending, Event, Function, Growth, GrowthRefusal, Header, Load,
+    Mode, Slice, SliceEnd, Table, Unload,
 };
 pub use host_call::HostCallEvent;
 pub(crate) use host_call::Usual;

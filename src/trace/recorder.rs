@@ -12,8 +12,9 @@ use embedded_io::Write;
 use super::{
     FEATURES, FRAME_HEADER_LEN, MAGIC, WASMI_VERSION,
     chain::{self, Link},
+    data::{Data, Digest},
     error::RecordError,
-    event::{CallIn, CallOut, Data, Digest, Event, Header, Mode},
+    event::{CallIn, CallOut, Event, Header, Mode},
     host_call::{HostCallEvent, Usual},
     reader::MAX_FRAME_LEN,
     redaction::Redaction,

@@ -10,7 +10,8 @@ use alloc::{boxed::Box, vec::Vec};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    event::{CallIn, CallOut, Data, Digest, Ending},
+    data::{Data, Digest},
+    event::{CallIn, CallOut, Ending},
     pseudonym::{Class, Walk},
 };
 use crate::{
@@ -114,7 +115,7 @@ impl Redaction {
 
     /// A digest that nobody without the key can guess.
     pub(super) fn keyed(&self, bytes: &[u8]) -> Digest {
-        super::chain::digest(&[&self.key, bytes, &self.key])
+        Digest::of_parts(&[&self.key, bytes, &self.key])
     }
 
     fn digested<'d>(&self, data: Data<'d>) -> Data<'d> {

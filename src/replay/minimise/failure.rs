@@ -8,7 +8,7 @@ use crate::{
         cause::without_numbers,
         divergence::{Cause, Divergence},
         error::ReplayError,
-        session::Ended,
+        outcome::Ended,
     },
     trace::Ending,
 };

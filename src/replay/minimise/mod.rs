@@ -20,7 +20,7 @@ pub use failure::{Failure, MinimiseError};
 use self::search::{Search, size};
 use super::{
     error::ReplayError,
-    run::Replayer,
+    replayer::Replayer,
     steps::{Step, StepError, Steps},
 };
 use crate::{
