@@ -153,7 +153,10 @@ impl<A: Read<Error: 'static>, B: Read<Error: 'static>> Comparison<A, B> {
             let (a, b) = (self.a.next()?, self.b.next()?);
             self.headers();
             match (a, b) {
-                (None, None) => return Ok(self.setup_at_end()),
+                (None, None) => {
+                    self.setup_at_end();
+                    return Ok(());
+                }
                 (Some(a), Some(b)) => {
                     self.diff.calls += 1;
                     self.a.names.learn(&a.begin.event());
