@@ -120,7 +120,7 @@ impl NorFlash for Unreliable {
 
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Fault> {
         let mut state = self.0.lock().unwrap();
-        state.tables += u64::from(offset % 4096 == 0 && bytes.len() == 20);
+        state.tables += u64::from(offset.is_multiple_of(4096) && bytes.len() == 20);
         match state.refused(1) {
             None => state.flash.write(offset, bytes),
             Some(What::HalfWrite) => {
