@@ -49,6 +49,8 @@ mod mirror;
 mod nor_flash;
 #[path = "../page/mod.rs"]
 mod page;
+#[path = "../random/mod.rs"]
+mod random;
 #[cfg(any(feature = "cli", feature = "replay"))]
 #[path = "../runner/mod.rs"]
 mod runner;

@@ -8,16 +8,3 @@ pub fn every() -> usize {
         Err(_) => 1,
     }
 }
-
-/// How many cases a random test tries. Seeds of cases that fail are kept beside the test, and tried
-/// first the next time: commit them with the correction.
-#[allow(dead_code, reason = "not every user is random")]
-pub fn cases(cases: u32) -> proptest::test_runner::Config {
-    let persistence =
-        proptest::test_runner::FileFailurePersistence::WithSource("proptest-regressions");
-    proptest::test_runner::Config {
-        cases,
-        failure_persistence: Some(Box::new(persistence)),
-        ..Default::default()
-    }
-}

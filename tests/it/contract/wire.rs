@@ -354,6 +354,8 @@ fn every_type_accepts_only_what_postcard_does(bytes: &[u8]) {
 }
 
 proptest! {
+    #![proptest_config(crate::random::cases())]
+
     #[test]
     fn any_value_is_as_postcard_encodes_it(value in values()) {
         check(&value);

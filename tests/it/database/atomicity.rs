@@ -176,7 +176,7 @@ fn run<S: Storage>(storage: S, steps: &[Step]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(crate::random::exactly(150))]
 
     #[test]
     fn random_transactions_equal_a_model(steps in proptest::collection::vec(step(), 1..60)) {

@@ -134,7 +134,7 @@ fn use_up(mut database: Database<Device>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(crate::random::exactly(2000))]
 
     #[test]
     fn no_store_makes_the_database_panic(

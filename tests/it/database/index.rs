@@ -194,7 +194,7 @@ fn walk(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(crate::random::exactly(200))]
 
     /// In every form, either way, in steps, stored or pending: the ids of a filtered sort.
     #[test]

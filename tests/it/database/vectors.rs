@@ -101,7 +101,7 @@ fn every_metric_has_a_word_of_its_own_that_is_read_as_it() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(crate::random::exactly(150))]
 
     #[test]
     fn neighbours_equal_a_sort_by_distance_and_id(

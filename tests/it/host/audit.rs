@@ -180,6 +180,8 @@ prop_compose! {
 }
 
 proptest! {
+    #![proptest_config(crate::random::cases())]
+
     /// The newest entries, and before them those denials whose turn came when there was room.
     #[test]
     fn a_ring_with_denials_holds_the_newest_entries_and_the_first_denials(

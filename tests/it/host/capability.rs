@@ -97,6 +97,8 @@ fn eight_patterns_fit_and_nine_are_refused() {
 }
 
 proptest! {
+    #![proptest_config(crate::random::cases())]
+
     #[test]
     fn a_glob_matches_as_soch_db_says(pattern in "[ab_]{0,3}\\*?", name in "[ab_]{0,4}") {
         if let Ok(glob) = Glob::new(&pattern) {

@@ -286,6 +286,8 @@ fn sums_that_overflow_stay_at_the_highest_double() {
 }
 
 proptest! {
+    #![proptest_config(crate::random::cases())]
+
     #[test]
     fn any_gauge_is_printed_so_that_it_reads_back(value: f64, label in "\\PC{0,30}") {
         prop_assume!(value.is_finite() && label.len() <= 128);

@@ -420,6 +420,8 @@ fn values() -> impl Strategy<Value = Owned> {
 }
 
 proptest! {
+    #![proptest_config(crate::random::cases())]
+
     #[test]
     fn any_table_is_what_the_official_crate_makes_of_it(
         rows in proptest::collection::vec((any::<u64>(), proptest::array::uniform3(values())), 0..14),

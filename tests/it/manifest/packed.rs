@@ -182,6 +182,8 @@ prop_compose! {
 }
 
 proptest! {
+    #![proptest_config(crate::random::cases())]
+
     #[test]
     fn a_manifest_comes_back_from_its_bytes(manifest in manifests()) {
         let packed = manifest.pack();

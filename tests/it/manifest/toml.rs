@@ -374,6 +374,8 @@ const PIECES: &[&str] = &[
 ];
 
 proptest! {
+    #![proptest_config(crate::random::cases())]
+
     #[test]
     fn garbage_is_an_error_with_a_place_and_never_a_panic(
         pieces in prop::collection::vec(prop::sample::select(PIECES), 0..40),

@@ -77,7 +77,7 @@ fn damage() -> impl Strategy<Value = Damage> {
 }
 
 proptest! {
-    #![proptest_config(sampling::cases(1))]
+    #![proptest_config(crate::random::exactly(1))]
 
     #[test]
     fn no_region_makes_the_database_panic(

@@ -280,7 +280,7 @@ fn device_that_fails_while_a_page_of_the_file_table_is_begun_loses_no_finished_c
 }
 
 proptest! {
-    #![proptest_config(sampling::cases(40))]
+    #![proptest_config(crate::random::exactly(40))]
 
     #[test]
     fn all_storages_equal_a_model_through_crashes_and_reopenings(

@@ -71,7 +71,7 @@ fn apply(trace: &mut Vec<u8>, damage: &Damage) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(crate::random::exactly(300))]
 
     #[test]
     fn random_bytes_are_no_trace(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
@@ -163,6 +163,8 @@ fn assert_round_trip(event: &Event<'_>) {
 }
 
 proptest! {
+    #![proptest_config(crate::random::cases())]
+
     #[test]
     fn every_event_is_read_as_it_was_written(
         text in "\\PC{0,20}", name in "[a-z_]{1,12}", names in prop::collection::vec("[a-z]{1,8}", 0..6),
@@ -238,7 +240,7 @@ fn near_usual() -> impl Strategy<Value = (FunctionId, bool, [u32; 5], i32)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+    #![proptest_config(crate::random::exactly(1000))]
 
     #[test]
     fn host_calls_of_either_form_are_read_as_they_were_written(

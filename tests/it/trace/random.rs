@@ -334,6 +334,7 @@ fn check(setting: &Setting, ops: &[Op]) {
 }
 
 proptest! {
+    #![proptest_config(crate::random::cases())]
 
 
     #[test]
