@@ -97,6 +97,19 @@ const fn comparison_of(first: Top, second: Top) -> Top {
     }
 }
 
+/// What `i32.xor` leaves of two operands. With zero as one of them a test of it is one of the other,
+/// which need not be in the register.
+const fn xor_of(first: Top, second: Top) -> Top {
+    match (first, second) {
+        (_, Top::Fresh | Top::Test(_)) => Top::Fresh,
+        (_, Top::NotZero) => Top::MaybeZero,
+        (Top::Fresh | Top::Test(_) | Top::Got(_) | Top::NotZero, Top::Got(_)) => Top::Fresh,
+        (_, Top::Got(_) | Top::Set(_) | Top::MaybeZero | Top::Called | Top::Unknown) => {
+            Top::Unknown
+        }
+    }
+}
+
 /// What an operator of constants and results leaves, after this operand.
 const fn result_of(operator: u8, operand: Top) -> Top {
     match operand {
@@ -167,6 +180,7 @@ pub(super) fn scan(section: &[u8], is_wide: impl Fn(u32) -> bool) -> Result<Stor
                 }
                 I32_EQZ => test_of(last),
                 I32_EQ | I32_NE => comparison_of(before, last),
+                I32_XOR => xor_of(before, last),
                 I32_CONST => match signed(&mut operators)? {
                     0 => Top::MaybeZero,
                     _ => Top::NotZero,
@@ -206,6 +220,7 @@ const I64_STORE32: u8 = 0x3e;
 const I32_EQZ: u8 = 0x45;
 const I32_EQ: u8 = 0x46;
 const I32_NE: u8 = 0x47;
+const I32_XOR: u8 = 0x73;
 const I32_CONST: u8 = 0x41;
 const GLOBAL_GET: u8 = 0x23;
 
@@ -216,8 +231,8 @@ const fn is_fresh(operator: u8) -> bool {
         operator,
         // global.get, loads, memory.size and memory.grow, constants, comparisons
         0x23 | 0x28..=0x35 | 0x3f..=0x66
-        // i32 and i64 from clz to xor
-        | 0x67..=0x73 | 0x79..=0x85
+        // i32 and i64 from clz to xor, but for i32.xor
+        | 0x67..=0x72 | 0x79..=0x85
         // truncated floats, i64.extend_i32_s, sign extension
         | 0xa8..=0xac | 0xae..=0xb1 | 0xc0..=0xc4
     )
