@@ -157,6 +157,8 @@ impl Bench {
             host_calls: u32::MAX,
             rows: u32::MAX,
             bytes: u64::MAX,
+            log_messages: u32::MAX,
+            log_bytes: u32::MAX,
             deadline_ms: None,
             ..Limits::default()
         };
