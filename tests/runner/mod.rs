@@ -12,3 +12,9 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     command.args(words).arg(program);
     command
 }
+
+/// Whether programs of this build run in an emulator.
+#[allow(dead_code, reason = "each test file uses a part")]
+pub fn is_emulated() -> bool {
+    env::var("SOCHDB_WASMI_RUNNER").is_ok_and(|runner| !runner.trim().is_empty())
+}

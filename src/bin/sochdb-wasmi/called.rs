@@ -12,8 +12,9 @@ use sochdb_wasmi::{
 use crate::{
     bytes::{hex, printable},
     denials::{self, Denial},
-    failure::{Failure, raised},
+    failure::Failure,
     output::Report,
+    problem::raised,
     shape::{self, Signature},
     stage::Stage,
     summary::Summary,

@@ -1,93 +1,25 @@
 //! A file of calls: a JSON object in each line, and rows of CSV files as the inputs of some.
 
-use std::{
-    fmt, io, iter,
-    path::{Path, PathBuf},
-};
+use std::{iter, path::Path};
 
 use csv::StringRecord;
 use serde_json::{Map, Number, Value};
 
 use crate::{
     bytes::from_hex,
-    csv_file::{CsvFile, Delimiter, InLine},
+    csv_file::{CsvFile, Delimiter},
     failure::Failure,
     files,
-    shape::{self, InputError, Shape},
+    problem::{CallProblem, FIELDS},
+    shape::{self, Shape},
     stage::Types,
 };
-
-const FIELDS: &str = "entry, input, input_hex, csv, rows, columns, delimiter";
 
 /// A call that is to be made.
 #[derive(Debug)]
 pub struct Call {
     pub entry: String,
     pub input: Vec<u8>,
-}
-
-/// Why a line is no call.
-#[derive(Debug)]
-pub enum CallProblem {
-    /// It is not JSON.
-    Json(serde_json::Error),
-    /// It is not an object.
-    NoObject,
-    /// It has a field that no call has.
-    UnknownField(String),
-    /// A column is named that the rows have no field for.
-    UnknownColumn(String),
-    /// A field is missing, or has a value that it cannot have.
-    Field(&'static str, &'static str),
-    /// How the entry point takes its input is not known.
-    NoTypes(String),
-    /// The input is not of the type of the entry point.
-    Input(InputError),
-    /// Rows are the input of an entry point that takes no list of objects.
-    NoRows(Shape),
-    /// A column of the file is missing.
-    NoColumn { path: PathBuf, field: String, header: String, found: String },
-    /// The file could not be read.
-    Io { path: PathBuf, error: io::Error },
-    /// The file is not CSV.
-    Csv { path: PathBuf, error: InLine },
-    /// A row is not of the type of the entry point.
-    Row { path: PathBuf, line: u64, error: InputError },
-    /// The file has no rows.
-    NoCalls { path: PathBuf },
-}
-
-impl fmt::Display for CallProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Json(error) => write!(f, "not JSON: {error}"),
-            Self::NoObject => write!(f, "a call is an object with the fields {FIELDS}"),
-            Self::UnknownField(name) => write!(f, "a call has no field {name:?}; it has {FIELDS}"),
-            Self::UnknownColumn(name) => write!(f, "rows of this call have no field {name:?}"),
-            Self::Field(name, takes) => write!(f, "{name:?} {takes}"),
-            Self::NoTypes(entry) => write!(
-                f,
-                "how {entry:?} takes its input is not known: say it with --types, or give bytes \
-                 with \"input_hex\""
-            ),
-            Self::Input(error) => error.fmt(f),
-            Self::NoRows(shape) => write!(f, "rows are a list of objects, and it takes {shape}"),
-            Self::NoColumn { path, field, header, found } => write!(
-                f,
-                "{field:?} comes from the column {header:?}, which {} does not have; its headers \
-                 are {found}",
-                path.display()
-            ),
-            Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
-            Self::Csv { path, error: InLine { line, problem } } => {
-                write!(f, "{}: line {line}: {problem}", path.display())
-            }
-            Self::Row { path, line, error } => {
-                write!(f, "{}: line {line}: {error}", path.display())
-            }
-            Self::NoCalls { path } => write!(f, "{} has no rows", path.display()),
-        }
-    }
 }
 
 /// The calls of a file. Other files that it names are beside it.

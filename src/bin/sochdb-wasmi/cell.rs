@@ -1,7 +1,7 @@
 //! Cells of a CSV file as values of columns: read as the type of a column, and looked at to find the
 //! type that a column should have.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
 use csv::StringRecord;
 use sochdb_wasmi::{
@@ -9,60 +9,14 @@ use sochdb_wasmi::{
     database::ColumnType,
 };
 
-use crate::{bytes::from_hex, schema::Source};
+use crate::{
+    bytes::from_hex,
+    problem::{CellProblem, VECTOR},
+    schema::Source,
+};
 
 /// How much of a cell an error repeats, in characters.
 const SHOWN: usize = 64;
-
-/// Why a cell is not a value of its column.
-#[derive(Debug, PartialEq)]
-pub enum CellProblem {
-    /// It is empty, and the column is not nullable.
-    Empty,
-    /// It is not written as values of the column's type are.
-    Form { cell: String, kind: &'static str, form: &'static str },
-    /// It is a number, and the column's type has none so large or so small.
-    Range { cell: String, kind: &'static str, range: &'static str },
-    /// It is a vector with more or fewer components than the column has dimensions.
-    Dimensions { cell: String, expected: u16, found: usize },
-    /// One component of a vector is not a number.
-    Component { cell: String, component: String, number: usize },
-    /// One component of a vector is too large, after division.
-    ComponentRange { cell: String, component: String, number: usize },
-}
-
-/// How a vector is written.
-const VECTOR: &str = "0.1 0.2, 0.1,0.2, 0.1;0.2 or [0.1, 0.2]";
-
-impl CellProblem {
-    /// The problem in words, with the name of the column.
-    pub fn write(&self, f: &mut fmt::Formatter<'_>, column: &str) -> fmt::Result {
-        match self {
-            Self::Empty => write!(f, "{column} is empty, and the column is not nullable"),
-            Self::Form { cell, kind, form } => {
-                write!(f, "{cell} is no value of {column}, which takes {kind}: {form}")
-            }
-            Self::Range { cell, kind, range } => {
-                write!(f, "{cell} is out of range for {column}, which takes {kind}: {range}")
-            }
-            Self::Dimensions { cell, expected, found } => write!(
-                f,
-                "the vector {cell} of {column} has {found} components, the column has {expected} \
-                 dimensions; a vector is written as {VECTOR}"
-            ),
-            Self::Component { cell, component, number } => write!(
-                f,
-                "component {number} of the vector {cell} of {column}, {component}, is not a number; \
-                 a vector is written as {VECTOR}"
-            ),
-            Self::ComponentRange { cell, component, number } => write!(
-                f,
-                "component {number} of the vector {cell} of {column}, {component}, is out of range: \
-                 components have 32 bits, up to 3.4e38"
-            ),
-        }
-    }
-}
 
 /// A cell as errors repeat it: as it is in the file, and cut if it is long.
 fn shown(cell: &str) -> String {

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use sochdb_wasmi::{
     database::{DatabaseError, StorageError},
     host::CallError,
-    limits::Limit,
     manifest::{ManifestLoadError, UnpackError, document::DocumentError, section::SectionError},
     replay::{Cause, MinimiseError, ReplayError},
     trace::{RecordError, TraceError},
@@ -16,8 +15,7 @@ use sochdb_wasmi::{
 
 use crate::{
     bytes::hex,
-    calls::CallProblem,
-    load::LoadProblem,
+    problem::{CallProblem, LoadProblem, raised},
     shape::{InputError, ShapeError},
 };
 
@@ -353,18 +351,6 @@ impl std::error::Error for Failure {
             Self::Minimise { error, .. } => Some(error),
             _ => None,
         }
-    }
-}
-
-/// How the limit that was reached can be raised, for the end of a text.
-pub const fn raised(error: &DatabaseError) -> &'static str {
-    match error {
-        DatabaseError::Storage(StorageError::Full(exceeded)) => match exceeded.limit {
-            Limit::StoreRows => "; --max-rows raises the limit",
-            Limit::StoreBytes => "; --max-bytes raises the limit",
-            _ => "",
-        },
-        _ => "",
     }
 }
 

@@ -1,9 +1,6 @@
 //! `--load table=file.csv`: rows from a file, typed by a schema or by looking at all of them.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use csv::StringRecord;
 use sochdb_wasmi::{
@@ -11,63 +8,23 @@ use sochdb_wasmi::{
         Name, Seq,
         message::{NewRow, WriteMode},
     },
-    database::{ColumnType, Database, DatabaseError, SchemaError, TableId, TableSchema},
+    database::{ColumnType, Database, TableId, TableSchema},
     meter::Meter,
 };
 
 use crate::{
-    cell::{self, CellProblem, Column, Seen},
-    csv_file::{CsvFile, CsvProblem, Delimiter, InLine},
-    failure::{Failure, raised},
-    files, progress,
+    cell::{self, Column, Seen},
+    csv_file::{CsvFile, Delimiter, InLine},
+    failure::Failure,
+    files,
+    problem::LoadProblem,
+    progress,
     schema::{Plan, Source},
     store::Store,
 };
 
 /// The header of the rows' ids in a file whose table is made from it.
 const ID: &str = "id";
-
-/// Why a file, or a row of one, was not loaded.
-#[derive(Debug)]
-pub enum LoadProblem {
-    /// It is not CSV, or rows have different numbers of cells.
-    Csv(CsvProblem),
-    /// A column of the table comes from a header that the file does not have.
-    NoSuchHeader { column: Name, header: String, found: String },
-    /// The columns of the file do not make a table.
-    Schema { error: SchemaError, found: String },
-    /// A cell is no value of its column.
-    Cell { column: String, problem: CellProblem },
-    /// The database did not take the row.
-    Database(DatabaseError),
-}
-
-impl fmt::Display for LoadProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Csv(problem) => problem.fmt(f),
-            Self::NoSuchHeader { column, header, found } => write!(
-                f,
-                "the column {column} comes from {header:?}, which the file does not have; the \
-                 headers are {found}"
-            ),
-            Self::Schema { error, found } => write!(f, "{error}; the headers are {found}"),
-            Self::Cell { column, problem } => problem.write(f, column),
-            Self::Database(error) => write!(f, "{error}{}", raised(error)),
-        }
-    }
-}
-
-impl std::error::Error for LoadProblem {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            // Their texts are the whole text of this.
-            Self::Csv(problem) => problem.source(),
-            Self::Database(error) => error.source(),
-            Self::NoSuchHeader { .. } | Self::Schema { .. } | Self::Cell { .. } => None,
-        }
-    }
-}
 
 /// `table=file`, as the option has it.
 #[derive(Clone, Debug)]

@@ -26,6 +26,7 @@ mod minimise;
 mod module;
 mod new;
 mod output;
+mod problem;
 mod progress;
 mod record;
 mod recording;

@@ -56,7 +56,7 @@ fn a_file_that_cannot_be_written_to_its_end_leaves_the_old_one_and_nothing_else(
     empty("full");
     let target = file("full", "weather.wasm", "the old one");
     let ran =
-        limited(2, &["inspect", WEATHER, "--manifest", MANIFEST, "--embed", &target, "--json"]);
+        limited(16, &["inspect", WEATHER, "--manifest", MANIFEST, "--embed", &target, "--json"]);
     assert_eq!((ran.code, ran.error().0.as_str()), (4, "io"), "{}", ran.stderr);
     assert!(ran.stderr.contains("File too large (os error 27)"), "{}", ran.stderr);
     assert!(ran.stderr.contains("weather.wasm: "), "{}", ran.stderr);
@@ -66,13 +66,16 @@ fn a_file_that_cannot_be_written_to_its_end_leaves_the_old_one_and_nothing_else(
     // Half a project.
     let into = directory("full");
     let into = into.to_str().expect("UTF-8");
-    let ran = limited(1, &["new", "notes", "--dir", into, "--json"]);
-    assert_eq!((ran.code, ran.error().0.as_str()), (4, "io"), "{}", ran.stderr);
-    assert_eq!(names("full"), ["weather.wasm"]);
+    // An emulator ends under so low a limit itself, before it begins with the program.
+    if !runner::is_emulated() {
+        let ran = limited(1, &["new", "notes", "--dir", into, "--json"]);
+        assert_eq!((ran.code, ran.error().0.as_str()), (4, "io"), "{}", ran.stderr);
+        assert_eq!(names("full"), ["weather.wasm"]);
+    }
 
     // `a.db.new`, and "the store's device failed with code 27", with exit code 3.
     let db = path("full", "a.db");
-    let ran = limited(1, &["run", WEATHER, "peek_secret", "--db", &db, "--json"]);
+    let ran = limited(16, &["run", WEATHER, "peek_secret", "--db", &db, "--json"]);
     assert_eq!((ran.code, ran.error().0.as_str()), (4, "io"), "{}", ran.stderr);
     assert!(ran.stderr.contains("File too large (os error 27)"), "{}", ran.stderr);
     assert_eq!(names("full"), ["weather.wasm"]);
