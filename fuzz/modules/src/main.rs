@@ -1,5 +1,5 @@
-//! Loads modules until something goes wrong: byte flips of plugins, modules of wasm-smith, and valid
-//! plugins of every operator of integers and memory, whose answers are compared.
+//! Loads modules until something goes wrong: byte flips of plugins, modules of wasm-smith and wasm-mutate,
+//! and valid plugins of every operator that the host accepts, whose answers and traps are compared.
 //!
 //!     cargo run --manifest-path fuzz/modules/Cargo.toml -- --seconds 60 --seed 1
 //!     cargo run --release --manifest-path fuzz/modules/Cargo.toml -- --cases 10000000
@@ -7,8 +7,15 @@
 //! The first is with debug assertions, the second without. Whatever happens, the seed of the case is
 //! printed; `--cases 1 --seed SEED` runs it again, and its module is in `failed.wasm`.
 
+mod bulk;
+mod calls;
+mod code;
 mod generator;
+mod machine;
+mod operators;
 mod random;
+mod statements;
+mod writer;
 
 use std::{
     sync::Mutex,
@@ -25,10 +32,11 @@ use sochdb_wasmi::{
     limits::Limits,
 };
 
-const PLUGINS: [&[u8]; 3] = [
+const PLUGINS: [&[u8]; 4] = [
     include_bytes!("../../../examples/plugins/weather.wasm"),
     include_bytes!("../../../examples/plugins/freezer.wasm"),
     include_bytes!("../../../tests/it/host/modules_found/valid-for.wasm"),
+    include_bytes!("../../../tests/it/host/modules_found/smith-19076.wasm"),
 ];
 
 /// The module that is being tried, for the panic hook.
@@ -56,7 +64,7 @@ fn main() {
     }));
     let begun = Instant::now();
     let mut host = new_host();
-    let mut counts = [0_u64; 4];
+    let mut counts = [0_u64; KINDS.len()];
     let mut done = 0;
     while done < cases && begun.elapsed() < Duration::from_secs(seconds.min(1 << 40)) {
         let case = seed.wrapping_add(done);
@@ -67,16 +75,23 @@ fn main() {
             host = new_host();
         }
     }
+    let counts: Vec<String> =
+        KINDS.iter().zip(counts).map(|(kind, count)| format!("{count} {kind}")).collect();
     println!(
-        "{done} modules from seed {seed}: {} flipped, {} of wasm-smith, {} generated and run, {} of \
-         these to a trap; debug assertions: {}",
-        counts[0],
-        counts[1],
-        counts[2] + counts[3],
-        counts[3],
+        "{done} modules from seed {seed}: {}; debug assertions: {}",
+        counts.join(", "),
         cfg!(debug_assertions)
     );
 }
+
+/// What is counted.
+const KINDS: [&str; 5] = [
+    "flipped",
+    "of wasm-smith",
+    "of wasm-mutate",
+    "generated and run to an answer",
+    "generated and run to a trap",
+];
 
 fn usage(what: &str) -> ! {
     eprintln!("{what}: give --cases N or --seconds N, and --seed N");
@@ -101,33 +116,67 @@ fn config() -> PluginConfig {
 
 /// Tries one module, and returns its kind.
 fn one(host: &mut Host, seed: u64) -> usize {
-    let mut random = Random::new(seed.wrapping_mul(0xd129_0d3f_a1b5_cb5d));
-    match random.below(3) {
-        0 => {
+    let mut random = random_of(seed);
+    match random.below(8) {
+        0 | 1 => {
             let wasm = flipped(&mut random);
-            load(host, seed, &wasm, None);
+            load(host, seed, &wasm);
             0
         }
-        1 => {
+        2 => {
             if let Some(wasm) = smith(&mut random) {
-                load(host, seed, &wasm, None);
+                load(host, seed, &wasm);
             }
             1
         }
-        _ => {
-            let program = generator::program(&mut random);
-            load(host, seed, &program.wasm, Some(&program.expected));
-            if program.expected == Expected::Trap { 3 } else { 2 }
+        3 => {
+            let wasm = mutated(&mut random);
+            load(host, seed, &wasm);
+            2
         }
+        _ => {
+            let program = generator::program(&mut random, &mut |_| {});
+            if let Err(what) = check(host, seed, &program.wasm, Some(&program.expected)) {
+                eprintln!("{what}");
+                smaller(seed);
+            }
+            match program.expected {
+                Expected::Output(_) => 3,
+                Expected::Trap(_) => 4,
+            }
+        }
+    }
+}
+
+/// A plugin changed by wasm-mutate, which keeps it valid. What it answers then is not compared: the
+/// changes that are to keep it do not keep the bits of a NaN.
+fn mutated(random: &mut Random) -> Vec<u8> {
+    let mut wasm = plugin(random);
+    for _ in 0..1 + random.below(4) {
+        let mut mutate = wasm_mutate::WasmMutate::default();
+        mutate.seed(random.next()).fuel(100).preserve_semantics(random.one_in(2));
+        let mut next = None;
+        if let Ok(mut mutations) = mutate.run(&wasm) {
+            next = mutations.next().and_then(Result::ok);
+        }
+        if let Some(next) = next {
+            wasm = next;
+        }
+    }
+    wasm
+}
+
+/// A plugin to be changed: a committed one, or a generated one.
+fn plugin(random: &mut Random) -> Vec<u8> {
+    match PLUGINS.get(random.below(PLUGINS.len() + 2)) {
+        Some(plugin) => plugin.to_vec(),
+        None => generator::program(random, &mut |_| {}).wasm,
     }
 }
 
 /// A plugin with some bytes changed, moved or cut.
 fn flipped(random: &mut Random) -> Vec<u8> {
-    let mut wasm = match random.below(4) {
-        0 => generator::program(random).wasm,
-        which => PLUGINS[which - 1].to_vec(),
-    };
+    let mut wasm = plugin(random);
     for _ in 0..1 + random.below(4) {
         let at = random.below(wasm.len());
         match random.below(5) {
@@ -164,8 +213,46 @@ fn smith(random: &mut Random) -> Option<Vec<u8>> {
     Some(module.to_bytes())
 }
 
+fn load(host: &mut Host, seed: u64, wasm: &[u8]) {
+    if let Err(what) = check(host, seed, wasm, None) {
+        eprintln!("{what}");
+        keep();
+        std::process::exit(1);
+    }
+}
+
+/// Leaves statements out of a generated program for as long as it fails, and ends.
+fn smaller(seed: u64) -> ! {
+    let mut left_out = 0;
+    for statement in 0..16 {
+        let less = left_out | 1 << statement;
+        if try_without(seed, less).is_err() {
+            left_out = less;
+        }
+    }
+    eprintln!("without the statements {left_out:#b}: {:?}", try_without(seed, left_out));
+    keep();
+    std::process::exit(1);
+}
+
+fn try_without(seed: u64, left_out: u32) -> Result<(), String> {
+    let mut random = random_of(seed);
+    random.below(8);
+    let program = generator::program_without(&mut random, left_out, &mut |_| {});
+    check(&mut new_host(), seed, &program.wasm, Some(&program.expected))
+}
+
+fn random_of(seed: u64) -> Random {
+    Random::new(seed.wrapping_mul(0xd129_0d3f_a1b5_cb5d))
+}
+
 /// Loads a module, calls what it exports, and compares the answer if there is one to compare with.
-fn load(host: &mut Host, seed: u64, wasm: &[u8], expected: Option<&Expected>) {
+fn check(
+    host: &mut Host,
+    seed: u64,
+    wasm: &[u8],
+    expected: Option<&Expected>,
+) -> Result<(), String> {
     if let Ok(mut tried) = TRIED.lock() {
         tried.0 = seed;
         tried.1.clear();
@@ -174,11 +261,11 @@ fn load(host: &mut Host, seed: u64, wasm: &[u8], expected: Option<&Expected>) {
     let plugin = match host.load("plugin", wasm, &config()) {
         Ok(plugin) => plugin,
         Err(LoadError::Interpreter { reason }) => {
-            wrong(&format!("the interpreter panicked: {reason}"))
+            return Err(format!("the interpreter panicked: {reason}"));
         }
         Err(error) => match expected {
-            None => return,
-            Some(_) => wrong(&format!("refused: {error}")),
+            None => return Ok(()),
+            Some(_) => return Err(format!("refused: {error}")),
         },
     };
     match expected {
@@ -189,21 +276,19 @@ fn load(host: &mut Host, seed: u64, wasm: &[u8], expected: Option<&Expected>) {
             }
         }
         Some(expected) => {
-            let same = match (host.call(plugin, "f", &[]), expected) {
+            let called = host.call(plugin, "f", &[]);
+            let same = match (&called, expected) {
                 (Ok(outcome), Expected::Output(output)) => outcome.output == &output[..],
-                (Err(CallError::Trap { .. }), Expected::Trap) => true,
+                (Err(CallError::Trap { reason }), Expected::Trap(trap)) => {
+                    reason.contains(trap.words())
+                }
                 _ => false,
             };
             if !same {
-                wrong(&format!("expected {expected:?}, got {:?}", host.call(plugin, "f", &[])));
+                return Err(format!("expected {expected:?}, got {called:?}"));
             }
         }
     }
     host.unload(plugin);
-}
-
-fn wrong(what: &str) -> ! {
-    eprintln!("{what}");
-    keep();
-    std::process::exit(1);
+    Ok(())
 }

@@ -39,4 +39,49 @@ impl Random {
             _ => self.next(),
         }
     }
+
+    /// The bits of a float, often of one at an edge.
+    pub fn float(&mut self) -> f64 {
+        const EDGES: [f64; 14] = [
+            0.0,
+            0.5,
+            1.0,
+            1.5,
+            2.5,
+            1e-310,
+            1e-40,
+            65_535.5,
+            2_147_483_647.0,
+            2_147_483_648.0,
+            4_294_967_296.0,
+            9_223_372_036_854_775_808.0,
+            18_446_744_073_709_551_616.0,
+            f64::INFINITY,
+        ];
+        let value = match self.below(6) {
+            0 | 1 => self.pick(&EDGES),
+            2 => self.below(1000) as f64 / 4.0,
+            3 => f64::NAN,
+            4 => self.integer() as f64,
+            _ => f64::from_bits(self.next()),
+        };
+        if self.one_in(2) { -value } else { value }
+    }
+
+    /// The bits of a float of 32 bits: any NaN too.
+    pub fn float_32(&mut self) -> u32 {
+        match self.below(4) {
+            0 => self.next() as u32,
+            1 => 0x7f80_0000 | self.next() as u32,
+            _ => (self.float() as f32).to_bits(),
+        }
+    }
+
+    /// The same of 64 bits.
+    pub fn float_64(&mut self) -> u64 {
+        match self.below(4) {
+            0 => 0x7ff0_0000_0000_0000 | self.next(),
+            _ => self.float().to_bits(),
+        }
+    }
 }
