@@ -85,6 +85,7 @@ fn stacks<S: Storage + 'static>(mut host: Host<S>) -> Result<(), Failure> {
     done.map_err(DatabaseError::from)?;
     println!("used: stack_of_get {get}");
     for (name, reverse) in [("scan", false), ("scan_backwards", true)] {
+        let mut done = Ok(());
         let scan = stack::of(|| {
             done = storage.scan(all, reverse, &mut |_, _| ControlFlow::Continue(()));
         });
