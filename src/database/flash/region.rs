@@ -23,12 +23,12 @@ pub struct Region<F> {
     /// an erase that is cut short leaves anything, and a region that is not ours yet must not
     /// look like somebody else's.
     fresh: bool,
-    /// Why the device refused a write or an erase. `ekv` panics if it hears of some of them, so it
+    /// The code of the refusal, if the device refused a write or an erase. `ekv` panics if it hears of some of them, so it
     /// sees a success instead, and nothing is written, erased or read any more. Who commits asks for
     /// this error and opens the region again: it is as after a power failure at that place.
-    refused: Option<StorageError>,
-    /// Why a read failed. `ekv` takes some reads that fail for corruption.
-    unread: Option<StorageError>,
+    refused: Option<u8>,
+    /// The code of a read that failed. `ekv` takes some reads that fail for corruption.
+    unread: Option<u8>,
 }
 
 impl<F: NorFlash> Region<F> {
@@ -100,7 +100,7 @@ impl<F: NorFlash> Region<F> {
 
     /// What the device did not do since the last question, though `ekv` may not have been told so.
     pub fn failure(&mut self) -> Option<StorageError> {
-        self.refused.clone().or_else(|| self.unread.take())
+        self.refused.or_else(|| self.unread.take()).map(failed)
     }
 
     /// Says that the next page to be erased is erased.
@@ -138,21 +138,28 @@ impl<F: NorFlash> Region<F> {
         let address = self.address(page, offset);
         let flash = self.flash.as_mut().ok_or(StorageError::InUse)?;
         flash.read(address, into).map_err(|error| {
-            let error = device(&error);
-            self.unread = Some(error.clone());
-            error
+            let code = code(&error);
+            self.unread = Some(code);
+            failed(code)
         })
     }
 }
 
 /// The device's error as ours: its kind is all that every driver says.
 pub fn device(error: &impl NorFlashError) -> StorageError {
-    let code = match error.kind() {
+    failed(code(error))
+}
+
+fn code(error: &impl NorFlashError) -> u8 {
+    match error.kind() {
         NorFlashErrorKind::NotAligned => 1,
         NorFlashErrorKind::OutOfBounds => 2,
         _ => 3,
-    };
-    StorageError::Device { code }
+    }
+}
+
+fn failed(code: u8) -> StorageError {
+    StorageError::Device { code: code.into() }
 }
 
 impl<F: NorFlash> Flash for Region<F> {
@@ -173,7 +180,7 @@ impl<F: NorFlash> Flash for Region<F> {
         let (from, to) = (self.address(page, 0), self.address(page, PAGE));
         let flash = self.flash.as_mut().ok_or(StorageError::InUse)?;
         if let Err(error) = flash.erase(from, to) {
-            self.refused = Some(device(&error));
+            self.refused = Some(code(&error));
             return Ok(());
         }
         if let Some(bits) = self.hidden.get_mut(page as usize / 32) {
@@ -189,8 +196,8 @@ impl<F: NorFlash> Flash for Region<F> {
         offset: usize,
         data: &mut [u8],
     ) -> Result<(), StorageError> {
-        if let Some(error) = self.refused.clone() {
-            return Err(error);
+        if let Some(code) = self.refused {
+            return Err(failed(code));
         }
         let (page, offset) = (page.index() as u32, offset as u32);
         if (offset == 0 && self.is_hidden(page)) || self.torn == Some((page, offset)) {
@@ -215,7 +222,7 @@ impl<F: NorFlash> Flash for Region<F> {
             return Ok(());
         }
         let flash = self.flash.as_mut().ok_or(StorageError::InUse)?;
-        self.refused = flash.write(address, data).err().map(|error| device(&error));
+        self.refused = flash.write(address, data).err().map(|error| code(&error));
         Ok(())
     }
 }

@@ -97,9 +97,18 @@ fn noticed<F: NorFlash, T>(
     database: &Ekv<F>,
     result: Result<T, StorageError>,
 ) -> Result<T, StorageError> {
-    match at_once(database.lock_flash())?.failure() {
+    match failure(database) {
         Some(error) => Err(error),
         None => result,
+    }
+}
+
+/// Out of line: what it needs of the stack does not lie there while an operation runs.
+#[inline(never)]
+fn failure<F: NorFlash>(database: &Ekv<F>) -> Option<StorageError> {
+    match at_once(database.lock_flash()) {
+        Ok(mut region) => region.failure(),
+        Err(error) => Some(error),
     }
 }
 
