@@ -90,6 +90,8 @@ const fn test_of(operand: Top) -> Top {
 const fn comparison_of(first: Top, second: Top) -> Top {
     match (first, second) {
         (_, Top::NotZero) | (_, Top::Fresh) => Top::Test(false),
+        // A constant that was set: it is the second operand and not the first one.
+        (Top::MaybeZero, Top::Set(_)) => Top::Test(true),
         (_, Top::MaybeZero | Top::Set(_)) => test_of(first),
         (_, Top::Test(of_slot)) => Top::Test(of_slot),
         (Top::Fresh | Top::Got(_) | Top::NotZero | Top::Test(_), Top::Got(_)) => Top::Test(false),

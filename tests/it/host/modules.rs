@@ -106,7 +106,8 @@ fn a_store_far_away_may_have_one_local_as_address_and_value() {
 #[test]
 fn a_select_by_a_test_against_zero_selects_right() {
     let mut host = host();
-    let tests = ["i32.eqz", "i32.const 0 i32.eq", "i32.const 0 i32.ne"];
+    let tests =
+        ["i32.eqz", "i32.const 0 i32.eq", "i32.const 0 i32.ne", "i32.const 0 local.tee 0 i32.eq"];
     let operands = [
         "local.get $a",
         "local.get $a i32.const 0 i32.xor",
