@@ -210,7 +210,7 @@ pub const MAX_KEPT_DENIALS: usize = 16;
 /// that a plugin cannot push its own denial out with harmless calls: up to a quarter of the buffer and
 /// [`MAX_KEPT_DENIALS`] are kept, half of them at most of one plugin. They are the first ones, each once
 /// for the same plugin, function and table. A plugin that is denied more often than that is seen in
-/// the ring, in its [counters](crate::host::HostCounters), and by a sink.
+/// the ring, in its [counters](crate::host::metrics::HostCounters), and by a sink.
 #[derive(Clone, Debug)]
 pub struct AuditLog<B> {
     buffer: B,

@@ -108,7 +108,7 @@ pub struct BatchTotals {
     pub written: u64,
 }
 
-/// One entry of a [`Batch`].
+/// One entry of a [`Batch`](super::Batch).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchEntry<'a> {
     /// The key.

@@ -66,7 +66,7 @@ pub struct Replay {
     /// Names of the plugins that are not the recorded modules.
     pub changed_plugins: Vec<String>,
     /// Whether values of the trace are redacted: a plugin that decides by one of them does something
-    /// else, which is told as [`Cause::Redaction`].
+    /// else, which is told as [`Cause::Redaction`](super::Cause::Redaction).
     pub redacted: bool,
     /// Where the trace breaks off, if it does: what is before was replayed.
     pub broken_off: Option<TraceError>,
@@ -96,7 +96,7 @@ impl Replay {
     }
 
     /// The exit code of a program that ends with this: 0, or that of the first report's cause
-    /// ([`Cause::exit_code`]).
+    /// ([`Cause::exit_code`](super::Cause::exit_code)).
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         self.reports().next().map_or(0, |report| report.cause.exit_code())
