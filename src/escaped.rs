@@ -87,6 +87,7 @@ fn unsafe_to_print(char: char) -> bool {
 }
 
 /// A text of a plugin's in quotes, cut to the length of a name and escaped.
+#[cfg_attr(not(feature = "host"), allow(dead_code, reason = "only hosts quote plugins"))]
 pub(crate) fn quoted(text: &str) -> Quoted<'_> {
     Quoted(Escaped::new(text, MAX_NAME_LEN))
 }

@@ -9,7 +9,7 @@
 # them out of symbol names.
 set -eu
 
-plugins="weather freezer"
+plugins=${PLUGINS:-"weather freezer"}
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
