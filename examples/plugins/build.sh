@@ -9,7 +9,7 @@
 # them out of symbol names.
 set -eu
 
-plugins=${PLUGINS:-"weather freezer"}
+plugins="weather freezer"
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
