@@ -1,51 +1,29 @@
 //! The command line `sochdb-wasmi`: runs plugins, records and replays what they do, looks into them,
 //! and begins new ones.
 //!
-//! One file for each command. A command makes a [`Report`](output::Report) or a
-//! [`Failure`](failure::Failure) and prints nothing itself; what goes where, and which exit code
-//! that is, is in `output.rs` and `failure.rs`. `docs/cli.md` is for those who use it.
+//! One file for each command in `commands/`. A command makes a [`Report`](output::Report) or a
+//! [`Failure`](report::failure::Failure) and prints nothing itself; `report/` says what goes where, and
+//! with which exit code. `docs/cli.md` is for those who use it.
+//!
+//! Rooms, each above those after it: `commands`, `session` (a plugin that is called), `inputs`, `files`,
+//! `report`, `formats`.
 
 #![allow(clippy::result_large_err, reason = "a failure is made once and ends the program")]
 
-mod bytes;
-mod called;
-mod calls;
-mod cell;
-mod completions;
-mod csv_file;
-mod denials;
-mod failure;
+mod commands;
 mod files;
-mod input;
-mod inspect;
-mod load;
-mod logger;
-mod manifest;
-mod manifest_text;
-mod minimise;
-mod module;
-mod new;
-mod output;
-mod problem;
-mod progress;
-mod record;
-mod recording;
-mod replay;
-mod run;
-mod schema;
-mod shape;
-mod signals;
-mod stage;
-mod store;
-mod summary;
-mod trace;
-mod trace_file;
-mod typed;
-mod unfinished;
-mod watch;
-mod what_if;
+mod formats;
+mod inputs;
+mod report;
+mod session;
 
 use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::{
+    commands::{completions, inspect, minimise, new, record, replay, run, trace, watch, what_if},
+    files::signals,
+    report::output,
+};
 
 const EXIT_CODES: &str = "\
 Exit codes:

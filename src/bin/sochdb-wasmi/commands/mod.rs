@@ -1,0 +1,13 @@
+//! One file for each command.
+
+pub mod completions;
+pub mod inspect;
+mod manifest_text;
+pub mod minimise;
+pub mod new;
+pub mod record;
+pub mod replay;
+pub mod run;
+pub mod trace;
+pub mod watch;
+pub mod what_if;

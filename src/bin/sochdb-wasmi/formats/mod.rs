@@ -1,0 +1,5 @@
+//! What inputs and outputs are written in: hex, CSV, and shapes of JSON. It opens no file.
+
+pub mod bytes;
+pub mod csv_file;
+pub mod shape;

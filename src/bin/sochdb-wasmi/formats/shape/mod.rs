@@ -1,0 +1,17 @@
+//! Shapes: what an entry point takes and gives, written down, so that JSON can be made into the
+//! bytes of it and back. `docs/cli.md` has the language.
+//!
+//! The bytes are postcard's, as the SDK for plugins in Rust reads and writes them.
+
+mod decode;
+mod encode;
+mod kinds;
+mod parse;
+
+pub use decode::decode;
+pub use encode::encode;
+pub use kinds::{InputError, Shape, Signature, TYPES_SECTION};
+pub use parse::{ShapeError, signature, types};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,11 @@
+//! What commands are given: calls, inputs, tables from CSV, schemas, manifests, modules and their types.
+
+pub mod call_file;
+pub mod call_input;
+mod cell;
+pub mod csv_rows;
+pub mod entry_types;
+pub mod manifest;
+pub mod module;
+pub mod schema;
+pub mod store;

@@ -1,0 +1,6 @@
+//! What a command reports, on which stream and with which exit code.
+
+pub mod failure;
+pub mod output;
+pub mod problem;
+pub mod progress;

@@ -1,0 +1,71 @@
+//! All of an event, field by field, for people and for tools.
+
+use alloc::vec::Vec;
+
+use super::{difference, names::Names};
+use crate::{
+    abi::{
+        inspect::{Field, Fields},
+        wire::WireError,
+    },
+    trace::{Data, Event, HostCallEvent},
+};
+
+impl Names {
+    /// The fields of an event. The request and the answer of SochDB's host functions are decoded,
+    /// with columns by name: `request.table`, `response.rows[3].temp_max`. What cannot be decoded
+    /// stands in hexadecimal, under `request` and `response`; `request.malformed` says why.
+    #[must_use]
+    pub fn fields(&self, event: &Event<'_>) -> Vec<Field> {
+        let fields = Fields::of(event);
+        let Event::HostCall(call) = event else { return fields };
+        let mut decoded = Vec::new();
+        for field in fields {
+            let inside = match &*field.path {
+                "request" => self.request(call),
+                "response" => self.response(call),
+                _ => None,
+            };
+            match inside {
+                None => {
+                    let malformed = (field.path == "request").then(|| self.malformed(call));
+                    decoded.push(field);
+                    if let Some(error) = malformed.flatten() {
+                        let path = "request.malformed".into();
+                        decoded.push(Field { path, value: alloc::format!("{error}") });
+                    }
+                }
+                Some(inside) => decoded.extend(inside.into_iter().map(|inner| Field {
+                    path: alloc::format!("{}.{}", field.path, inner.path),
+                    value: inner.value,
+                })),
+            }
+        }
+        decoded
+    }
+
+    /// Why the request of a host call cannot be decoded, if its bytes are those that were asked.
+    pub(in crate::replay) fn malformed(&self, call: &HostCallEvent<'_>) -> Option<WireError> {
+        match call.request {
+            Data::Full(request) if !self.is_redacted() => {
+                difference::malformed(call.function, request)
+            }
+            _ => None,
+        }
+    }
+
+    fn request(&self, call: &HostCallEvent<'_>) -> Option<Vec<Field>> {
+        let Data::Full(request) = call.request else { return None };
+        difference::request(self, call.function, request).filter(|fields| !fields.is_empty())
+    }
+
+    fn response(&self, call: &HostCallEvent<'_>) -> Option<Vec<Field>> {
+        let (Data::Full(request), Data::Full(response)) = (call.request, call.response) else {
+            return None;
+        };
+        let answered = call.status >= 0 && !response.is_empty();
+        let fields =
+            answered.then(|| difference::response(self, call.function, request, response))??;
+        Some(fields).filter(|fields| !fields.is_empty())
+    }
+}
