@@ -133,7 +133,12 @@ fn formats() -> Vec<(&'static str, u32, &'static str, Covered)> {
         ("trace", trace::VERSION.into(), "VERSION in src/trace/mod.rs", traced),
         ("packed", PACKED_VERSION.into(), "PACKED_VERSION in src/manifest/packed.rs", packed),
         ("limits", Limits::VERSION.into(), "Limits::VERSION in src/limits.rs", vec![limits()]),
-        ("store", 1, "FORMAT_VERSION in src/database/mod.rs or ROW_VERSION in row.rs", store()),
+        (
+            "store",
+            1,
+            "FORMAT_VERSION in src/database/engine/statement.rs or ROW_VERSION in row.rs",
+            store(),
+        ),
     ]
 }
 

@@ -4,13 +4,15 @@ use core::cmp::Ordering;
 
 use heapless::Vec;
 
-use super::{
-    error::DatabaseError, layout::MAX_CONDITIONS, row::StoredRow, schema::ColumnType, table::Table,
-};
+use super::{row::StoredRow, table::Table};
 use crate::{
     abi::{
         Seq, Value,
         message::{Comparison, Condition},
+    },
+    database::{
+        error::DatabaseError,
+        schema::{ColumnType, MAX_CONDITIONS},
     },
     meter::{Exhausted, Meter},
 };

@@ -2,15 +2,15 @@
 //! for each its name, whether it may be null, and its type; the count of indexes and for each its
 //! name, whether it is unique, and the places of its columns. Encoded as on the wire.
 
-use super::{
-    metric::Metric,
-    schema::{ColumnType, TableSchema},
+use super::table_schema::{ColumnType, TableSchema};
+use crate::{
+    abi::wire::{Reader, Writer},
+    database::vectors::Metric,
 };
-use crate::abi::wire::{Reader, Writer};
 
 impl TableSchema {
     /// The schema as it is kept in the catalog, without the version byte.
-    pub(super) fn encode(&self, writer: &mut Writer<'_>) {
+    pub(crate) fn encode(&self, writer: &mut Writer<'_>) {
         writer.text(self.name());
         writer.len(self.columns().len());
         for column in self.columns() {
@@ -28,7 +28,7 @@ impl TableSchema {
 
     /// Reads a schema from the catalog. It is checked as if it were built anew; `None` if it could
     /// not have been.
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(bytes);
         let mut schema = Self::new(reader.text().ok()?).ok()?;
         for _ in 0..reader.u32().ok()? {

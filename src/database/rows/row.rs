@@ -9,15 +9,19 @@
 //! Whether the values suit the schema is checked in `table`.
 
 use super::{
-    distance::COMPONENT,
-    error::DatabaseError,
     layout::{Place, VECTOR_HEAD},
-    schema::{Column, MAX_COLUMNS},
     table::Table,
 };
-use crate::abi::{
-    Seq, Value,
-    wire::{Reader, Wire, WireError, Writer},
+use crate::{
+    abi::{
+        Seq, Value,
+        wire::{Reader, Wire, WireError, Writer},
+    },
+    database::{
+        error::DatabaseError,
+        schema::{Column, MAX_COLUMNS},
+        vectors::COMPONENT,
+    },
 };
 
 /// Version of the layout of rows.
@@ -38,7 +42,7 @@ pub type ColumnPlaces = heapless::Vec<u8, MAX_COLUMNS, u8>;
 impl Projection {
     /// The columns of these names; all for no names.
     #[inline]
-    pub(super) fn new(table: &Table, names: &Seq<'_, &str>) -> Result<Self, DatabaseError> {
+    pub(crate) fn new(table: &Table, names: &Seq<'_, &str>) -> Result<Self, DatabaseError> {
         if names.is_empty() { Ok(Self::All) } else { Self::named(table, names) }
     }
 
@@ -84,7 +88,7 @@ pub struct StoredRow<'a> {
 impl<'a> StoredRow<'a> {
     /// A row of `table`; `None` if the bytes are of another version or too few.
     #[inline]
-    pub(super) fn new(table: &'a Table, bytes: &'a [u8]) -> Option<Self> {
+    pub(crate) fn new(table: &'a Table, bytes: &'a [u8]) -> Option<Self> {
         let known = bytes.first() == Some(&ROW_VERSION) && bytes.len() >= table.values_at;
         known.then_some(Self { table, bytes })
     }
@@ -98,7 +102,7 @@ impl<'a> StoredRow<'a> {
 
     /// The norm and the components of the vector whose place begins at `at`; `None` for null.
     #[inline]
-    pub(super) fn vector(&self, at: usize, len: usize) -> Option<(f32, &'a [u8])> {
+    pub(crate) fn vector(&self, at: usize, len: usize) -> Option<(f32, &'a [u8])> {
         let (head, rest) = self.bytes.get(at..)?.split_first_chunk::<VECTOR_HEAD>()?;
         let [1, norm @ ..] = *head else { return None };
         Some((f32::from_le_bytes(norm), rest.get(..len)?))
@@ -150,13 +154,13 @@ impl<'a> StoredRow<'a> {
     }
 
     /// Bytes of the values that are not vectors.
-    pub(super) fn values_len(&self) -> usize {
+    pub(crate) fn values_len(&self) -> usize {
         self.bytes.len().saturating_sub(self.table.values_at)
     }
 
     /// Writes the values of the projection's columns as a list: a
     /// [`Seq`]`<`[`Value`]`>` on the wire. A value that cannot be read, which is found by
-    /// [`check`](super::Database::check), is written as null.
+    /// [`check`](crate::database::Database::check), is written as null.
     #[inline]
     pub fn encode(&self, projection: &Projection, writer: &mut Writer<'_>) {
         match self.bytes.split_first() {
@@ -195,7 +199,7 @@ impl<'a> StoredRow<'a> {
     }
 
     /// Checks everything about the row: that it is what a write of its values would have stored.
-    pub(super) fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(&self) -> bool {
         let table = self.table;
         let mut reader = self.reader();
         if !table.has_vectors() && self.bytes.get(1) != Some(&table.values) {

@@ -3,15 +3,13 @@
 
 use core::fmt;
 
-use super::{
-    TableId,
-    corruption::Corruption,
-    layout::MAX_CONDITIONS,
-    schema::{ColumnType, SchemaError},
-    storage::StorageError,
-};
+use super::corruption::Corruption;
 use crate::{
     abi::{MAX_GIVEN_ID, MAX_NAME_LEN, Name, Status, wire::WireErrorKind},
+    database::{
+        entries::StorageError,
+        schema::{ColumnType, MAX_CONDITIONS, SchemaError, TableId},
+    },
     escaped::{Escaped, Quoted},
     limits::LimitExceeded,
     meter::Exhausted,
@@ -26,7 +24,7 @@ pub struct GivenName {
 }
 
 impl GivenName {
-    pub(super) fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let shown = text.get(..text.floor_char_boundary(MAX_NAME_LEN)).unwrap_or_default();
         let hidden = text.len().saturating_sub(shown.len());
         Self { shown: heapless::String::try_from(shown).unwrap_or_default(), hidden }

@@ -6,17 +6,11 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::metric::Metric;
-use crate::abi::{MAX_NAME_LEN, Name, NameError};
-
-/// The most columns of a table.
-pub const MAX_COLUMNS: usize = 32;
-/// The most indexes of a table.
-pub const MAX_INDEXES: usize = 8;
-/// The most columns of an index.
-pub const MAX_INDEX_COLUMNS: usize = 4;
-/// The most dimensions of a vector column.
-pub const MAX_DIMENSIONS: u16 = 4096;
+use super::bounds::{MAX_COLUMNS, MAX_DIMENSIONS, MAX_INDEX_COLUMNS, MAX_INDEXES};
+use crate::{
+    abi::{MAX_NAME_LEN, Name, NameError},
+    database::vectors::Metric,
+};
 
 /// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -238,7 +232,7 @@ impl TableSchema {
         self.with_column(name, ColumnType::Vector { dimensions, metric }, false)
     }
 
-    pub(super) fn with_column(
+    pub(crate) fn with_column(
         mut self,
         name: &str,
         kind: ColumnType,
@@ -282,7 +276,7 @@ impl TableSchema {
         self.with_index_places(name, &places, unique)
     }
 
-    pub(super) fn with_index_places(
+    pub(crate) fn with_index_places(
         mut self,
         name: &str,
         columns: &[u8],

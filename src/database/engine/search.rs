@@ -2,56 +2,21 @@
 //! that of sorting all rows by distance and then by id.
 
 use alloc::{collections::BinaryHeap, vec::Vec};
-use core::{cmp::Ordering, ops::ControlFlow};
+use core::ops::ControlFlow;
 
-use super::{
-    Database, DatabaseError, Storage, StoredRow, TableId, distance,
-    distance::COMPONENT,
-    filter::Filter,
-    key,
-    layout::Place,
-    metric::{Distance, Query},
-    root::sqrt,
-    schema::ColumnType,
-    storage::KeyRange,
-    view::View,
-};
+use super::{database::Database, neighbour::Neighbour, view::View};
 use crate::{
     abi::{Seq, message::Condition},
+    database::{
+        entries::{KeyRange, key},
+        error::DatabaseError,
+        rows::{Filter, Place, StoredRow},
+        schema::{ColumnType, TableId},
+        storage::Storage,
+        vectors::{COMPONENT, Distance, Query, distance, sqrt},
+    },
     meter::Meter,
 };
-
-/// A row that a search found.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Neighbour {
-    /// Its id.
-    pub id: u64,
-    /// Its distance from the query; never a NaN.
-    pub distance: f32,
-}
-
-/// Nearer first, then the lower id.
-impl Ord for Neighbour {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.distance.total_cmp(&other.distance).then(self.id.cmp(&other.id))
-    }
-}
-
-impl PartialOrd for Neighbour {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Eq for Neighbour {}
-
-/// Buffers of a search, kept for the next.
-#[derive(Debug, Default)]
-pub struct SearchScratch {
-    query: Vec<f32>,
-    /// What the last search found.
-    neighbours: Vec<Neighbour>,
-}
 
 impl<S: Storage> Database<S> {
     /// Finds the `k` rows whose vector in `column` is nearest to `query` (little-endian `f32`s)

@@ -11,12 +11,11 @@ use core::ops::ControlFlow;
 
 use hashbrown::HashTable;
 
-use super::{
-    key,
-    order::{Order, Position},
-    storage::{Batch, BatchEntry, KeyRange, Storage, StorageError, Visit},
+use super::seam::{Batch, Storage};
+use crate::{
+    database::entries::{BatchEntry, KeyRange, Order, Position, StorageError, Visit, key},
+    limits::{Limit, LimitExceeded},
 };
-use crate::limits::{Limit, LimitExceeded};
 
 /// Bytes that an entry is charged on top of its key and value: what its slot, hash and place in
 /// the order take on a 64-bit target. Fixed, so that a store is full at the same row everywhere.
@@ -305,7 +304,7 @@ fn long_hash(key: &[u8]) -> u64 {
 mod tests {
     use super::{MemoryLimits, MemoryStorage};
     use crate::database::{
-        pending::Pending,
+        entries::Pending,
         storage::{self, Batch, Storage},
     };
 

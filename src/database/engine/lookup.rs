@@ -3,18 +3,18 @@
 
 use core::ops::ControlFlow;
 
-use super::{
-    Database, DatabaseError, Storage, TableId,
-    key::{self, INDEX_PREFIX_LEN, IndexKey, Key},
-    schema::{ColumnType, Index},
-    storage::KeyRange,
-    table::Table,
-    view::View,
-};
+use super::{database::Database, view::View};
 use crate::{
     abi::{
         Seq, Value,
         message::{Bound, IndexQuery},
+    },
+    database::{
+        entries::{INDEX_PREFIX_LEN, IndexKey, Key, KeyRange, key},
+        error::DatabaseError,
+        rows::Table,
+        schema::{ColumnType, Index, TableId},
+        storage::Storage,
     },
     meter::Meter,
 };

@@ -5,10 +5,13 @@
 //! Its version covers how entries are kept on the device; what is in them has versions of its own:
 //! the catalog, each counter and index entry, and each row begin with one.
 
-use super::storage::{Batch, StorageError};
-use crate::abi::wire::{Reader, WireError, Writer};
+use super::seam::Batch;
 #[cfg(feature = "redb")]
 use crate::limits::{Limit, LimitExceeded};
+use crate::{
+    abi::wire::{Reader, WireError, Writer},
+    database::entries::StorageError,
+};
 
 /// The first bytes of every superblock.
 const MAGIC: [u8; 4] = *b"SoDB";

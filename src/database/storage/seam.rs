@@ -2,18 +2,17 @@
 //! values, changed in batches that apply whole or not at all.
 //!
 //! The engine needs no more than this, so that a store on raw flash (an ordered, transactional
-//! key-value log) or in a file can take the place of [`MemoryStorage`](super::MemoryStorage)
+//! key-value log) or in a file can take the place of [`MemoryStorage`](crate::database::MemoryStorage)
 //! without a change to it. Nothing here knows tables, rows or indexes.
 
-pub use super::entry::{BatchEntry, BatchTotals, KeyRange, MAX_KEY_LEN, StorageError, Visit};
-use super::pending::Pending;
+use crate::database::entries::{BatchEntry, BatchTotals, KeyRange, Pending, StorageError, Visit};
 
 /// Changes that are made together, one per key.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a>(&'a Pending);
 
 impl<'a> Batch<'a> {
-    pub(super) const fn new(pending: &'a Pending) -> Self {
+    pub(crate) const fn new(pending: &'a Pending) -> Self {
         Self(pending)
     }
 
@@ -31,7 +30,7 @@ impl<'a> Batch<'a> {
 
 /// Where a database keeps its bytes.
 ///
-/// Keys are at most [`MAX_KEY_LEN`] bytes long and ordered by their bytes. The engine holds `&mut`
+/// Keys are at most [`MAX_KEY_LEN`](crate::database::MAX_KEY_LEN) bytes long and ordered by their bytes. The engine holds `&mut`
 /// only to [`apply`](Self::apply).
 pub trait Storage {
     /// The longest value that the storage can hold, in bytes. A statement that writes a longer one
@@ -78,7 +77,7 @@ pub trait Storage {
 /// # Errors
 /// [`StorageError::TooLarge`] for a value that the storage cannot hold, and what it returns when it is
 /// asked what it holds.
-pub(super) fn put<S: Storage>(
+pub(crate) fn put<S: Storage>(
     storage: &S,
     pending: &mut Pending,
     key: &[u8],

@@ -108,7 +108,7 @@ pub struct BatchTotals {
     pub written: u64,
 }
 
-/// One entry of a [`Batch`](super::Batch).
+/// One entry of a [`Batch`](crate::database::Batch).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchEntry<'a> {
     /// The key.

@@ -12,12 +12,14 @@ use core::ops::Bound;
 
 use redb::{Builder, ReadOnlyTable, ReadableDatabase, TableDefinition, TableError};
 
-use crate::IoError;
-
 use super::{
     memory::ENTRY_OVERHEAD,
-    storage::{Batch, BatchEntry, KeyRange, Storage, StorageError, Visit},
+    seam::{Batch, Storage},
     superblock::{MAX_LEN, Superblock},
+};
+use crate::{
+    IoError,
+    database::entries::{BatchEntry, KeyRange, StorageError, Visit},
 };
 
 /// The entries of the database.

@@ -5,9 +5,10 @@
 
 use heapless::Vec;
 
-use super::{entry::MAX_KEY_LEN, schema::ColumnType};
+use super::entry::MAX_KEY_LEN;
 use crate::{
     abi::Value,
+    database::schema::ColumnType,
     limits::{Limit, LimitExceeded},
 };
 

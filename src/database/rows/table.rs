@@ -3,17 +3,15 @@
 
 use alloc::vec::Vec;
 
-use super::{
-    TableId,
-    corruption::Corruption,
-    distance::{self, COMPONENT},
-    error::{DatabaseError, GivenName},
-    key::{IndexKey, Key},
-    layout::{Place, VECTOR_HEAD},
-    schema::{Column, ColumnType, Index, TableSchema},
-};
+use super::layout::{Place, VECTOR_HEAD};
 use crate::{
     abi::{Name, Value},
+    database::{
+        entries::{IndexKey, Key},
+        error::{Corruption, DatabaseError, GivenName},
+        schema::{Column, ColumnType, Index, TableId, TableSchema},
+        vectors::{COMPONENT, distance},
+    },
     limits::LimitExceeded,
 };
 

@@ -4,7 +4,7 @@
 //! fixed tree, without fused multiplication, so a processor with vector registers and one without
 //! do the same additions in the same order. It finds no neighbours; see `search`.
 
-use super::root::sqrt;
+use super::square_root::sqrt;
 
 /// Lanes of a sum.
 const LANES: usize = 8;

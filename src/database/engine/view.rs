@@ -2,12 +2,14 @@
 
 use core::ops::ControlFlow;
 
-use super::{
-    error::DatabaseError,
-    pending::Pending,
-    storage::{BatchEntry, KeyRange, Storage, StorageError},
+use crate::{
+    database::{
+        entries::{BatchEntry, KeyRange, Pending, StorageError},
+        error::DatabaseError,
+        storage::Storage,
+    },
+    meter::{Meter, PRICES},
 };
-use crate::meter::{Meter, PRICES};
 
 /// A visitor of a scan, with the meter that the scan was given.
 pub type TryVisit<'v> =

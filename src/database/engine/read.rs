@@ -2,10 +2,18 @@
 
 use core::ops::ControlFlow;
 
-use super::{
-    Database, DatabaseError, Projection, Storage, StoredRow, TableId, key, storage::KeyRange,
+use super::database::Database;
+use crate::{
+    abi::Seq,
+    database::{
+        entries::{KeyRange, key},
+        error::DatabaseError,
+        rows::{Projection, StoredRow},
+        schema::TableId,
+        storage::Storage,
+    },
+    meter::Meter,
 };
-use crate::{abi::Seq, meter::Meter};
 
 impl<S: Storage> Database<S> {
     /// The columns of these names, to be answered in this order; all columns for no names.

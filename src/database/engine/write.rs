@@ -4,13 +4,8 @@ use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
 use super::{
-    Corruption, Database, DatabaseError, FORMAT_VERSION, Projection, Statement, Storage, StoredRow,
-    TableId, encode_into,
-    key::{self, Key},
-    row::{Values, encode_row, stored_values},
-    schema::{ColumnType, Index, MAX_COLUMNS},
-    storage::{self, KeyRange},
-    table::Table,
+    database::Database,
+    statement::{FORMAT_VERSION, Statement, encode_into},
     view::View,
 };
 use crate::{
@@ -18,20 +13,18 @@ use crate::{
         MAX_GIVEN_ID, Seq, Value,
         message::{NewRow, WriteMode},
     },
+    database::{
+        entries::{Key, KeyRange, key},
+        error::{Corruption, DatabaseError},
+        rows::{Projection, StoredRow, Table, Values, encode_row, stored_values},
+        schema::{ColumnType, Index, MAX_COLUMNS, TableId},
+        storage::{self, Storage},
+    },
     meter::Meter,
 };
 
 /// The id of a table's first row, if it is assigned.
 const FIRST_ID: u64 = 1;
-
-/// Buffers of a write, kept for the next.
-#[derive(Debug, Default)]
-pub struct WriteScratch {
-    /// The row as it was.
-    pub old: Vec<u8>,
-    /// The row as it becomes.
-    new: Vec<u8>,
-}
 
 impl<S: Storage> Database<S> {
     /// Writes rows, all or none, and hands their ids to `written` in order. Returns how many there

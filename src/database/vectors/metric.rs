@@ -33,12 +33,12 @@ macro_rules! metrics {
             }
 
             /// Its number in the catalogue of a store.
-            pub(super) const fn tag(self) -> u8 {
+            pub(crate) const fn tag(self) -> u8 {
                 match self { $(Self::$variant => $tag,)* }
             }
 
             /// The metric of a number in the catalogue.
-            pub(super) const fn from_tag(tag: u8) -> Option<Self> {
+            pub(crate) const fn from_tag(tag: u8) -> Option<Self> {
                 match tag {
                     $($tag => Some(Self::$variant),)*
                     _ => None,
@@ -46,7 +46,7 @@ macro_rules! metrics {
             }
 
             /// The norm that is stored with a vector.
-            pub(super) fn stored_norm(self, components: &[u8]) -> f32 {
+            pub(crate) fn stored_norm(self, components: &[u8]) -> f32 {
                 match self {$(
                     Self::$variant => {
                         let norm: fn(&[u8]) -> f32 = $norm;
@@ -57,7 +57,7 @@ macro_rules! metrics {
 
             /// How far the stored vector, of the stored norm, is from the query.
             #[inline(always)]
-            pub(super) fn distance(self, query: &Query<'_>, stored: &[u8], norm: f32) -> Distance {
+            pub(crate) fn distance(self, query: &Query<'_>, stored: &[u8], norm: f32) -> Distance {
                 match self { $(Self::$variant => ($distance)(query, stored, norm),)* }
             }
         }
@@ -94,13 +94,13 @@ impl Metric {
 }
 
 /// What a search looks for.
-pub(super) struct Query<'q> {
-    pub(super) components: &'q [f32],
-    pub(super) norm: f64,
+pub(crate) struct Query<'q> {
+    pub(crate) components: &'q [f32],
+    pub(crate) norm: f64,
 }
 
 /// A distance, or its square where roots are taken of the nearest only.
-pub(super) enum Distance {
+pub(crate) enum Distance {
     Of(f32),
     Squared(f32),
 }

@@ -4,15 +4,18 @@ use core::ops::ControlFlow;
 
 use heapless::Vec;
 
-use super::{
-    Database, DatabaseError, Statement, Storage, TableId,
-    key::{self, Key},
-    row::stored_values,
-    storage::KeyRange,
-    table::Table,
-    view::View,
+use super::{database::Database, statement::Statement, view::View};
+use crate::{
+    abi::message::RowSelector,
+    database::{
+        entries::{Key, KeyRange, key},
+        error::DatabaseError,
+        rows::{Table, stored_values},
+        schema::TableId,
+        storage::Storage,
+    },
+    meter::Meter,
 };
-use crate::{abi::message::RowSelector, meter::Meter};
 
 /// How many ids of a range are looked up before work is done on them.
 pub const CHUNK: usize = 64;

@@ -1,17 +1,21 @@
 //! Checking that what is stored makes sense: for tests, and for an embedder after a power failure.
 
 use super::{
-    Corruption, Database, DatabaseError, Storage, StoredRow,
+    database::Database,
     delete::next_ids,
-    key::{self, Key},
     lookup::{Entries, EntryRange, next_entries},
-    row::stored_values,
-    schema::Index,
-    table::Table,
     write::next_id,
 };
-
-use crate::meter::Meter;
+use crate::{
+    database::{
+        entries::{Key, key},
+        error::{Corruption, DatabaseError},
+        rows::{StoredRow, Table, stored_values},
+        schema::Index,
+        storage::Storage,
+    },
+    meter::Meter,
+};
 
 impl<S: Storage> Database<S> {
     /// Checks every row against its schema, that each is in all indexes of its table, that indexes

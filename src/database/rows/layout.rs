@@ -1,4 +1,4 @@
-//! Bounds and places that tables, rows and filters share: where a column lies in a stored row.
+//! Where a column lies in a stored row.
 
 /// Where a column lies in a stored row.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,3 @@ pub enum Place {
 
 /// Bytes before the components of a stored vector.
 pub const VECTOR_HEAD: usize = 1 + size_of::<f32>();
-
-/// The most conditions of a filter.
-pub const MAX_CONDITIONS: usize = 8;

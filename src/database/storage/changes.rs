@@ -1,10 +1,10 @@
 //! Batches without a database: for those who write a storage and want to test it alone.
 
-use super::{
-    pending::Pending,
-    storage::{self, Batch, MAX_KEY_LEN, Storage, StorageError},
+use super::seam::{Batch, Storage, put};
+use crate::{
+    database::entries::{MAX_KEY_LEN, Pending, StorageError},
+    limits::{Limit, LimitExceeded},
 };
-use crate::limits::{Limit, LimitExceeded};
 
 /// Changes that become a [`Batch`]. The engine makes its own; this is for tests of a [`Storage`].
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ impl Changes {
                 asked: key.len() as u64,
             }));
         }
-        storage::put(storage, &mut self.0, key, value)
+        put(storage, &mut self.0, key, value)
     }
 
     /// The changes as a batch for the storage that they were made for.
