@@ -37,7 +37,7 @@ pub enum LoadError {
         /// The panic's text.
         reason: String,
     },
-    /// The plugin may need more RAM than [`PluginConfig::with_free_ram`](super::PluginConfig::with_free_ram)
+    /// The plugin may need more RAM than [`PluginConfig::with_free_ram`](crate::host::PluginConfig::with_free_ram)
     /// says is free.
     NotEnoughRam {
         /// The most that it can take, by [`Limits::ram_bound`](crate::limits::Limits::ram_bound).

@@ -1,10 +1,10 @@
 //! The host functions that plugins can import: the eight of SochDB, `last_error`, and an
-//! embedder's own. It holds them; [`dispatch`](super::dispatch) calls them.
+//! embedder's own. It holds them; [`dispatch`](super::plugin::dispatch) calls them.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
-use super::{context::HostFunctionContext, functions, result::HostCallResult};
+use super::{access::HostFunctionContext, boundary::HostCallResult, functions};
 use crate::{
     abi::{Capability, IMPORT_MODULE, Name, NameError},
     audit::FunctionId,
@@ -150,7 +150,7 @@ impl<S: Storage> Registered<S> {
 }
 
 /// All functions that plugins can import, by [`FunctionId`].
-/// [`Host::register`](super::Host::register) adds to it.
+/// [`Host::register`](crate::host::Host::register) adds to it.
 pub struct HostFunctionRegistry<S: Storage = MemoryStorage> {
     functions: Vec<Registered<S>>,
 }

@@ -3,7 +3,10 @@
 use crate::{
     abi::{message::MetricRequest, wire},
     database::Storage,
-    host::{HostCallResult, HostFunctionContext, identity::Identity},
+    host::{
+        access::{HostFunctionContext, Identity},
+        boundary::HostCallResult,
+    },
 };
 
 /// Emits a metric.

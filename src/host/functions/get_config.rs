@@ -5,7 +5,7 @@ use crate::{
     abi::wire::{self, Writer},
     database::Storage,
     escaped::quoted,
-    host::{HostCallResult, HostFunctionContext},
+    host::{access::HostFunctionContext, boundary::HostCallResult},
 };
 
 /// Reads the plugin's configuration.

@@ -10,7 +10,7 @@ use crate::{
         wire::{self, varint_len},
     },
     database::{Corruption, DatabaseError, MAX_KEY_LEN, Storage, StoredRow, TableSchema},
-    host::{HostCallResult, HostFunctionContext},
+    host::{access::HostFunctionContext, boundary::HostCallResult},
 };
 
 /// Looks rows up in a secondary index.

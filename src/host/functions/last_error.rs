@@ -6,7 +6,7 @@ use crate::{
         wire,
     },
     database::Storage,
-    host::{HostCallResult, HostFunctionContext},
+    host::{access::HostFunctionContext, boundary::HostCallResult},
 };
 
 /// Reads the text of the last failure.

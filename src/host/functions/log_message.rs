@@ -4,7 +4,7 @@ use crate::{
     abi::{message::LogRequest, wire},
     database::Storage,
     escaped::Escaped,
-    host::{HostCallResult, HostFunctionContext, logs},
+    host::{access::HostFunctionContext, boundary::HostCallResult, logs},
 };
 
 /// Logs a message.

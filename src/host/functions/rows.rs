@@ -4,7 +4,7 @@
 use crate::{
     abi::wire::{BufferTooSmall, Mark, OpenList, Writer},
     database::{Projection, StoredRow},
-    host::HostCallResult,
+    host::boundary::HostCallResult,
 };
 
 /// Bytes of a continuation that says that there is no more.

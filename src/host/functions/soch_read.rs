@@ -11,8 +11,8 @@ use crate::{
     },
     database::{MAX_COLUMNS, Projection, Storage, StoredRow, TableId},
     host::{
-        HostCallResult, HostFunctionContext,
-        identity::WHOLE,
+        access::{HostFunctionContext, WHOLE},
+        boundary::HostCallResult,
         toon::{ToonError, ToonTable},
     },
 };

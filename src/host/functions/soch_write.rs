@@ -7,7 +7,7 @@ use crate::{
         wire::{self, Writer},
     },
     database::Storage,
-    host::{HostCallResult, HostFunctionContext},
+    host::{access::HostFunctionContext, boundary::HostCallResult},
 };
 
 /// Writes rows of a table.

@@ -7,7 +7,10 @@ use crate::{
         wire::{self, Writer},
     },
     database::Storage,
-    host::{HostCallResult, HostFunctionContext, identity::WHOLE},
+    host::{
+        access::{HostFunctionContext, WHOLE},
+        boundary::HostCallResult,
+    },
 };
 
 /// Searches a vector column.

@@ -10,7 +10,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 use super::{difference::Difference, divergence::Cause, names::Names};
 use crate::{
     abi::wire::Writer,
-    host::player::Recorded,
+    host::tape::Recorded,
     trace::{Data, Event},
 };
 

@@ -20,7 +20,7 @@ use crate::{
     },
     audit::FunctionId,
     for_each_host_function,
-    host::player::Got,
+    host::tape::Got,
     trace::{CallOut, Data, Ending, Event},
 };
 

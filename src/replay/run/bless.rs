@@ -5,7 +5,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use embedded_io::Read;
 
 use super::{error::ReplayError, outcome::Run, replayer::Replayer};
-use crate::{host::player::Answering, trace::Recorder};
+use crate::{host::tape::Answering, trace::Recorder};
 
 /// A trace that was made of another one.
 #[derive(Clone, Debug, PartialEq, Eq)]

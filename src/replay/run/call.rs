@@ -17,9 +17,8 @@ use super::{
 };
 use crate::{
     host::{
-        CallError,
-        player::{Answering, Limited, Player, Recorded},
-        recording::ending,
+        CallError, ending,
+        tape::{Answering, Limited, Player, Recorded},
     },
     replay::explain::{
         cause::Told,

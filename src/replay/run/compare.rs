@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 
 use crate::{
-    host::player::{Got, Mismatch, Recorded},
+    host::tape::{Got, Mismatch, Recorded},
     replay::explain::{
         cause::Told,
         difference::{Compared, Difference, difference, end_difference, told},

@@ -13,7 +13,7 @@ use super::{
     session::{Played, Session},
 };
 use crate::{
-    host::player::{FUEL_FACTOR, Limited, Recorded},
+    host::tape::{FUEL_FACTOR, Limited, Recorded},
     replay::explain::difference,
     trace::{CallIn, CallOut, Ending, Event, Stop},
 };

@@ -7,7 +7,7 @@ use crate::{
     capability::Capabilities,
     host::{
         OnDenied, PluginConfig,
-        player::{Answering, FUEL_FACTOR},
+        tape::{Answering, FUEL_FACTOR},
     },
     replay::json::hex,
     trace::{Event, Load, chain},

@@ -6,7 +6,7 @@ use embedded_io::Read;
 
 use super::error::ReplayError;
 use crate::{
-    host::player::Recorded,
+    host::tape::Recorded,
     trace::{Event, TraceError, TraceReader},
 };
 

@@ -14,7 +14,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    host::player::Answering,
+    host::tape::Answering,
     replay::explain::divergence::{Cause, Divergence, Side},
     trace::{Recorder, TraceError},
 };

@@ -18,7 +18,7 @@ use crate::{
     database::{Database, MemoryLimits},
     host::{
         Host, HostConfig, NoClock,
-        player::{Answering, Got, Mismatch, Player, Recorded},
+        tape::{Answering, Got, Mismatch, Player, Recorded},
     },
     replay::explain::{event_text::Line, names::Names},
     trace::{Event, FEATURES, Header, Mode, Recorder, WASMI_VERSION},

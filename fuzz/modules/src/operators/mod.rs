@@ -189,7 +189,7 @@ mod tests {
         };
     }
 
-    // The proposals are those that are on in `src/host/engine.rs`.
+    // The proposals are those that are on in `src/host/module/engine.rs`.
     #[test]
     fn the_table_has_every_operator_that_the_engine_accepts() {
         let all: &[(&str, &str)] = wasmparser::for_each_operator!(names);

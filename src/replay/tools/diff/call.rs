@@ -5,7 +5,7 @@ use alloc::{format, string::String, vec::Vec};
 use super::report::DiffOptions;
 use crate::{
     abi::inspect::{Field, Fields},
-    host::player::Recorded,
+    host::tape::Recorded,
     replay::{
         explain::{
             difference::{self, Compared, Difference, bytes_difference, end_difference, told},

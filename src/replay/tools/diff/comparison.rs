@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     abi::inspect::{Field, Fields},
-    host::player::Recorded,
+    host::tape::Recorded,
     replay::{
         explain::{
             difference::{Difference, bytes_side, told},

@@ -9,7 +9,7 @@ use embedded_io::Read;
 
 use super::{call::same, report::DiffError};
 use crate::{
-    host::player::Recorded,
+    host::tape::Recorded,
     replay::{
         explain::names::Names,
         run::{

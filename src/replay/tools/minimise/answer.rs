@@ -11,7 +11,7 @@ use crate::{
         },
         wire::{self, Wire, Writer},
     },
-    host::player::Recorded,
+    host::tape::Recorded,
     trace::{Data, Event, HostCallEvent, Stop},
 };
 

@@ -12,7 +12,7 @@ use super::{
     settings::Minimiser,
 };
 use crate::{
-    host::player::{Answering, Recorded},
+    host::tape::{Answering, Recorded},
     replay::run::{bless::Blessed, error::ReplayError, read_calls::Step},
     trace::{Event, Recorder},
 };

@@ -5,7 +5,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 
 use super::failure::{Failure, MinimiseError};
 use crate::{
-    host::player::Answering,
+    host::tape::Answering,
     replay::run::{read_calls::Step, replayer::Replayer},
     trace::{Ending, Event},
 };

@@ -3,10 +3,7 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use super::{
-    plugin_config::{PluginConfig, Settings},
-    result::{HostCallResult, Message},
-};
+use super::plugin_config::{PluginConfig, Settings};
 use crate::{
     abi::{
         Name,
@@ -16,26 +13,27 @@ use crate::{
     capability::Capabilities,
     database::{Database, Storage, TableId},
     escaped::quoted,
+    host::boundary::{HostCallResult, Message},
 };
 
 /// What the host knows of a plugin, whether it runs or not.
 #[derive(Default)]
-pub(super) struct Identity {
-    pub(super) id: PluginId,
-    pub(super) name: Name,
+pub(crate) struct Identity {
+    pub(crate) id: PluginId,
+    pub(crate) name: Name,
     /// Target of its log messages: `sochdb::plugin::` and its name.
-    pub(super) log_target: String,
-    pub(super) capabilities: Capabilities,
+    pub(crate) log_target: String,
+    pub(crate) capabilities: Capabilities,
     /// Encoded values by key.
-    pub(super) settings: Settings,
+    pub(crate) settings: Settings,
     /// Series of metrics that it may have.
-    pub(super) metric_series: u32,
+    pub(crate) metric_series: u32,
     /// Globs resolved once for each table that the plugin named so far.
-    pub(super) access: Vec<Access>,
+    pub(crate) access: Vec<Access>,
     /// Where in `access` the table of the last call is.
-    pub(super) recent: usize,
+    pub(crate) recent: usize,
     /// The text of the last failed host call of the running call; empty if none failed.
-    pub(super) last_error: Message,
+    pub(crate) last_error: Message,
     /// The status of that host call.
     failed_status: i32,
     /// The number of that host call, or of a later one up to which the plugin only reported: it
@@ -44,19 +42,19 @@ pub(super) struct Identity {
     /// How many bytes of the response the running host call may have written, if that is more than
     /// it answers: a row that did not fit, or the answer of a call that failed halfway. A trace keeps
     /// them, since the plugin can see them; [`WHOLE`] keeps the whole buffer.
-    pub(super) touched: usize,
+    pub(crate) touched: usize,
 }
 
 /// The value of [`Identity::touched`] for a call that may have written anywhere in its response.
-pub(super) const WHOLE: usize = usize::MAX;
+pub(crate) const WHOLE: usize = usize::MAX;
 
 impl Identity {
     /// Looks every table up anew.
-    pub(super) fn forget_tables(&mut self) {
+    pub(crate) fn forget_tables(&mut self) {
         self.access.clear();
     }
 
-    pub(super) fn new(id: PluginId, name: Name, config: &PluginConfig) -> Self {
+    pub(crate) fn new(id: PluginId, name: Name, config: &PluginConfig) -> Self {
         Self {
             id,
             log_target: format!("sochdb::plugin::{name}"),
@@ -74,33 +72,33 @@ impl Identity {
     }
 
     /// Forgets the failures of an earlier call.
-    pub(super) fn begin_call(&mut self) {
+    pub(crate) fn begin_call(&mut self) {
         self.last_error = Message::default();
         self.failed_call = 0;
     }
 
     /// Keeps the text of a failed host call, the `number`th of the running call.
-    pub(super) fn fails(&mut self, message: Message, status: i32, number: u32) {
+    pub(crate) fn fails(&mut self, message: Message, status: i32, number: u32) {
         self.last_error = message;
         (self.failed_status, self.failed_call) = (status, number);
     }
 
     /// A host call only reports, so it does not stand between a failure and the end of the call.
     #[inline]
-    pub(super) const fn passes_over_call(&mut self) {
+    pub(crate) const fn passes_over_call(&mut self) {
         self.failed_call = self.failed_call.wrapping_add(1);
     }
 
     /// The text of the host call that made the plugin return `code` after `host_calls` host calls;
     /// empty if it went on after that failure, or returned another status.
-    pub(super) fn blamed(&self, code: i32, host_calls: u32) -> &str {
+    pub(crate) fn blamed(&self, code: i32, host_calls: u32) -> &str {
         let passed_on = code == self.failed_status && self.failed_call >= host_calls;
         if passed_on { self.last_error.as_str() } else { "" }
     }
 
     /// Makes `recent` the place of the table, resolving its globs if it was never named before.
     #[cold]
-    pub(super) fn find_access<S: Storage>(
+    pub(crate) fn find_access<S: Storage>(
         &mut self,
         database: &Database<S>,
         table: &[u8],
@@ -140,10 +138,10 @@ impl Identity {
 }
 
 /// What a plugin may do with a table.
-pub(super) struct Access {
-    pub(super) name: Name,
+pub(crate) struct Access {
+    pub(crate) name: Name,
     /// `None` if there is no such table.
-    pub(super) table: Option<TableId>,
-    pub(super) read: bool,
-    pub(super) write: bool,
+    pub(crate) table: Option<TableId>,
+    pub(crate) read: bool,
+    pub(crate) write: bool,
 }

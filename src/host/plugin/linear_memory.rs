@@ -8,17 +8,17 @@ use wasmi::{Memory, MemoryType, Module, Store};
 
 use super::{
     buffers::Buffer,
-    error::{LoadError, Loading},
-    plugin::{PluginState, reason},
+    state::{PluginState, reason},
 };
 use crate::{
     abi::MEMORY_IMPORT,
     database::Storage,
+    host::error::{LoadError, Loading},
     limits::{Limit, LimitExceeded},
 };
 
 /// The type of the memory that a module imports, if it imports one.
-pub(super) fn imported(module: &Module) -> Option<MemoryType> {
+pub(crate) fn imported(module: &Module) -> Option<MemoryType> {
     module.imports().find_map(|import| {
         let name = (import.module(), import.name());
         import.ty().memory().copied().filter(|_| name == MEMORY_IMPORT)
@@ -28,7 +28,7 @@ pub(super) fn imported(module: &Module) -> Option<MemoryType> {
 /// How many bytes a memory has at first, if the plugin may have so many. The interpreter keeps the
 /// size of a page to itself, but it says the bytes to its limiter: so it is asked for a memory,
 /// which is refused.
-pub(super) fn initial_bytes<S: Storage + 'static>(
+pub(crate) fn initial_bytes<S: Storage + 'static>(
     store: &mut Store<PluginState<S>>,
     ty: MemoryType,
 ) -> Loading<u64> {
@@ -50,7 +50,7 @@ pub(super) fn initial_bytes<S: Storage + 'static>(
 ///
 /// # Safety
 /// `store` is the first one since `buffer` was taken from its list, or the one before is gone.
-pub(super) unsafe fn make<S: Storage + 'static>(
+pub(crate) unsafe fn make<S: Storage + 'static>(
     store: &mut Store<PluginState<S>>,
     ty: MemoryType,
     buffer: Option<&Buffer>,
@@ -71,7 +71,7 @@ pub(super) unsafe fn make<S: Storage + 'static>(
 }
 
 /// Why something was not made: what the limiter refused, or what the interpreter says.
-pub(super) fn refused<S: Storage>(
+pub(crate) fn refused<S: Storage>(
     store: &Store<PluginState<S>>,
     error: &wasmi::Error,
 ) -> Box<LoadError> {

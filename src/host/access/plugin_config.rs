@@ -68,7 +68,7 @@ pub struct PluginConfig {
     /// What happens when it asks for more.
     pub on_denied: OnDenied,
     /// Its linear memory is in a buffer of
-    /// [`Host::add_static_memory`](super::Host::add_static_memory). Default `false`: on the heap.
+    /// [`Host::add_static_memory`](crate::host::Host::add_static_memory). Default `false`: on the heap.
     pub static_memory: bool,
     /// Bytes of RAM that are free for the plugin. Default `None`: nobody knows, and nothing is checked.
     pub free_ram: Option<u64>,
@@ -86,7 +86,7 @@ impl Settings {
         self.0.binary_search_by(|(other, _)| (**other).cmp(key))
     }
 
-    pub(super) fn get(&self, key: &[u8]) -> Option<&[u8]> {
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&[u8]> {
         let (_, value) = self.0.get(self.find(key).ok()?)?;
         Some(value)
     }
@@ -138,7 +138,7 @@ impl PluginConfig {
         self
     }
 
-    /// Refuses the plugin with [`LoadError::NotEnoughRam`](super::LoadError::NotEnoughRam), before
+    /// Refuses the plugin with [`LoadError::NotEnoughRam`](crate::host::LoadError::NotEnoughRam), before
     /// anything is allocated for it, if it can take more than `bytes` under its limits:
     /// [`Limits::ram_bound`], without the linear memory if that is static. Say what the allocator has
     /// free, in one piece if it cannot join pieces.
@@ -149,7 +149,7 @@ impl PluginConfig {
     }
 
     /// Has its linear memory in a buffer that was given to
-    /// [`Host::add_static_memory`](super::Host::add_static_memory), and not on the heap. A module that
+    /// [`Host::add_static_memory`](crate::host::Host::add_static_memory), and not on the heap. A module that
     /// declares its memory is copied while it is loaded; one that imports it is not.
     #[must_use]
     pub fn with_static_memory(mut self) -> Self {

@@ -4,21 +4,20 @@
 
 use alloc::boxed::Box;
 
-use super::{
-    Host, HostFunction, HostFunctionContext, Shared,
-    boundary::{Arguments, Stop as Stopped, regions},
-    error::CallError,
-    player::{Answering, Asked, Got, Player, Recorded},
-    plugin::PluginState,
-    recording::slice_end,
-    registry::RegistryError,
-    result::{HostCallResult, Message},
-};
+use super::{host::Host, recording::slice_end};
 use crate::{
     abi::{Builtin, Capability, Name, Status},
     audit::{FunctionId, PluginId},
     database::Storage,
     escaped::quoted,
+    host::{
+        access::HostFunctionContext,
+        boundary::{Arguments, HostCallResult, Message, Stop as Stopped, regions},
+        error::CallError,
+        plugin::{PluginState, Shared},
+        registry::{HostFunction, RegistryError},
+        tape::{Answering, Asked, Got, Player, Recorded},
+    },
     limits::{Limit, LimitExceeded},
     meter::PRICES,
     trace::{
@@ -124,7 +123,7 @@ impl<S: Storage> HostFunction<S> for OnlyRecorded {
 
 impl<S: Storage> Shared<S> {
     /// The clock, or what it was when the trace was recorded.
-    pub(super) fn now_us(&mut self) -> u64 {
+    pub(crate) fn now_us(&mut self) -> u64 {
         match &mut self.player {
             Some(player) => player.now_us(),
             None => self.clock.now_us(),
@@ -138,12 +137,12 @@ impl<S: Storage> PluginState<S> {
     }
 
     /// Whether the recorded call ran in slices; `None` if this is no replay.
-    pub(super) fn replayed_slicing(&self) -> Option<bool> {
+    pub(crate) fn replayed_slicing(&self) -> Option<bool> {
         Some(self.shared.as_deref()?.player.as_deref()?.sliced)
     }
 
     /// Whether linear memory may grow; `None` if this is no replay.
-    pub(super) fn replayed_growth(&mut self, current: usize, desired: usize) -> Option<bool> {
+    pub(crate) fn replayed_growth(&mut self, current: usize, desired: usize) -> Option<bool> {
         let (asked, current) = (desired as u64, current as u64);
         let allowed = self.growth.permits_memory(desired);
         let player = self.player()?;
@@ -167,7 +166,7 @@ impl<S: Storage> PluginState<S> {
     }
 
     /// What followed the slice: what the trace says, if this is a replay.
-    pub(super) fn replayed_slice(
+    pub(crate) fn replayed_slice(
         &mut self,
         fuel_left: u64,
         decided: Result<(), CallError>,
@@ -183,7 +182,7 @@ impl<S: Storage> PluginState<S> {
 
     /// Answers a host call from the trace.
     #[cold]
-    pub(super) fn replay(
+    pub(crate) fn replay(
         &mut self,
         fuel_before: u64,
         function: FunctionId,

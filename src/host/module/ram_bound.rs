@@ -3,7 +3,7 @@
 //! The factors bound what was measured with modules that are made to be large: `tests/it/host/ram_bound.rs`.
 //! They are those of 64-bit targets, and the same everywhere.
 
-use super::module::MAX_TABLES;
+use super::check::MAX_TABLES;
 use crate::limits::Limits;
 
 /// For each module: the instance, the interpreter's own lists, names and grants.
@@ -32,7 +32,7 @@ const PER_FRAME: u64 = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RamBound {
     /// Linear memory: three times the limit, as a memory that grows is copied. Nothing of it is on the
-    /// heap if it is [static](super::PluginConfig::with_static_memory), and a memory that does not
+    /// heap if it is [static](crate::host::PluginConfig::with_static_memory), and a memory that does not
     /// grow has its size.
     pub memory: u64,
     /// Tables of functions.

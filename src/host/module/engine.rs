@@ -9,7 +9,7 @@ use crate::limits::Limits;
 ///
 /// Not inlined: the configuration is 1 KB that shall not lie on the stack while a module is compiled.
 #[inline(never)]
-pub(super) fn engine(limits: &Limits) -> Engine {
+pub(crate) fn engine(limits: &Limits) -> Engine {
     let stack_bytes = limits.stack_bytes as usize;
     let mut config = Config::default();
     config

@@ -9,15 +9,18 @@ use alloc::{boxed::Box, string::ToString};
 use wasmi::{Store, TrapCode, TypedFunc, TypedResumableCall};
 
 use super::{
-    Host, Shared, Slice, SliceDecision, SliceHook,
-    boundary::Stop,
-    error::CallError,
-    plugin::{Plugin, PluginState, reason},
-    report::CallReport,
+    host::Host,
+    slice::{Slice, SliceDecision, SliceHook},
 };
 use crate::{
     audit::PluginId,
     database::Storage,
+    host::{
+        boundary::Stop,
+        error::CallError,
+        plugin::{Plugin, PluginState, Shared, reason},
+        report::CallReport,
+    },
     limits::{Limit, LimitExceeded, Limits},
     meter::Meter,
 };

@@ -5,12 +5,10 @@
 
 use alloc::vec::Vec;
 
-use super::{
-    error::{LoadError, Loading},
-    operators::{CODE_SECTION, CodeProblem, Stores, scan},
-};
+use super::operators::{CODE_SECTION, CodeProblem, Stores, scan};
 use crate::{
     abi::wire::{Reader, WireError},
+    host::error::{LoadError, Loading},
     limits::{Limit, LimitExceeded, Limits},
 };
 
@@ -34,7 +32,7 @@ fn sections(wasm: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
 /// Looks at the sections of a module: for a start section, which the interpreter refuses without a
 /// name for it, and for what would make much of few bytes. What does not decode is left to the
 /// validator, which says more about it.
-pub(super) fn check_sections(wasm: &[u8], limits: &Limits) -> Loading<()> {
+pub(crate) fn check_sections(wasm: &[u8], limits: &Limits) -> Loading<()> {
     for (id, section) in sections(wasm) {
         let section = Reader::new(section);
         let (limit, allowed, asked) = match id {
@@ -55,7 +53,7 @@ pub(super) fn check_sections(wasm: &[u8], limits: &Limits) -> Loading<()> {
 ///
 /// Not inlined: what it needs of the stack shall not lie there while the module is compiled.
 #[inline(never)]
-pub(super) fn check_code(wasm: &[u8], limits: &Limits) -> Loading<Stores> {
+pub(crate) fn check_code(wasm: &[u8], limits: &Limits) -> Loading<Stores> {
     let mut types = Reader::new(&[]);
     for (id, section) in sections(wasm) {
         match id {

@@ -4,37 +4,40 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 
 use wasmi::{Engine, Memory, Module, ResourceLimiter, Store, TypedFunc};
 
-use super::{
-    Shared, buffers::Buffer, identity::Identity, metrics::HostCounters, module::MAX_TABLES,
-    plugin_config::OnDenied, report::CallReport,
-};
+use super::{buffers::Buffer, shared::Shared};
 use crate::{
     abi::Descriptor,
     database::Storage,
+    host::{
+        access::{Identity, OnDenied},
+        metrics::HostCounters,
+        module::MAX_TABLES,
+        report::CallReport,
+    },
     limits::{Limit, LimitExceeded, Limits},
     meter::Meter,
 };
 
 /// The data of a plugin's interpreter.
-pub(super) struct PluginState<S: Storage> {
+pub(crate) struct PluginState<S: Storage> {
     /// What all plugins share. Lent for the length of a call.
-    pub(super) shared: Option<Box<Shared<S>>>,
+    pub(crate) shared: Option<Box<Shared<S>>>,
     /// Looking an export up by name would cost more than a host call does.
-    pub(super) memory: Option<Memory>,
-    pub(super) identity: Identity,
-    pub(super) growth: Growth,
-    pub(super) on_denied: OnDenied,
-    pub(super) meter: Meter,
-    pub(super) host_calls: u32,
-    pub(super) host_calls_limit: u32,
-    pub(super) denied: u32,
+    pub(crate) memory: Option<Memory>,
+    pub(crate) identity: Identity,
+    pub(crate) growth: Growth,
+    pub(crate) on_denied: OnDenied,
+    pub(crate) meter: Meter,
+    pub(crate) host_calls: u32,
+    pub(crate) host_calls_limit: u32,
+    pub(crate) denied: u32,
     /// When the slice hook was asked, while it is.
     #[cfg(feature = "record")]
-    pub(super) hook_asked_us: Option<u64>,
+    pub(crate) hook_asked_us: Option<u64>,
 }
 
 impl<S: Storage> PluginState<S> {
-    pub(super) fn new(identity: Identity, limits: &Limits, on_denied: OnDenied) -> Self {
+    pub(crate) fn new(identity: Identity, limits: &Limits, on_denied: OnDenied) -> Self {
         Self {
             shared: None,
             memory: None,
@@ -60,21 +63,21 @@ impl<S: Storage> PluginState<S> {
 }
 
 /// Limits what grows inside the interpreter.
-pub(super) struct Growth {
-    pub(super) memory_bytes: u32,
+pub(crate) struct Growth {
+    pub(crate) memory_bytes: u32,
     table_elements: u32,
     /// The plugin is loaded, and its tables keep their sizes.
-    pub(super) running: bool,
+    pub(crate) running: bool,
     /// The last growth that was refused, for the error that names it.
-    pub(super) refused: Option<LimitExceeded>,
+    pub(crate) refused: Option<LimitExceeded>,
     /// The size that linear memory was last allowed to have, in bytes.
     #[cfg(feature = "record")]
-    pub(super) allowed: u64,
+    pub(crate) allowed: u64,
 }
 
 impl Growth {
     #[cfg(feature = "replay")]
-    pub(super) const fn permits_memory(&self, bytes: usize) -> bool {
+    pub(crate) const fn permits_memory(&self, bytes: usize) -> bool {
         bytes as u64 <= self.memory_bytes as u64
     }
 
@@ -150,44 +153,44 @@ impl<S: Storage> ResourceLimiter for PluginState<S> {
 }
 
 /// A loaded plugin.
-pub(super) struct Plugin<S: Storage> {
-    pub(super) engine: Engine,
+pub(crate) struct Plugin<S: Storage> {
+    pub(crate) engine: Engine,
     /// SHA-256 of the module.
     #[cfg(feature = "record")]
-    pub(super) hash: [u8; 32],
-    pub(super) module: Module,
+    pub(crate) hash: [u8; 32],
+    pub(crate) module: Module,
     /// Boxed, as it is large and a plugin is moved into its list and out of it.
-    pub(super) store: Box<Store<PluginState<S>>>,
+    pub(crate) store: Box<Store<PluginState<S>>>,
     /// The embedder's buffer that is its linear memory, if one is.
-    pub(super) buffer: Option<Buffer>,
-    pub(super) descriptor: Descriptor,
-    pub(super) entries: Vec<(Box<str>, TypedFunc<i32, i32>)>,
-    pub(super) limits: Limits,
+    pub(crate) buffer: Option<Buffer>,
+    pub(crate) descriptor: Descriptor,
+    pub(crate) entries: Vec<(Box<str>, TypedFunc<i32, i32>)>,
+    pub(crate) limits: Limits,
     /// After a trap the linear memory is in the middle of something, and after a checkpoint it is
     /// to be forgotten: the next call starts anew.
-    pub(super) trapped: bool,
-    pub(super) report: CallReport,
-    pub(super) totals: HostCounters,
+    pub(crate) trapped: bool,
+    pub(crate) report: CallReport,
+    pub(crate) totals: HostCounters,
 }
 
 impl<S: Storage> Plugin<S> {
-    pub(super) fn identity(&self) -> &Identity {
+    pub(crate) fn identity(&self) -> &Identity {
         &self.store.data().identity
     }
 
-    pub(super) fn entry(&self, name: &str) -> Option<TypedFunc<i32, i32>> {
+    pub(crate) fn entry(&self, name: &str) -> Option<TypedFunc<i32, i32>> {
         self.entries.iter().find(|(entry, _)| &**entry == name).map(|(_, function)| *function)
     }
 
     /// Drops it, and says which buffer was its memory.
-    pub(super) fn into_buffer(self) -> Option<Buffer> {
+    pub(crate) fn into_buffer(self) -> Option<Buffer> {
         let Self { store, buffer, .. } = self;
         drop(store);
         buffer
     }
 
     /// Part of linear memory; empty where there is none.
-    pub(super) fn bytes(&self, ptr: u32, len: u32) -> &[u8] {
+    pub(crate) fn bytes(&self, ptr: u32, len: u32) -> &[u8] {
         let Some(memory) = self.store.data().memory else { return &[] };
         let start = ptr as usize;
         memory
@@ -200,12 +203,12 @@ impl<S: Storage> Plugin<S> {
 
 /// The text of an interpreter's error.
 #[cfg(feature = "reasons")]
-pub(super) fn reason(error: &wasmi::Error) -> String {
+pub(crate) fn reason(error: &wasmi::Error) -> String {
     alloc::format!("{error}")
 }
 
 /// The text of a trap, which is the interpreter's too; one for every other error.
 #[cfg(not(feature = "reasons"))]
-pub(super) fn reason(error: &wasmi::Error) -> String {
+pub(crate) fn reason(error: &wasmi::Error) -> String {
     error.as_trap_code().map_or("the interpreter refuses it", |code| code.trap_message()).into()
 }

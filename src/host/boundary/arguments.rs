@@ -10,7 +10,7 @@ use super::result::{HostCallResult, Message};
 use crate::limits::LimitExceeded;
 
 /// Why a host call ends the plugin's call instead of returning a status.
-pub(super) enum Stop {
+pub(crate) enum Stop {
     /// The fuel does not pay for the host's work.
     OutOfFuel(LimitExceeded),
     /// A denial, and the plugin was loaded with [`OnDenied::Trap`].
@@ -43,18 +43,18 @@ impl HostError for Stop {}
 
 /// The four numbers that every host function takes.
 #[derive(Clone, Copy)]
-pub(super) struct Arguments {
-    pub(super) request_ptr: u32,
-    pub(super) request_len: u32,
-    pub(super) response_ptr: u32,
-    pub(super) response_capacity: u32,
+pub(crate) struct Arguments {
+    pub(crate) request_ptr: u32,
+    pub(crate) request_len: u32,
+    pub(crate) response_ptr: u32,
+    pub(crate) response_capacity: u32,
 }
 
 /// Request and response, as two parts of linear memory that do not overlap. Where a recorder calls it
 /// too, the compiler would no longer inline it into the hot one of its callers.
 #[cfg_attr(feature = "record", inline(always))]
 #[cfg_attr(not(feature = "record"), inline)]
-pub(super) fn regions(
+pub(crate) fn regions(
     linear_memory: &mut [u8],
     arguments: Arguments,
 ) -> Result<(&[u8], &mut [u8]), HostCallResult> {

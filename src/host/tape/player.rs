@@ -1,5 +1,5 @@
 //! What was recorded of a call, and how a replay of it goes: the script of a
-//! [`replaying`](super::replaying) host.
+//! [`replaying`](crate::host::runtime::replaying) host.
 //!
 //! The player holds the recorded events of one call and hands them out as the plugin asks. What the
 //! plugin does otherwise than was recorded is noted, once, and ends the call. What that means and how
@@ -132,7 +132,7 @@ pub(crate) struct Player {
     /// Values of the trace are redacted.
     pub(crate) redacted: bool,
     /// Fuel for a growth that failed only after it was paid for.
-    pub(super) debt: u64,
+    pub(crate) debt: u64,
     /// The recorded call was ended by a limit that cannot be compared.
     limited: Option<Limited>,
     /// Fuel of such a call that was left after the last host call that was answered.
@@ -196,7 +196,7 @@ impl Player {
 
     /// Takes note of the fuel, `left` of `all`, after a host call was answered. The fuel to go on
     /// with: once everything recorded was asked, what the recorded call had in all.
-    pub(super) fn fuel_to_keep(&mut self, all: u64, left: u64) -> u64 {
+    pub(crate) fn fuel_to_keep(&mut self, all: u64, left: u64) -> u64 {
         let Some(limited) = self.limited else { return left };
         let is_host_call = |recorded: &Recorded| matches!(recorded.event(), Event::HostCall(_));
         let keep = match self.script.iter().any(is_host_call) {
@@ -221,7 +221,7 @@ impl Player {
 
     /// How the call ended when it was recorded, if the replay, which ended so, cannot know it or its
     /// text: in a host call, after the plugin was done, or with the text of `last_error`.
-    pub(super) fn recorded_end(&self, ending: Ending, code: i32) -> Option<&Recorded> {
+    pub(crate) fn recorded_end(&self, ending: Ending, code: i32) -> Option<&Recorded> {
         let recorded = self.end.as_ref()?;
         let Event::CallOut(end) = recorded.event() else { return None };
         let failed = end.ending == Ending::Failed && (end.ending, end.code) == (ending, code);
@@ -236,11 +236,11 @@ impl Player {
     }
 
     /// Whether nothing was otherwise so far, and the call is not over.
-    pub(super) const fn goes_on(&self) -> bool {
+    pub(crate) const fn goes_on(&self) -> bool {
         self.mismatch.is_none() && !self.stopped
     }
 
-    pub(super) fn differs(
+    pub(crate) fn differs(
         &mut self,
         expected: Option<Recorded>,
         got: Got,
@@ -259,7 +259,7 @@ impl Player {
     }
 
     /// The recorded answer to a host call; `None` if there is none and the call has to end.
-    pub(super) fn answer(&mut self, asked: &Asked<'_>) -> Option<Recorded> {
+    pub(crate) fn answer(&mut self, asked: &Asked<'_>) -> Option<Recorded> {
         if !self.fuel {
             // Slices end elsewhere, and a changed plugin grows otherwise.
             let passed = |event: Event<'_>| matches!(event, Event::Slice(_) | Event::Growth(_));
@@ -297,7 +297,7 @@ impl Player {
     }
 
     /// Why the growth that the plugin asks for was refused when it was recorded, if it was.
-    pub(super) fn refuses_growth(&mut self, asked: u64, current: u64) -> Option<GrowthRefusal> {
+    pub(crate) fn refuses_growth(&mut self, asked: u64, current: u64) -> Option<GrowthRefusal> {
         let Some(Event::Growth(growth)) = self.script.front().map(Recorded::event) else {
             return None;
         };
@@ -314,7 +314,7 @@ impl Player {
     }
 
     /// How the slice that just ended was followed.
-    pub(super) fn slice(&mut self, fuel_left: u64, decided: SliceEnd) -> Option<SliceEnd> {
+    pub(crate) fn slice(&mut self, fuel_left: u64, decided: SliceEnd) -> Option<SliceEnd> {
         if self.answering != Answering::Exactly {
             // Its time is known by now; that the hook stopped the call here is all else it says.
             return match self.script.front().map(Recorded::event) {
@@ -342,7 +342,7 @@ impl Player {
     }
 
     /// The clock: that of the event to come.
-    pub(super) fn now_us(&mut self) -> u64 {
+    pub(crate) fn now_us(&mut self) -> u64 {
         if !core::mem::replace(&mut self.started, true) {
             return self.time_us;
         }
@@ -355,12 +355,12 @@ impl Player {
 }
 
 /// What a plugin asks of a host function.
-pub(super) struct Asked<'a> {
-    pub(super) function: FunctionId,
-    pub(super) request: Data<'a>,
-    pub(super) capacity: u32,
-    pub(super) fuel_left: u64,
-    pub(super) redacted: bool,
+pub(crate) struct Asked<'a> {
+    pub(crate) function: FunctionId,
+    pub(crate) request: Data<'a>,
+    pub(crate) capacity: u32,
+    pub(crate) fuel_left: u64,
+    pub(crate) redacted: bool,
 }
 
 impl Asked<'_> {
@@ -389,7 +389,7 @@ impl Asked<'_> {
         self.redacted && whole && call.request.len() == self.request.len()
     }
 
-    pub(super) fn got(&self) -> Got {
+    pub(crate) fn got(&self) -> Got {
         let (request, absent) = match self.request {
             Data::Full(bytes) => (bytes.into(), None),
             other => (Vec::new(), Some(other.len())),

@@ -6,16 +6,16 @@ use core::{
     sync::atomic::{AtomicPtr, Ordering::Relaxed},
 };
 
-use super::error::{LoadError, Loading};
+use crate::host::error::{LoadError, Loading};
 
 /// A buffer of the embedder's, which is the linear memory of one plugin at a time.
 ///
 /// The interpreter takes it as a `&'static mut [u8]` and never gives it back, so what is kept here
 /// is where it is and how long.
-pub(super) struct Buffer {
+pub(crate) struct Buffer {
     /// Atomic only because such a pointer may be sent between threads, as the buffer itself may.
     start: AtomicPtr<u8>,
-    pub(super) len: usize,
+    pub(crate) len: usize,
 }
 
 impl Buffer {
@@ -27,7 +27,7 @@ impl Buffer {
     ///
     /// # Safety
     /// Every memory that was made of it before is gone, with the store that it was in.
-    pub(super) unsafe fn bytes(&self) -> &'static mut [u8] {
+    pub(crate) unsafe fn bytes(&self) -> &'static mut [u8] {
         // SAFETY: these are the start and the length of a `&'static mut [u8]` that was given to
         // `new`, so the bytes are there for good and nobody else's. What this function returned
         // before is not used any more, as the caller promises.
@@ -37,21 +37,21 @@ impl Buffer {
 
 /// The buffers that no plugin has, the smallest first.
 #[derive(Default)]
-pub(super) struct Buffers(Vec<Buffer>);
+pub(crate) struct Buffers(Vec<Buffer>);
 
 impl Buffers {
-    pub(super) fn add(&mut self, bytes: &'static mut [u8]) {
+    pub(crate) fn add(&mut self, bytes: &'static mut [u8]) {
         self.put(Buffer::new(bytes));
     }
 
     /// Takes back what a plugin had, once its store is gone.
-    pub(super) fn put(&mut self, buffer: Buffer) {
+    pub(crate) fn put(&mut self, buffer: Buffer) {
         let at = self.0.partition_point(|other| other.len < buffer.len);
         self.0.insert(at, buffer);
     }
 
     /// The largest one.
-    pub(super) fn take(&mut self) -> Option<&'static mut [u8]> {
+    pub(crate) fn take(&mut self) -> Option<&'static mut [u8]> {
         let buffer = self.0.pop()?;
         // SAFETY: no plugin has a buffer that is in this list, and `put` is called when the store
         // of the one that had it is gone.
@@ -59,7 +59,7 @@ impl Buffers {
     }
 
     /// The smallest one that holds so many bytes.
-    pub(super) fn fitting(&mut self, needed: u64) -> Loading<Buffer> {
+    pub(crate) fn fitting(&mut self, needed: u64) -> Loading<Buffer> {
         let at = self.0.iter().position(|buffer| buffer.len as u64 >= needed);
         at.map(|at| self.0.remove(at)).ok_or_else(|| LoadError::NoStaticMemory { needed }.into())
     }

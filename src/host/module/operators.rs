@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 
 use crate::abi::wire::{Reader, WireError, WireErrorKind, Writer, varint_len};
 
-pub(super) const CODE_SECTION: u8 = 10;
+pub(crate) const CODE_SECTION: u8 = 10;
 
 /// The largest offset for which the interpreter has a form of its own.
 const LARGEST_SHORT_OFFSET: u32 = u16::MAX as u32;
@@ -28,10 +28,10 @@ const OR_64: [u8; 3] = [0x42, 0, 0x84];
 /// The stores and selects that need another operand: their offsets in the code section, rising. Most modules have
 /// none.
 #[derive(Default)]
-pub(super) struct Stores(Vec<u32>);
+pub(crate) struct Stores(Vec<u32>);
 
 /// Why code was not read to its end.
-pub(super) enum CodeProblem {
+pub(crate) enum CodeProblem {
     /// It does not decode.
     Undecodable,
     /// A block has this type, which it may not have.
@@ -136,7 +136,7 @@ const fn may_be_one_local(before: Top, last: Top) -> bool {
 }
 
 /// Reads the operators of a code section. `is_wide` says of which types no block may be.
-pub(super) fn scan(section: &[u8], is_wide: impl Fn(u32) -> bool) -> Result<Stores, CodeProblem> {
+pub(crate) fn scan(section: &[u8], is_wide: impl Fn(u32) -> bool) -> Result<Stores, CodeProblem> {
     let mut stores = Vec::new();
     let mut functions = Reader::new(section);
     for _ in 0..functions.u32()? {
@@ -300,7 +300,7 @@ impl Stores {
     ///
     /// Not inlined: what it needs of the stack shall not lie there while the module is compiled.
     #[inline(never)]
-    pub(super) fn with_own_operands(&self, wasm: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn with_own_operands(&self, wasm: &[u8]) -> Option<Vec<u8>> {
         if self.0.is_empty() {
             return None;
         }

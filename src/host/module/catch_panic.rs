@@ -5,19 +5,19 @@
 //! the interpreter's frames of running code cannot be unwound, and a panic under them may end the
 //! process.
 
-use super::error::Loading;
+use crate::host::error::Loading;
 
-/// What `load` returns, or [`LoadError::Interpreter`](super::LoadError::Interpreter) with the text of
+/// What `load` returns, or [`LoadError::Interpreter`](crate::host::LoadError::Interpreter) with the text of
 /// its panic. The panic hook was called before, so by default the text is on stderr too.
 ///
 /// `load` must leave nothing half done that is used after an error. What it makes is gone by then, and
 /// what it is lent is only read, or dropped by the caller.
 #[cfg(feature = "std")]
-pub(super) fn catch_panic<T>(load: impl FnOnce() -> Loading<T>) -> Loading<T> {
+pub(crate) fn catch_panic<T>(load: impl FnOnce() -> Loading<T>) -> Loading<T> {
     use alloc::{boxed::Box, string::String};
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    use super::error::LoadError;
+    use crate::host::LoadError;
 
     catch_unwind(AssertUnwindSafe(load)).unwrap_or_else(|panic| {
         let reason = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
@@ -31,7 +31,7 @@ pub(super) fn catch_panic<T>(load: impl FnOnce() -> Loading<T>) -> Loading<T> {
 
 /// Without `std` nothing can be caught.
 #[cfg(not(feature = "std"))]
-pub(super) fn catch_panic<T>(load: impl FnOnce() -> Loading<T>) -> Loading<T> {
+pub(crate) fn catch_panic<T>(load: impl FnOnce() -> Loading<T>) -> Loading<T> {
     load()
 }
 
@@ -40,7 +40,7 @@ mod tests {
     use alloc::boxed::Box;
 
     use super::catch_panic;
-    use crate::host::LoadError;
+    use crate::host::error::LoadError;
 
     fn caught(load: fn()) -> LoadError {
         *catch_panic(|| {

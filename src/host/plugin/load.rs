@@ -8,27 +8,24 @@ use wasmi::{
 };
 
 use super::{
-    OnDenied, PluginConfig,
-    boundary::Arguments,
     buffers::{Buffer, Buffers},
-    catch_panic::catch_panic,
     dispatch::host_call,
-    engine::engine,
-    error::{LoadError, Loading},
-    identity::Identity,
-    import_memory::import_memory,
-    memory,
-    metrics::HostCounters,
-    module::{check_code, check_sections},
-    plugin::{Plugin, PluginState, reason},
-    ram::RamBound,
-    registry::HostFunctionRegistry,
-    report::CallReport,
+    linear_memory,
+    state::{Plugin, PluginState, reason},
 };
 use crate::{
     abi::{ABI_VERSION, DESCRIPTOR_EXPORT, Descriptor, MEMORY_EXPORT, MEMORY_IMPORT},
     audit::FunctionId,
     database::Storage,
+    host::{
+        access::{Identity, OnDenied, PluginConfig},
+        boundary::Arguments,
+        error::{LoadError, Loading},
+        metrics::HostCounters,
+        module::{RamBound, catch_panic, check_code, check_sections, engine, import_memory},
+        registry::HostFunctionRegistry,
+        report::CallReport,
+    },
     limits::{Limit, LimitExceeded, Limits},
 };
 
@@ -41,14 +38,14 @@ fn export_type(name: &'static str, expected: &'static str) -> Box<LoadError> {
 }
 
 /// How a module is made of bytes, with the validator or without.
-pub(super) struct Compiler {
+pub(crate) struct Compiler {
     /// Refuses a module that is not valid.
-    pub(super) validate: fn(&Engine, &[u8]) -> Result<(), wasmi::Error>,
-    pub(super) translate: fn(&Engine, &[u8]) -> Result<Module, wasmi::Error>,
+    pub(crate) validate: fn(&Engine, &[u8]) -> Result<(), wasmi::Error>,
+    pub(crate) translate: fn(&Engine, &[u8]) -> Result<Module, wasmi::Error>,
 }
 
 /// A module that can be instantiated.
-pub(super) struct Compiled {
+pub(crate) struct Compiled {
     engine: Engine,
     module: Module,
     /// SHA-256 of its bytes.
@@ -65,7 +62,7 @@ pub(super) struct Compiled {
 /// Not inlined: compiling takes the most of the native stack, and what is made of the module does not
 /// lie on it yet.
 #[inline(never)]
-pub(super) fn compile(
+pub(crate) fn compile(
     wasm: &[u8],
     config: &PluginConfig,
     compiler: &Compiler,
@@ -125,7 +122,7 @@ fn translate(wasm: &[u8], config: &PluginConfig, compiler: &Compiler) -> Loading
 
 impl<S: Storage + 'static> Plugin<S> {
     /// Instantiates a module.
-    pub(super) fn new(
+    pub(crate) fn new(
         identity: Identity,
         compiled: Compiled,
         config: &PluginConfig,
@@ -138,8 +135,8 @@ impl<S: Storage + 'static> Plugin<S> {
         let buffer = match config.static_memory {
             false => None,
             true => {
-                let ty = memory::imported(&module).ok_or_else(|| missing(MEMORY_EXPORT))?;
-                Some(buffers.fitting(memory::initial_bytes(&mut store, ty)?)?)
+                let ty = linear_memory::imported(&module).ok_or_else(|| missing(MEMORY_EXPORT))?;
+                Some(buffers.fitting(linear_memory::initial_bytes(&mut store, ty)?)?)
             }
         };
         let live = catch_panic(|| {
@@ -175,7 +172,7 @@ impl<S: Storage + 'static> Plugin<S> {
     /// The old memory is freed before the new one is taken, for hosts that have room for one.
     #[cold]
     #[inline(never)]
-    pub(super) fn restart(&mut self, registry: &HostFunctionRegistry<S>) -> Loading<()> {
+    pub(crate) fn restart(&mut self, registry: &HostFunctionRegistry<S>) -> Loading<()> {
         let old = self.store.data_mut();
         let identity = core::mem::take(&mut old.identity);
         self.store = new_store(&self.engine, identity, &self.limits, old.on_denied);
@@ -236,7 +233,7 @@ unsafe fn instantiate<S: Storage + 'static>(
             && let Some(&ty) = import.ty().memory()
         {
             // SAFETY: the caller's promise; a module has one memory at most.
-            let memory = unsafe { memory::make(store, ty, buffer)? };
+            let memory = unsafe { linear_memory::make(store, ty, buffer)? };
             imported_memory = Some(memory);
             imports.push(Extern::Memory(memory));
             continue;
@@ -254,7 +251,7 @@ unsafe fn instantiate<S: Storage + 'static>(
         imports.push(Extern::Func(import_function(store, id)));
     }
     let instance = Instance::new(&mut *store, module, &imports)
-        .map_err(|error| memory::refused(store, &error))?;
+        .map_err(|error| linear_memory::refused(store, &error))?;
     let memory: Memory = imported_memory
         .or_else(|| instance.get_memory(&*store, MEMORY_EXPORT))
         .ok_or_else(|| missing(MEMORY_EXPORT))?;
@@ -295,7 +292,7 @@ fn check_exports(module: &Module) -> Loading<()> {
     match module.get_export(MEMORY_EXPORT) {
         Some(ExternType::Memory(_)) => {}
         // An imported memory need not be exported too: the host has it.
-        None if memory::imported(module).is_some() => {}
+        None if linear_memory::imported(module).is_some() => {}
         None => return Err(missing(MEMORY_EXPORT)),
         Some(_) => {
             return Err(export_type(MEMORY_EXPORT, "a linear memory"));

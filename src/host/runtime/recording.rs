@@ -5,17 +5,18 @@
 
 use alloc::{boxed::Box, string::ToString, vec::Vec};
 
-use super::{
-    Host, OnDenied, Shared,
-    boundary::{Arguments, Stop as Stopped, regions},
-    error::CallError,
-    plugin::{Plugin, PluginState},
-};
+use super::host::Host;
 use crate::{
     abi::Seq,
     audit::{AuditEntry, FunctionId, PluginId},
     capability::{Capabilities, Globs},
     database::Storage,
+    host::{
+        access::OnDenied,
+        boundary::{Arguments, Stop as Stopped, regions},
+        error::CallError,
+        plugin::{Plugin, PluginState, Shared},
+    },
     limits::{Limit, LimitExceeded},
     meter::Meter,
     trace::{
@@ -71,7 +72,7 @@ impl<S: Storage + 'static> Host<S> {
     }
 
     /// Records a function of the embedder's, for the plugins to come that import it.
-    pub(super) fn record_function(&mut self, id: FunctionId) {
+    pub(crate) fn record_function(&mut self, id: FunctionId) {
         #[cfg(feature = "replay")]
         if self.player().is_some() {
             // The trace that is replayed says which functions there are.
@@ -84,7 +85,7 @@ impl<S: Storage + 'static> Host<S> {
         }
     }
 
-    pub(super) fn record_load(&mut self, at: usize) {
+    pub(crate) fn record_load(&mut self, at: usize) {
         #[cfg(feature = "replay")]
         if self.player().is_some() {
             // The trace that is replayed says what is loaded.
@@ -100,7 +101,7 @@ impl<S: Storage + 'static> Host<S> {
         }
     }
 
-    pub(super) fn record_unload(&mut self, plugin: PluginId) {
+    pub(crate) fn record_unload(&mut self, plugin: PluginId) {
         #[cfg(feature = "replay")]
         if self.player().is_some() {
             return;
@@ -112,7 +113,7 @@ impl<S: Storage + 'static> Host<S> {
 
     /// Records how a call ended: what is kept of it, and the memory it leaves if its entry point
     /// returned.
-    pub(super) fn record_end(&mut self, at: usize, completed: bool, kept: &Result<u32, CallError>) {
+    pub(crate) fn record_end(&mut self, at: usize, completed: bool, kept: &Result<u32, CallError>) {
         let Some(shared) = self.shared.as_deref_mut() else { return };
         let Some(recorder) = &mut shared.recorder else { return };
         let Some(plugin) = self.plugins.get(at) else { return };
@@ -153,7 +154,7 @@ impl<S: Storage + 'static> Host<S> {
 
 impl<S: Storage> Host<S> {
     /// Somebody may make tables: the next call records them anew.
-    pub(super) fn tables_may_change(&mut self) {
+    pub(crate) fn tables_may_change(&mut self) {
         self.shared_mut().tables_changed = true;
     }
 }
@@ -180,11 +181,11 @@ impl<S: Storage> Shared<S> {
 }
 
 impl<S: Storage> PluginState<S> {
-    pub(super) fn recorder(&mut self) -> Option<&mut Recorder> {
+    pub(crate) fn recorder(&mut self) -> Option<&mut Recorder> {
         self.shared.as_deref_mut()?.recorder.as_deref_mut()
     }
 
-    pub(super) fn record_begin(&mut self, entry: &str, input: &[u8], time_us: u64, sliced: bool) {
+    pub(crate) fn record_begin(&mut self, entry: &str, input: &[u8], time_us: u64, sliced: bool) {
         let (plugin, fuel) = (self.identity.id, self.meter.fuel());
         self.identity.touched = 0;
         let Some(shared) = self.shared.as_deref_mut() else { return };
@@ -197,7 +198,7 @@ impl<S: Storage> PluginState<S> {
         }
     }
 
-    pub(super) fn record_slice(
+    pub(crate) fn record_slice(
         &mut self,
         time_us: u64,
         fuel_left: u64,
@@ -212,7 +213,7 @@ impl<S: Storage> PluginState<S> {
 
     /// Ends the record of a call that the embedder's own panic left: as one that its hook stopped
     /// if it was the hook's, since that can be replayed; nothing more is recorded otherwise.
-    pub(super) fn record_unwinding(&mut self, memory_bytes: u32) {
+    pub(crate) fn record_unwinding(&mut self, memory_bytes: u32) {
         let (asked_us, fuel_left) = (self.hook_asked_us.take(), self.meter.fuel());
         let Some(recorder) = self.recorder() else { return };
         let Some(time_us) = asked_us else { return recorder.unwound() };
@@ -228,7 +229,7 @@ impl<S: Storage> PluginState<S> {
         });
     }
 
-    pub(super) fn record_growth(&mut self, desired: usize, allowed: bool) {
+    pub(crate) fn record_growth(&mut self, desired: usize, allowed: bool) {
         if allowed {
             self.growth.allowed = desired as u64;
         } else if let Some(recorder) = self.recorder() {
@@ -237,7 +238,7 @@ impl<S: Storage> PluginState<S> {
         }
     }
 
-    pub(super) fn record_out_of_memory(&mut self) {
+    pub(crate) fn record_out_of_memory(&mut self) {
         let asked = self.growth.allowed;
         if let Some(recorder) = self.recorder() {
             recorder.append(&Event::Growth(Growth { asked, refusal: GrowthRefusal::OutOfMemory }));
@@ -246,7 +247,7 @@ impl<S: Storage> PluginState<S> {
 
     /// Records a host call that was answered, and whose audit entry is made.
     #[cold]
-    pub(super) fn record(
+    pub(crate) fn record(
         &mut self,
         function: FunctionId,
         fuel_left: u64,
@@ -306,7 +307,7 @@ impl<S: Storage> PluginState<S> {
 
 /// Records a host call that succeeded, and wrote no more of the response than it answers.
 #[inline(never)]
-pub(super) fn record_usual(
+pub(crate) fn record_usual(
     recorder: &mut Recorder,
     entry: &AuditEntry,
     fuel_left: u64,
@@ -333,7 +334,7 @@ pub(super) fn record_usual(
     });
 }
 
-pub(super) fn slice_end(decided: &Result<(), CallError>) -> SliceEnd {
+pub(crate) fn slice_end(decided: &Result<(), CallError>) -> SliceEnd {
     match decided {
         Ok(()) => SliceEnd::Continue,
         Err(CallError::Limit(LimitExceeded { limit: Limit::Deadline, .. })) => SliceEnd::Deadline,

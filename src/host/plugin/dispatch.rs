@@ -15,27 +15,24 @@ use alloc::boxed::Box;
 
 use wasmi::Caller;
 
+use super::{shared::Shared, state::PluginState};
 #[cfg(feature = "record")]
-use super::recording::record_usual;
-use super::{
-    OnDenied, Shared,
-    boundary::{Arguments, Stop, regions},
-    context::HostFunctionContext,
-    identity::WHOLE,
-    plugin::PluginState,
-    registry::Registered,
-    result::{HostCallResult, Message},
-};
+use crate::host::runtime::record_usual;
 use crate::{
     abi::{Builtin, wire::WireError},
     audit::FunctionId,
     database::Storage,
+    host::{
+        access::{HostFunctionContext, OnDenied, WHOLE},
+        boundary::{Arguments, HostCallResult, Message, Stop, regions},
+        registry::Registered,
+    },
     limits::{Limit, LimitExceeded},
     meter::{Meter, PRICES},
 };
 
 /// Answers one import call of a plugin.
-pub(super) fn host_call<S: Storage>(
+pub(crate) fn host_call<S: Storage>(
     mut caller: Caller<'_, PluginState<S>>,
     function: FunctionId,
     arguments: Arguments,

@@ -20,7 +20,7 @@ const MEMORY_KIND: u8 = 2;
 ///
 /// Not inlined: what it needs of the stack shall not lie there while the module is compiled.
 #[inline(never)]
-pub(super) fn import_memory(wasm: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn import_memory(wasm: &[u8]) -> Option<Vec<u8>> {
     rewritten(wasm).ok().flatten()
 }
 

@@ -1,29 +1,26 @@
 //! What a host function may touch while it runs: the database, the meter, and the calling plugin's
 //! own grants, configuration and last error. It decides who may do what; it does no work itself.
 
-use super::{
-    identity::{Access, Identity},
-    metrics::Metrics,
-    result::HostCallResult,
-};
+use super::identity::{Access, Identity};
 use crate::{
     abi::{Value, wire},
     audit::{AuditEntry, PluginId},
     database::{Database, Storage, TableId},
     escaped::quoted,
+    host::{boundary::HostCallResult, metrics::Metrics},
     meter::Meter,
 };
 
-/// What a [`HostFunction`](super::HostFunction) works with: the calling plugin, the database and
+/// What a [`HostFunction`](crate::host::HostFunction) works with: the calling plugin, the database and
 /// the meter.
 pub struct HostFunctionContext<'a, S: Storage> {
-    pub(super) plugin: &'a mut Identity,
-    pub(super) database: &'a mut Database<S>,
-    pub(super) metrics: &'a mut Metrics,
-    pub(super) meter: &'a mut Meter,
+    pub(crate) plugin: &'a mut Identity,
+    pub(crate) database: &'a mut Database<S>,
+    pub(crate) metrics: &'a mut Metrics,
+    pub(crate) meter: &'a mut Meter,
     /// The audit entry of the call, being filled.
-    pub(super) entry: &'a mut AuditEntry,
-    pub(super) log_bytes: usize,
+    pub(crate) entry: &'a mut AuditEntry,
+    pub(crate) log_bytes: usize,
 }
 
 impl<S: Storage> HostFunctionContext<'_, S> {
@@ -96,7 +93,7 @@ impl<S: Storage> HostFunctionContext<'_, S> {
 
     /// As [`check_read`](Self::check_read), once for all that are not as hot as a point read.
     #[inline(never)]
-    pub(super) fn readable(&mut self, table: &[u8]) -> Result<TableId, HostCallResult> {
+    pub(crate) fn readable(&mut self, table: &[u8]) -> Result<TableId, HostCallResult> {
         self.check_read(table)
     }
 

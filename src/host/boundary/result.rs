@@ -2,13 +2,13 @@
 
 use core::fmt::{self, Write};
 
-use super::metrics::MetricError;
 use crate::{
     abi::{
         Status,
         wire::{BufferTooSmall, WireError},
     },
     database::DatabaseError,
+    host::metrics::MetricError,
     limits::LimitExceeded,
     meter::Exhausted,
 };

@@ -1,0 +1,10 @@
+//! Who a plugin is and what it may do: its configuration, its identity, and the context through which
+//! host functions ask for tables.
+
+mod context;
+mod identity;
+mod plugin_config;
+
+pub use context::HostFunctionContext;
+pub(super) use identity::{Identity, WHOLE};
+pub use plugin_config::{KeyError, MAX_KEY_LEN, OnDenied, PluginConfig};
