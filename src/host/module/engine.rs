@@ -1,7 +1,8 @@
 //! The interpreter's configuration: every WebAssembly feature is named here, on or off.
 
-use wasmi::{CompilationMode, Config, Engine};
+use wasmi::{CompilationMode, Config, Engine, OperatorCost};
 
+use super::locals::NOP_FUEL;
 use crate::limits::Limits;
 
 /// An engine for one plugin. Each plugin has its own, so that its stack limits are its own and
@@ -19,6 +20,7 @@ pub(crate) fn engine(limits: &Limits) -> Engine {
         .set_max_recursion_depth(limits.recursion as usize)
         .set_max_cached_stacks(1)
         .consume_fuel(true)
+        .operator_cost(OperatorCost { nop: NOP_FUEL, ..OperatorCost::default() })
         // Lazy modes charge the fuel of translation to whoever calls a function first.
         .compilation_mode(CompilationMode::Eager)
         .ignore_custom_sections(true)

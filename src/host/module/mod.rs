@@ -7,6 +7,7 @@ mod catch_panic;
 mod check;
 mod engine;
 mod import_memory;
+mod locals;
 mod operators;
 mod ram_bound;
 
@@ -15,4 +16,5 @@ pub use check::{MAX_EXPORTS, MAX_TABLES};
 pub(super) use check::{check_code, check_sections};
 pub(super) use engine::engine;
 pub(super) use import_memory::import_memory;
+pub(super) use locals::charge_locals;
 pub use ram_bound::RamBound;

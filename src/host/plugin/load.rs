@@ -22,7 +22,9 @@ use crate::{
         boundary::Arguments,
         error::{LoadError, Loading},
         metrics::HostCounters,
-        module::{RamBound, catch_panic, check_code, check_sections, engine, import_memory},
+        module::{
+            RamBound, catch_panic, charge_locals, check_code, check_sections, engine, import_memory,
+        },
         registry::HostFunctionRegistry,
         report::CallReport,
     },
@@ -105,6 +107,7 @@ fn translate(wasm: &[u8], config: &PluginConfig, compiler: &Compiler) -> Loading
     let invalid = |error: wasmi::Error| LoadError::InvalidModule { reason: reason(&error) };
     (compiler.validate)(&engine, wasm).map_err(invalid)?;
     let rewritten = check_code(wasm, limits)?.with_own_operands(wasm);
+    let rewritten = charge_locals(rewritten.as_deref().unwrap_or(wasm)).or(rewritten);
     let rewritten = match config.static_memory {
         true => import_memory(rewritten.as_deref().unwrap_or(wasm)).or(rewritten),
         false => rewritten,

@@ -175,8 +175,8 @@ impl<S: Storage + 'static> Host<S> {
             validate: |_, _| Ok(()),
             // SAFETY: these are the bytes of that hash, and the caller promises that they are a valid
             // module under the configuration that this crate gives every engine. What the rewritings
-            // make of a valid module is valid: one moves the memory from a section to another, the
-            // other puts operators that take a value and leave one of the same type.
+            // make of a valid module is valid: one moves the memory from a section to another, one
+            // adds operators that take a value and leave one of the same type, one adds `nop`s.
             translate: |engine, wasm| unsafe { wasmi::Module::new_unchecked(engine, wasm) },
         };
         self.add(name, wasm, config, &compiler).map_err(|error| *error)

@@ -10,6 +10,7 @@ mod footprint;
 mod functions;
 mod grants;
 mod hostile;
+mod locals;
 mod metrics;
 mod modules;
 mod own_functions;

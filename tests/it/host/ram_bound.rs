@@ -26,6 +26,32 @@ fn code(body: &str) -> Vec<u8> {
     module("", &format!(r#"(func (export "f") (param i32) (result i32) {body} (i32.const 0))"#))
 }
 
+/// A module of many functions of 10,000 locals and nothing else: 8 bytes each, and 39 `nop`s that pay
+/// for the locals. As text it would be long.
+fn functions_of_many_locals(count: usize) -> Vec<u8> {
+    let wasm = module("", "(func)");
+    let leb = |mut value: usize| {
+        let mut bytes = Vec::new();
+        while value > 127 {
+            bytes.push(value as u8 | 128);
+            value >>= 7;
+        }
+        bytes.push(value as u8);
+        bytes
+    };
+    let section = |id: u8, item: &[u8]| {
+        let content = [leb(count), item.repeat(count)].concat();
+        [vec![id], leb(content.len()), content].concat()
+    };
+    let replaced = |wasm: &[u8], old: &[u8], new: &[u8]| {
+        let at = wasm.windows(old.len()).position(|window| window == old).unwrap();
+        [&wasm[..at], new, &wasm[at + old.len()..]].concat()
+    };
+    let wasm = replaced(&wasm, &[3, 2, 1, 0], &section(3, &[0]));
+    let body = [&[5, 1][..], &leb(10_000), &[0x7e, 0x0b]].concat();
+    replaced(&wasm, &[10, 4, 1, 2, 0, 0x0b], &section(10, &body))
+}
+
 /// Modules of about `n` bytes, each of much of one thing, in which nothing returns more than `results`
 /// values.
 fn modules(n: usize, results: usize) -> Vec<(&'static str, Vec<u8>)> {
@@ -94,6 +120,7 @@ fn modules(n: usize, results: usize) -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("locals", module("", &format!("(func (local {}))", "i64 ".repeat(1000)))),
         ("more locals", module("", &format!("(func (local {}))", "i64 ".repeat(10_000)))),
+        ("functions of many locals", functions_of_many_locals(n / 8)),
         ("the probe", probe_wasm()),
         ("weather", include_bytes!("../../../examples/plugins/weather.wasm").to_vec()),
         ("freezer", include_bytes!("../../../examples/plugins/freezer.wasm").to_vec()),
