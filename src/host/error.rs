@@ -167,7 +167,23 @@ impl core::error::Error for LoadError {
         match self {
             Self::Name(error) => Some(error),
             Self::Limit(exceeded) => Some(exceeded),
-            _ => None,
+            Self::NameTaken(_)
+            | Self::NotWasm
+            | Self::InvalidModule { .. }
+            | Self::Interpreter { .. }
+            | Self::NotEnoughRam { .. }
+            | Self::OtherModule
+            | Self::StartFunction
+            | Self::UnknownImport { .. }
+            | Self::ImportType { .. }
+            | Self::MissingExport { .. }
+            | Self::ExportType { .. }
+            | Self::DescriptorOutOfBounds { .. }
+            | Self::AbiVersion { .. }
+            | Self::BufferOutOfBounds { .. }
+            | Self::BuffersOverlap
+            | Self::NoStaticMemory { .. }
+            | Self::Instantiation { .. } => None,
         }
     }
 }
@@ -299,7 +315,17 @@ impl core::error::Error for CallError {
             Self::Limit(exceeded) => Some(exceeded),
             Self::Commit(error) => Some(error),
             Self::Restart(error) => Some(&**error),
-            _ => None,
+            Self::NoSuchPlugin(_)
+            | Self::TransactionPending
+            | Self::NoSuchEntry { .. }
+            | Self::EntryType { .. }
+            | Self::InputTooLarge { .. }
+            | Self::OutputTooLarge { .. }
+            | Self::StackOverflow { .. }
+            | Self::Stopped
+            | Self::Denied { .. }
+            | Self::Trap { .. }
+            | Self::Failed { .. } => None,
         }
     }
 }

@@ -140,9 +140,10 @@ pub(super) struct Registered<S: Storage> {
 
 impl<S: Storage> Registered<S> {
     fn new(module: Name, name: Name, function: Box<dyn HostFunction<S>>) -> Self {
-        let capability = match function.capability() {
-            Capability::Named(name) => Some(name.into()),
-            _ => None,
+        let capability = if let Capability::Named(name) = function.capability() {
+            Some(name.into())
+        } else {
+            None
         };
         let builtin = &*module == IMPORT_MODULE;
         Self { module, name, capability, builtin, function }

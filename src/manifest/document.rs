@@ -155,9 +155,10 @@ impl<'d> Item<'d> {
     /// # Errors
     /// [`Problem::WrongType`], as for all values that are asked for as what they are not.
     pub fn text(&self) -> Result<&'d str, DocumentError> {
-        match self.value {
-            DeValue::String(text) => Ok(text),
-            _ => Err(self.wrong_type("a text")),
+        if let DeValue::String(text) = self.value {
+            Ok(text)
+        } else {
+            Err(self.wrong_type("a text"))
         }
     }
 
@@ -166,9 +167,10 @@ impl<'d> Item<'d> {
     /// # Errors
     /// [`Problem::WrongType`].
     pub fn bool(&self) -> Result<bool, DocumentError> {
-        match self.value {
-            DeValue::Boolean(value) => Ok(*value),
-            _ => Err(self.wrong_type("true or false")),
+        if let DeValue::Boolean(value) = self.value {
+            Ok(*value)
+        } else {
+            Err(self.wrong_type("true or false"))
         }
     }
 
@@ -212,7 +214,12 @@ impl<'d> Item<'d> {
         let parsed = match self.value {
             DeValue::Float(float) => float.as_str().parse(),
             DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().parse(),
-            _ => return Err(self.wrong_type("a number")),
+            DeValue::String(_)
+            | DeValue::Integer(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_) => return Err(self.wrong_type("a number")),
         };
         parsed.map_err(|_| self.wrong_type("a number"))
     }
@@ -222,12 +229,13 @@ impl<'d> Item<'d> {
     /// # Errors
     /// [`Problem::WrongType`].
     pub fn list(&self) -> Result<Vec<Self>, DocumentError> {
-        match self.value {
-            DeValue::Array(items) => Ok(items
+        if let DeValue::Array(items) = self.value {
+            Ok(items
                 .iter()
                 .map(|item| Self { value: item.get_ref(), at: item.span().start, ..*self })
-                .collect()),
-            _ => Err(self.wrong_type("a list")),
+                .collect())
+        } else {
+            Err(self.wrong_type("a list"))
         }
     }
 
@@ -244,9 +252,10 @@ impl<'d> Item<'d> {
     /// # Errors
     /// [`Problem::WrongType`].
     pub fn table(&self) -> Result<Table<'d>, DocumentError> {
-        match self.value {
-            DeValue::Table(table) => Ok(Table { text: self.text, table, at: self.at }),
-            _ => Err(self.wrong_type("a table")),
+        if let DeValue::Table(table) = self.value {
+            Ok(Table { text: self.text, table, at: self.at })
+        } else {
+            Err(self.wrong_type("a table"))
         }
     }
 

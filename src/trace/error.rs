@@ -146,11 +146,7 @@ impl TraceError {
     /// Whether the trace only breaks off: what is before is whole and can be used.
     #[must_use]
     pub const fn breaks_off(&self) -> bool {
-        match self {
-            Self::Torn { event, .. } => *event > 0,
-            Self::Unfinished { .. } => true,
-            _ => false,
-        }
+        matches!(self, Self::Torn { event: 1.., .. } | Self::Unfinished { .. })
     }
 }
 

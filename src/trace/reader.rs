@@ -242,6 +242,14 @@ fn time(event: &Event<'_>) -> Option<u64> {
         Event::CallIn(call) => Some(call.time_us),
         Event::HostCall(call) => Some(call.time_us),
         Event::Slice(slice) => Some(slice.time_us),
-        _ => None,
+        Event::Header(_)
+        | Event::Checkpoint(_)
+        | Event::Function(_)
+        | Event::Table(_)
+        | Event::Load(_)
+        | Event::Unload(_)
+        | Event::Growth(_)
+        | Event::CallOut(_)
+        | Event::End(_) => None,
     }
 }

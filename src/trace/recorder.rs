@@ -219,7 +219,9 @@ impl Recorder {
         match &self.place {
             Place::Sink(_) => Ok(()),
             Place::Ring(ring) => ring.pieces().into_iter().try_for_each(|part| out.write_all(part)),
-            _ => out.write_all(self.buffer.get(..self.at).unwrap_or_default()),
+            Place::Buffer | Place::Growing => {
+                out.write_all(self.buffer.get(..self.at).unwrap_or_default())
+            }
         }
     }
 
@@ -455,7 +457,7 @@ impl Recorder {
                 ring.write(frames);
                 Ok(())
             }
-            _ => return,
+            Place::Buffer | Place::Growing => return,
         };
         self.at = 0;
         self.unsealed = 0;

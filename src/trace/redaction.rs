@@ -121,7 +121,7 @@ impl Redaction {
     fn digested<'d>(&self, data: Data<'d>) -> Data<'d> {
         match data {
             Data::Full(bytes) => Data::Digest { len: data.len(), digest: self.keyed(bytes) },
-            other => other,
+            other @ (Data::Digest { .. } | Data::Absent { .. }) => other,
         }
     }
 

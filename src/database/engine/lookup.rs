@@ -206,7 +206,14 @@ impl Walk<'_> {
                 match value {
                     Value::Text(text) => key.beginning(text.as_bytes()),
                     Value::Binary(bytes) => key.beginning(bytes),
-                    _ => return Err(not_a_prefix()),
+                    Value::Null
+                    | Value::Bool(_)
+                    | Value::Int(_)
+                    | Value::UInt(_)
+                    | Value::Float(_)
+                    | Value::Array(_)
+                    | Value::Object(_)
+                    | Value::Ref { .. } => return Err(not_a_prefix()),
                 }
             } else {
                 key.value(&value);

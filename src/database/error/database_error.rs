@@ -282,7 +282,28 @@ impl DatabaseError {
                 Status::LimitExceeded
             }
             Self::TransactionPending | Self::Storage(_) | Self::Corrupt(_) => Status::Error,
-            _ => Status::InvalidArgs,
+            Self::TableExists { .. }
+            | Self::Schema(_)
+            | Self::WrongType { .. }
+            | Self::MissingValue { .. }
+            | Self::WrongDimension { .. }
+            | Self::NotFinite { .. }
+            | Self::NotANumber { .. }
+            | Self::InvalidReference { .. }
+            | Self::InvalidValue { .. }
+            | Self::WrongColumnCount { .. }
+            | Self::DuplicateColumn { .. }
+            | Self::DuplicateId { .. }
+            | Self::DuplicateUnique { .. }
+            | Self::MissingId { .. }
+            | Self::IdNotAllowed { .. }
+            | Self::EmptyQuery { .. }
+            | Self::NotAVector { .. }
+            | Self::NotComparable { .. }
+            | Self::TooManyConditions { .. }
+            | Self::TooManyValues { .. }
+            | Self::NotAPrefix { .. }
+            | Self::BadCursor { .. } => Status::InvalidArgs,
         }
     }
 }
@@ -395,7 +416,36 @@ impl core::error::Error for DatabaseError {
             Self::Schema(error) => error.source(),
             Self::Storage(error) => error.source(),
             Self::KeyTooLong { limit, .. } => Some(limit),
-            _ => None,
+            Self::UnknownTable { .. }
+            | Self::UnknownTableId(_)
+            | Self::UnknownColumn { .. }
+            | Self::UnknownIndex { .. }
+            | Self::NoSuchRow { .. }
+            | Self::TableExists { .. }
+            | Self::TransactionPending
+            | Self::WrongType { .. }
+            | Self::MissingValue { .. }
+            | Self::WrongDimension { .. }
+            | Self::NotFinite { .. }
+            | Self::NotANumber { .. }
+            | Self::InvalidReference { .. }
+            | Self::InvalidValue { .. }
+            | Self::WrongColumnCount { .. }
+            | Self::DuplicateColumn { .. }
+            | Self::DuplicateId { .. }
+            | Self::DuplicateUnique { .. }
+            | Self::MissingId { .. }
+            | Self::IdNotAllowed { .. }
+            | Self::IdsExhausted { .. }
+            | Self::EmptyQuery { .. }
+            | Self::NotAVector { .. }
+            | Self::NotComparable { .. }
+            | Self::TooManyConditions { .. }
+            | Self::TooManyValues { .. }
+            | Self::NotAPrefix { .. }
+            | Self::BadCursor { .. }
+            | Self::Exhausted(_)
+            | Self::Corrupt(_) => None,
         }
     }
 }

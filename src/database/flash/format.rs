@@ -87,7 +87,7 @@ impl PageKind {
             *mended.get_mut(bit / 8)? ^= 1 << (bit % 8);
             match Self::of(page, &mended) {
                 Self::Meta { seq } => Some(seq),
-                _ => None,
+                Self::Data { .. } | Self::Other => None,
             }
         })
     }

@@ -248,16 +248,16 @@ impl<F: NorFlash> Storage for FlashStorage<F> {
         };
         // The device may have failed before the last word of the commit or after it.
         self.restart(self.state.try_borrow_mut().map_err(|_| StorageError::InUse)?)?;
-        match error {
-            _ if self.held.get() == after => Ok(()),
-            // `ekv` needs more room than is reckoned with here. What it says has no numbers.
-            StorageError::Full(_) => {
-                let asked = self.bytes().saturating_add(batch.totals().written);
-                let (limit, allowed) = (Limit::StoreBytes, self.capacity());
-                Err(StorageError::Full(LimitExceeded { limit, allowed, asked }))
-            }
-            error => Err(error),
+        if self.held.get() == after {
+            return Ok(());
         }
+        if let StorageError::Full(_) = error {
+            // `ekv` needs more room than is reckoned with here. What it says has no numbers.
+            let asked = self.bytes().saturating_add(batch.totals().written);
+            let (limit, allowed) = (Limit::StoreBytes, self.capacity());
+            return Err(StorageError::Full(LimitExceeded { limit, allowed, asked }));
+        }
+        Err(error)
     }
 }
 

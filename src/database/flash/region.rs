@@ -154,7 +154,7 @@ fn code(error: &impl NorFlashError) -> u8 {
     match error.kind() {
         NorFlashErrorKind::NotAligned => 1,
         NorFlashErrorKind::OutOfBounds => 2,
-        _ => 3,
+        NorFlashErrorKind::Other | _ => 3,
     }
 }
 

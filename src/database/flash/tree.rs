@@ -278,7 +278,9 @@ impl From<CursorError<StorageError>> for StorageError {
         match error {
             CursorError::Flash(error) => error,
             // No entry of ours is longer than the buffers.
-            _ => Self::Corrupt { at: None },
+            CursorError::KeyBufferTooSmall
+            | CursorError::ValueBufferTooSmall
+            | CursorError::Corrupted => Self::Corrupt { at: None },
         }
     }
 }
@@ -290,7 +292,11 @@ impl From<WriteError<StorageError>> for StorageError {
             WriteError::Full => {
                 Self::Full(LimitExceeded { limit: Limit::StoreBytes, allowed: 0, asked: 0 })
             }
-            _ => Self::Corrupt { at: None },
+            WriteError::NotSorted
+            | WriteError::KeyTooBig
+            | WriteError::ValueTooBig
+            | WriteError::TransactionCanceled
+            | WriteError::Corrupted => Self::Corrupt { at: None },
         }
     }
 }
@@ -299,7 +305,7 @@ impl From<CommitError<StorageError>> for StorageError {
     fn from(error: CommitError<StorageError>) -> Self {
         match error {
             CommitError::Flash(error) => error,
-            _ => Self::Corrupt { at: None },
+            CommitError::TransactionCanceled | CommitError::Corrupted => Self::Corrupt { at: None },
         }
     }
 }

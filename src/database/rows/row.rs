@@ -209,9 +209,10 @@ impl<'a> StoredRow<'a> {
             Place::Vector { at, len } => {
                 let value = self.vector_value(at, len);
                 let head = self.bytes.get(at).copied();
-                let norm = match value {
-                    Value::Binary(components) => Table::stored_norm(column, components),
-                    _ => 0.0,
+                let norm = if let Value::Binary(components) = value {
+                    Table::stored_norm(column, components)
+                } else {
+                    0.0
                 };
                 let stored = self.bytes.get(at + 1..at + VECTOR_HEAD);
                 head.is_some_and(|head| head <= 1)
@@ -247,16 +248,13 @@ pub fn encode_row(table: &Table, values: &[Value<'_>], writer: &mut Writer<'_>) 
     let columns = table.schema.columns().iter().zip(&table.places).zip(values);
     for ((column, place), value) in columns.clone() {
         let Place::Vector { len, .. } = *place else { continue };
-        match value {
-            Value::Binary(components) => {
-                writer.bool(true);
-                writer.f32(Table::stored_norm(column, components));
-                writer.raw(components);
-            }
-            _ => {
-                writer.raw(&[0; VECTOR_HEAD]);
-                (0..len / COMPONENT).for_each(|_| writer.raw(&[0; COMPONENT]));
-            }
+        if let Value::Binary(components) = value {
+            writer.bool(true);
+            writer.f32(Table::stored_norm(column, components));
+            writer.raw(components);
+        } else {
+            writer.raw(&[0; VECTOR_HEAD]);
+            (0..len / COMPONENT).for_each(|_| writer.raw(&[0; COMPONENT]));
         }
     }
     for ((_, place), value) in columns {

@@ -38,16 +38,13 @@ impl Table {
         let mut values = 0;
         let mut places = Vec::new();
         for column in schema.columns() {
-            places.push(match column.kind {
-                ColumnType::Vector { dimensions, .. } => {
-                    let place = Place::Vector { at, len: usize::from(dimensions) * COMPONENT };
-                    at += VECTOR_HEAD + usize::from(dimensions) * COMPONENT;
-                    place
-                }
-                _ => {
-                    values += 1;
-                    Place::Value(values - 1)
-                }
+            places.push(if let ColumnType::Vector { dimensions, .. } = column.kind {
+                let place = Place::Vector { at, len: usize::from(dimensions) * COMPONENT };
+                at += VECTOR_HEAD + usize::from(dimensions) * COMPONENT;
+                place
+            } else {
+                values += 1;
+                Place::Value(values - 1)
             });
         }
         // Without vectors the values are a list on the wire, whose count takes one byte.
@@ -202,9 +199,10 @@ impl Table {
 
     /// The norm that is stored with a vector of `column`.
     pub fn stored_norm(column: &Column, components: &[u8]) -> f32 {
-        match column.kind {
-            ColumnType::Vector { metric, .. } => metric.stored_norm(components),
-            _ => 0.0,
+        if let ColumnType::Vector { metric, .. } = column.kind {
+            metric.stored_norm(components)
+        } else {
+            0.0
         }
     }
 }

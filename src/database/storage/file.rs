@@ -274,10 +274,7 @@ fn fill(builder: &Builder, path: &Path) -> Result<(), StorageError> {
 
 /// The error, about this file if it names none.
 fn at(path: &Path, error: StorageError) -> StorageError {
-    match error {
-        StorageError::Io(error) => StorageError::Io(error.or_at(path)),
-        error => error,
-    }
+    if let StorageError::Io(error) = error { StorageError::Io(error.or_at(path)) } else { error }
 }
 
 fn failed_io(error: io::Error) -> StorageError {
@@ -285,6 +282,7 @@ fn failed_io(error: io::Error) -> StorageError {
 }
 
 /// What `redb` says about a file that does not open.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the list of another crate, which grows")]
 fn opening(error: redb::DatabaseError) -> StorageError {
     match error {
         redb::DatabaseError::DatabaseAlreadyOpen => StorageError::InUse,
@@ -300,12 +298,10 @@ fn opening(error: redb::DatabaseError) -> StorageError {
 
 /// What it says about a table that does not: a store has them all.
 fn missing(error: TableError) -> StorageError {
-    match error {
-        TableError::Storage(error) => failed(error),
-        _ => StorageError::Foreign,
-    }
+    if let TableError::Storage(error) = error { failed(error) } else { StorageError::Foreign }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the list of another crate, which grows")]
 fn failed(error: impl Into<redb::Error>) -> StorageError {
     match error.into() {
         redb::Error::Corrupted(_) => StorageError::Corrupt { at: None },

@@ -65,7 +65,17 @@ impl MetricError {
     pub const fn status(&self) -> Status {
         match self {
             Self::Limit(_) => Status::LimitExceeded,
-            _ => Status::InvalidArgs,
+            Self::NotFinite
+            | Self::NegativeCounter
+            | Self::Name(_)
+            | Self::ReservedName
+            | Self::NameInUse { .. }
+            | Self::TooManyLabels { .. }
+            | Self::LabelName { .. }
+            | Self::ReservedLabel { .. }
+            | Self::LabelOrder { .. }
+            | Self::LabelTooLong { .. }
+            | Self::NotCanonical => Status::InvalidArgs,
         }
     }
 }
@@ -105,7 +115,16 @@ impl core::error::Error for MetricError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Name(error) | Self::LabelName { error, .. } => Some(error),
-            _ => None,
+            Self::NotFinite
+            | Self::NegativeCounter
+            | Self::ReservedName
+            | Self::NameInUse { .. }
+            | Self::TooManyLabels { .. }
+            | Self::ReservedLabel { .. }
+            | Self::LabelOrder { .. }
+            | Self::LabelTooLong { .. }
+            | Self::NotCanonical
+            | Self::Limit(_) => None,
         }
     }
 }

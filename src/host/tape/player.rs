@@ -392,7 +392,7 @@ impl Asked<'_> {
     pub(crate) fn got(&self) -> Got {
         let (request, absent) = match self.request {
             Data::Full(bytes) => (bytes.into(), None),
-            other => (Vec::new(), Some(other.len())),
+            other @ (Data::Digest { .. } | Data::Absent { .. }) => (Vec::new(), Some(other.len())),
         };
         Got::HostCall { function: self.function, request, absent, capacity: self.capacity }
     }

@@ -215,7 +215,7 @@ pub(in crate::replay) fn difference(names: &Names, expected: &Event<'_>, got: &G
         };
         let expected = match call.request {
             Data::Full(recorded) => side(call.function, recorded),
-            _ => Side::of(names.function(call.function)),
+            Data::Digest { .. } | Data::Absent { .. } => Side::of(names.function(call.function)),
         };
         let got = side(function, request);
         return Difference { field: Some("function".into()), expected, got };
@@ -276,11 +276,14 @@ pub(in crate::replay) fn end_difference(
     compared: Compared,
 ) -> Option<(Difference, Option<Cause>)> {
     if compared.ending && expected.ending != got.ending {
-        let text = |call: &CallOut<'_>| match call.output {
-            Data::Full(text) if call.ending != Ending::Output => {
+        let text = |call: &CallOut<'_>| {
+            if let Data::Full(text) = call.output
+                && call.ending != Ending::Output
+            {
                 format!("{} ({})", call.ending.as_str(), String::from_utf8_lossy(text))
+            } else {
+                call.ending.as_str().to_string()
             }
-            _ => call.ending.as_str().to_string(),
         };
         return Some((Difference::of_values("ending", text(expected), text(got)), None));
     }

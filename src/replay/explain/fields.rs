@@ -46,11 +46,12 @@ impl Names {
 
     /// Why the request of a host call cannot be decoded, if its bytes are those that were asked.
     pub(in crate::replay) fn malformed(&self, call: &HostCallEvent<'_>) -> Option<WireError> {
-        match call.request {
-            Data::Full(request) if !self.is_redacted() => {
-                difference::malformed(call.function, request)
-            }
-            _ => None,
+        if let Data::Full(request) = call.request
+            && !self.is_redacted()
+        {
+            difference::malformed(call.function, request)
+        } else {
+            None
         }
     }
 

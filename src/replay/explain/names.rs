@@ -39,7 +39,13 @@ impl Names {
             }
             Event::Header(header) => self.redacted = header.redaction.is_some(),
             Event::CallIn(call) => self.running = Some(call.plugin),
-            _ => {}
+            Event::Checkpoint(_)
+            | Event::Unload(_)
+            | Event::HostCall(_)
+            | Event::Growth(_)
+            | Event::Slice(_)
+            | Event::CallOut(_)
+            | Event::End(_) => {}
         }
     }
 

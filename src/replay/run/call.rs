@@ -40,7 +40,7 @@ impl Session<'_, '_> {
             Data::Full(_) => {}
             // Outputs that are redacted are not compared.
             Data::Digest { .. } if self.replay.redacted => self.replay.redacted_outputs += 1,
-            _ => return Err(ReplayError::NoAnswers),
+            Data::Digest { .. } | Data::Absent { .. } => return Err(ReplayError::NoAnswers),
         }
         let plugin = self.called(call.begin.number, &begin)?;
         let exactly = self.answering == Answering::Exactly;
@@ -117,7 +117,7 @@ impl Session<'_, '_> {
         match begin.input {
             Data::Full(_) => {}
             _ if self.replay.redacted => return Err(ReplayError::Redacted),
-            _ => return Err(ReplayError::NoAnswers),
+            Data::Digest { .. } | Data::Absent { .. } => return Err(ReplayError::NoAnswers),
         }
         let known = self.plugins.get(&begin.plugin).copied().filter(|plugin| plugin.told);
         let plugin = known.ok_or(ReplayError::UnknownPlugin { event, plugin: begin.plugin.0 })?;
@@ -348,11 +348,10 @@ fn refused(kept: &Result<u32, CallError>) -> Option<&CallError> {
 fn not_begun(begin: &Recorded, kept: &Result<u32, CallError>) -> Option<Found> {
     let error = refused(kept)?;
     let Event::CallIn(call) = begin.event() else { return None };
-    let (field, expected) = match error {
-        CallError::InputTooLarge { .. } => {
-            ("input", alloc::format!("an input of {} bytes", call.input.len()))
-        }
-        _ => ("entry", alloc::format!("the entry point {}", call.entry)),
+    let (field, expected) = if let CallError::InputTooLarge { .. } = error {
+        ("input", alloc::format!("an input of {} bytes", call.input.len()))
+    } else {
+        ("entry", alloc::format!("the entry point {}", call.entry))
     };
     Some(Found {
         event: begin.number,
@@ -366,24 +365,19 @@ fn not_begun(begin: &Recorded, kept: &Result<u32, CallError>) -> Option<Found> {
 /// The recorded end, as far as a replay can know it: a storage that failed when the plugin was done
 /// leaves its text in place of the output, and no number.
 fn kept_end<'e>(end: &CallOut<'e>, got: &CallOut<'_>) -> CallOut<'e> {
-    match end.ending {
-        Ending::Commit => CallOut {
-            ending: Ending::Output,
-            code: got.code,
-            output: Data::Absent { len: 0 },
-            ..*end
-        },
-        _ => *end,
+    if let Ending::Commit = end.ending {
+        CallOut { ending: Ending::Output, code: got.code, output: Data::Absent { len: 0 }, ..*end }
+    } else {
+        *end
     }
 }
 
 /// Whether a host call's bytes are here, or were nowhere.
 fn is_answered(event: &Event<'_>) -> bool {
-    match event {
-        Event::HostCall(call) => {
-            matches!(call.response, Data::Full(_)) && !matches!(call.request, Data::Digest { .. })
-        }
-        _ => true,
+    if let Event::HostCall(call) = event {
+        matches!(call.response, Data::Full(_)) && !matches!(call.request, Data::Digest { .. })
+    } else {
+        true
     }
 }
 

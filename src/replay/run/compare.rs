@@ -66,7 +66,7 @@ impl Told<'_> {
         };
         let function = match mismatch.got {
             Got::HostCall { function, .. } => Some(self.names.function(function)),
-            _ => None,
+            Got::Growth { .. } | Got::Slice => None,
         };
         Found { event: expected.number, function, difference, cause, because }
     }
@@ -74,9 +74,10 @@ impl Told<'_> {
     /// An event that was recorded and did not come.
     pub(in crate::replay) fn missing(&self, missing: &Recorded, got: &CallOut<'_>) -> Found {
         let event = missing.event();
-        let function = match &event {
-            Event::HostCall(call) => Some(self.names.function(call.function)),
-            _ => None,
+        let function = if let Event::HostCall(call) = &event {
+            Some(self.names.function(call.function))
+        } else {
+            None
         };
         let difference = Difference {
             field: Some("event".into()),
@@ -115,6 +116,14 @@ pub(in crate::replay) fn fuel_left(event: &Event<'_>) -> Option<u64> {
         Event::HostCall(call) => Some(call.fuel_left),
         Event::Slice(slice) => Some(slice.fuel_left),
         Event::CallOut(call) => Some(call.fuel_left),
-        _ => None,
+        Event::Header(_)
+        | Event::Checkpoint(_)
+        | Event::Function(_)
+        | Event::Table(_)
+        | Event::Load(_)
+        | Event::Unload(_)
+        | Event::CallIn(_)
+        | Event::Growth(_)
+        | Event::End(_) => None,
     }
 }

@@ -147,7 +147,16 @@ impl core::error::Error for ReplayError {
             Self::Trace(error) => error.source(),
             Self::Function(error) => error.source(),
             Self::Load { error, .. } => Some(&**error),
-            _ => None,
+            Self::NoCalls
+            | Self::NoAnswers
+            | Self::Redacted
+            | Self::AbiVersion { .. }
+            | Self::WrongModule { .. }
+            | Self::NoAnswer(_)
+            | Self::Refused { .. }
+            | Self::Unstable(_)
+            | Self::Misplaced { .. }
+            | Self::UnknownPlugin { .. } => None,
         }
     }
 }

@@ -20,9 +20,8 @@ use crate::{
 
 /// The limits of a call to replay, if its recorded end cannot be compared.
 pub(super) fn limited(call: &Call, begin: &CallIn<'_>, end: &CallOut<'_>) -> Option<Limited> {
-    let last = call.events.iter().rev().find_map(|recorded| match recorded.event() {
-        Event::HostCall(call) => Some(call),
-        _ => None,
+    let last = call.events.iter().rev().find_map(|recorded| {
+        if let Event::HostCall(call) = recorded.event() { Some(call) } else { None }
     });
     let ended_in_host = last.is_some_and(|last| last.stop != Stop::No);
     if !matches!(end.ending, Ending::Limit | Ending::Stopped) || ended_in_host {

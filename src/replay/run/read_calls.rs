@@ -73,16 +73,22 @@ impl<R: Read<Error: 'static>> Steps<R> {
     /// The next step; `None` after the end, behind which there is nothing.
     pub(in crate::replay) fn next(&mut self) -> Result<Option<Step>, StepError> {
         let Some(first) = self.recorded()? else { return Ok(None) };
-        let inside = |event: &Event<'_>| {
-            matches!(event, Event::HostCall(_) | Event::Growth(_) | Event::Slice(_))
-        };
         match first.event() {
             Event::CallIn(_) => {}
-            event if inside(&event) || matches!(event, Event::CallOut(_)) => {
+            event @ (Event::HostCall(_)
+            | Event::Growth(_)
+            | Event::Slice(_)
+            | Event::CallOut(_)) => {
                 let (event, what) = (first.number, event.as_str());
                 return Err(ReplayError::Misplaced { event, what }.into());
             }
-            _ => return Ok(Some(Step::Between(first))),
+            Event::Header(_)
+            | Event::Checkpoint(_)
+            | Event::Function(_)
+            | Event::Table(_)
+            | Event::Load(_)
+            | Event::Unload(_)
+            | Event::End(_) => return Ok(Some(Step::Between(first))),
         }
         let mut events = VecDeque::new();
         loop {
@@ -98,8 +104,17 @@ impl<R: Read<Error: 'static>> Steps<R> {
                 Event::CallOut(_) => {
                     return Ok(Some(Step::Call(Call { begin: first, events, end: recorded })));
                 }
-                event if inside(&event) => events.push_back(recorded),
-                event => {
+                Event::HostCall(_) | Event::Growth(_) | Event::Slice(_) => {
+                    events.push_back(recorded);
+                }
+                event @ (Event::Header(_)
+                | Event::Checkpoint(_)
+                | Event::Function(_)
+                | Event::Table(_)
+                | Event::Load(_)
+                | Event::Unload(_)
+                | Event::CallIn(_)
+                | Event::End(_)) => {
                     let (event, what) = (recorded.number, event.as_str());
                     return Err(ReplayError::Misplaced { event, what }.into());
                 }

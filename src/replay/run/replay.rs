@@ -88,10 +88,12 @@ impl Replayer<'_> {
 }
 
 fn truncated(session: &Session<'_, '_>, error: &TraceError) -> Divergence {
-    let event = match error {
-        TraceError::Torn { event, .. } => *event,
-        TraceError::Unfinished { event } => event.saturating_add(1),
-        _ => session.replay.events,
+    let event = if let TraceError::Torn { event, .. } = error {
+        *event
+    } else if let TraceError::Unfinished { event } = error {
+        event.saturating_add(1)
+    } else {
+        session.replay.events
     };
     let (plugin, entry) = session.last_call();
     Divergence {

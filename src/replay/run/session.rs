@@ -153,7 +153,12 @@ impl<'r, 'p> Session<'r, 'p> {
                 }
             }
             Event::Table(_) => self.host.record_again(&event),
-            _ => {}
+            Event::CallIn(_)
+            | Event::HostCall(_)
+            | Event::Growth(_)
+            | Event::Slice(_)
+            | Event::CallOut(_)
+            | Event::End(_) => {}
         }
         Ok(())
     }

@@ -37,7 +37,15 @@ pub fn audit_entries<R: Read<Error: 'static>>(trace: R) -> Result<Vec<AuditEntry
                     bytes_out: u32::try_from(call.status).unwrap_or(0),
                 });
             }
-            _ => {}
+            Event::Header(_)
+            | Event::Function(_)
+            | Event::Table(_)
+            | Event::Load(_)
+            | Event::Unload(_)
+            | Event::Growth(_)
+            | Event::Slice(_)
+            | Event::CallOut(_)
+            | Event::End(_) => {}
         }
     }
     reader.finish()?;

@@ -162,7 +162,12 @@ fn take_in<R: Read<Error: 'static>>(
                 let used = plugins.entry(running.plugin.clone()).or_default();
                 used.call_out(&out, &running);
             }
-            _ => {}
+            Event::Header(_)
+            | Event::Checkpoint(_)
+            | Event::Table(_)
+            | Event::Unload(_)
+            | Event::Growth(_)
+            | Event::End(_) => {}
         }
     }
     reader.finish()?;

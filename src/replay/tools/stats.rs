@@ -78,12 +78,11 @@ pub fn verify<R: Read<Error: 'static>>(trace: R) -> Result<Verified, TraceError>
     while let Some(entry) = reader.read()? {
         events += 1;
         bytes = entry.offset + entry.frame_len;
-        match entry.event {
-            Event::Header(header) => (mode, ring) = (header.mode, header.ring),
-            event => {
-                first = first.or(Some(entry.number));
-                calls += u64::from(matches!(event, Event::CallIn(_)));
-            }
+        if let Event::Header(header) = entry.event {
+            (mode, ring) = (header.mode, header.ring);
+        } else {
+            first = first.or(Some(entry.number));
+            calls += u64::from(matches!(entry.event, Event::CallIn(_)));
         }
     }
     let link = reader.finish()?;
@@ -259,7 +258,13 @@ pub fn stats<R: Read<Error: 'static>>(trace: R) -> Result<Stats, TraceError> {
                 of.failures += u64::from(out.ending != Ending::Output);
                 of.memory_bytes = of.memory_bytes.max(out.memory_bytes);
             }
-            _ => {}
+            Event::Header(_)
+            | Event::Checkpoint(_)
+            | Event::Function(_)
+            | Event::Table(_)
+            | Event::Load(_)
+            | Event::Unload(_)
+            | Event::End(_) => {}
         }
     }
     stats.functions = functions.into_values().collect();

@@ -76,9 +76,10 @@ pub fn minimise(arguments: &Arguments) -> Result<Report, Failure> {
     }
     let minimised = minimised.map_err(|error| {
         let path = path.clone();
-        match error {
-            MinimiseError::Replay(error) => Failure::Replay { path, error },
-            error => Failure::Minimise { path, error },
+        if let MinimiseError::Replay(error) = error {
+            Failure::Replay { path, error }
+        } else {
+            Failure::Minimise { path, error }
         }
     })?;
     files::write(out, &minimised.trace)?;

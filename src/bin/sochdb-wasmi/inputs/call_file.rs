@@ -118,12 +118,9 @@ fn rows(
             _ => return Err(CallProblem::Field("rows", "is how many rows a call gets, 1 or more")),
         },
     };
-    let fields = match shape {
-        Shape::List(item) => match &**item {
-            Shape::Struct(fields) => fields,
-            _ => return Err(CallProblem::NoRows(shape.clone())),
-        },
-        _ => return Err(CallProblem::NoRows(shape.clone())),
+    let item = if let Shape::List(item) = shape { Some(&**item) } else { None };
+    let Some(Shape::Struct(fields)) = item else {
+        return Err(CallProblem::NoRows(shape.clone()));
     };
     let bytes = files::bytes(path).map_err(|error| CallProblem::Io { path: path.into(), error })?;
     let failed = |error| CallProblem::Csv { path: path.into(), error };
@@ -235,7 +232,17 @@ impl Column<'_> {
             Shape::F32 | Shape::F64 => {
                 cell.parse().ok().and_then(Number::from_f64).map(Value::Number)
             }
-            _ => None,
+            Shape::Unit
+            | Shape::Text
+            | Shape::TextOf(_)
+            | Shape::Bytes
+            | Shape::Value
+            | Shape::Option(_)
+            | Shape::List(_)
+            | Shape::Array(..)
+            | Shape::Tuple(_)
+            | Shape::Struct(_)
+            | Shape::Enum(_) => None,
         };
         json.unwrap_or(Value::String(cell))
     }

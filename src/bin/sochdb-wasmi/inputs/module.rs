@@ -22,6 +22,7 @@ pub struct Contents {
 }
 
 /// Takes a module apart.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the list of another crate, which grows")]
 pub fn read(path: &Path, wasm: &[u8]) -> Result<Contents, Failure> {
     let wrong = |reason: String| Failure::NotWasm { path: path.into(), reason };
     let mut contents = Contents::default();
@@ -35,9 +36,10 @@ pub fn read(path: &Path, wasm: &[u8]) -> Result<Contents, Failure> {
         let failed = |error: wasmparser::BinaryReaderError| wrong(error.to_string());
         let payload = payload.map_err(failed)?;
         if let Some((id, range)) = payload.as_section() {
-            let name = match &payload {
-                Payload::CustomSection(custom) => format!("custom {}", custom.name()),
-                _ => section_name(id).into(),
+            let name = if let Payload::CustomSection(custom) = &payload {
+                format!("custom {}", custom.name())
+            } else {
+                section_name(id).into()
             };
             contents.sections.push((name, range.len()));
         }
@@ -45,22 +47,24 @@ pub fn read(path: &Path, wasm: &[u8]) -> Result<Contents, Failure> {
             Payload::TypeSection(section) => {
                 for group in section {
                     for ty in group.map_err(failed)?.into_types() {
-                        types.push(match ty.composite_type.inner {
-                            CompositeInnerType::Func(function) => Some(function),
-                            _ => None,
-                        });
+                        types.push(
+                            if let CompositeInnerType::Func(function) = ty.composite_type.inner {
+                                Some(function)
+                            } else {
+                                None
+                            },
+                        );
                     }
                 }
             }
             Payload::ImportSection(section) => {
                 for import in section {
                     let import = import.map_err(failed)?;
-                    let host_function = match import.ty {
-                        TypeRef::Func(ty) => {
-                            functions.push(ty);
-                            is(&types, ty, &[ValType::I32; 4])
-                        }
-                        _ => false,
+                    let host_function = if let TypeRef::Func(ty) = import.ty {
+                        functions.push(ty);
+                        is(&types, ty, &[ValType::I32; 4])
+                    } else {
+                        false
                     };
                     let (module, name) = (import.module.into(), import.name.into());
                     contents.imports.push((module, name, host_function));

@@ -100,7 +100,20 @@ impl Failure {
                 match error {
                     TraceError::Source(_) | TraceError::Io(_) => 4,
                     error if error.breaks_off() => Cause::Truncated.exit_code(),
-                    _ => 30,
+                    TraceError::Empty
+                    | TraceError::NotATrace
+                    | TraceError::Version { .. }
+                    | TraceError::Torn { .. }
+                    | TraceError::Unfinished { .. }
+                    | TraceError::BrokenChain { .. }
+                    | TraceError::Reordered { .. }
+                    | TraceError::DuplicatedHeader { .. }
+                    | TraceError::NoHeader
+                    | TraceError::Malformed { .. }
+                    | TraceError::FrameTooLarge { .. }
+                    | TraceError::AfterEnd { .. }
+                    | TraceError::ClockWentBack { .. }
+                    | _ => 30,
                 }
             }
             Self::Replay { error, .. } => match error {
@@ -108,25 +121,51 @@ impl Failure {
                 ReplayError::WrongModule { .. } => 31,
                 ReplayError::NoAnswer(_) | ReplayError::Unstable(_) => 34,
                 ReplayError::Load { .. } => 3,
-                _ => 32,
+                ReplayError::Trace(_)
+                | ReplayError::NoCalls
+                | ReplayError::NoAnswers
+                | ReplayError::Redacted
+                | ReplayError::AbiVersion { .. }
+                | ReplayError::Function(_)
+                | ReplayError::Refused { .. }
+                | _ => 32,
             },
             Self::OtherPlugin { .. }
             | Self::Minimise { error: MinimiseError::NeedsRecorded(_), .. } => 31,
             Self::Minimise { .. } => 1,
             Self::OtherTrace { .. } => 33,
-            _ => 3,
+            Self::NotWasm { .. }
+            | Self::Section { .. }
+            | Self::Document { .. }
+            | Self::Packed { .. }
+            | Self::NotText { .. }
+            | Self::Load(_)
+            | Self::Entry { .. }
+            | Self::Types(_)
+            | Self::Input(_)
+            | Self::InputSyntax { .. }
+            | Self::Csv { .. }
+            | Self::Calls { .. }
+            | Self::Database(_)
+            | Self::Store { .. }
+            | Self::OtherTable { .. }
+            | Self::NoColumn { .. }
+            | Self::RedactionKey { .. }
+            | Self::NoPlugin { .. }
+            | Self::NoTraces { .. }
+            | Self::ProjectName { .. } => 3,
         }
     }
 
     /// What a storage said, if that is the failure.
     const fn storage(&self) -> Option<&StorageError> {
-        match self {
-            Self::Store { error: DatabaseError::Storage(error), .. }
-            | Self::Database(DatabaseError::Storage(error))
-            | Self::Csv { problem: LoadProblem::Database(DatabaseError::Storage(error)), .. } => {
-                Some(error)
-            }
-            _ => None,
+        if let Self::Store { error: DatabaseError::Storage(error), .. }
+        | Self::Database(DatabaseError::Storage(error))
+        | Self::Csv { problem: LoadProblem::Database(DatabaseError::Storage(error)), .. } = self
+        {
+            Some(error)
+        } else {
+            None
         }
     }
 
@@ -173,13 +212,13 @@ impl Failure {
                 ReplayError::Unstable(_) => "unstable",
                 ReplayError::Misplaced { .. } => "misplaced",
                 ReplayError::UnknownPlugin { .. } => "unknown_plugin",
-                _ => "replay",
+                ReplayError::Trace(_) | ReplayError::Refused { .. } | _ => "replay",
             },
             Self::Minimise { error, .. } => match error {
                 MinimiseError::DoesNotFail => "does_not_fail",
                 MinimiseError::NeedsRecorded(_) => "needs_recorded",
                 MinimiseError::NotReproducible(_) => "not_reproducible",
-                _ => "minimise",
+                MinimiseError::Replay(_) | _ => "minimise",
             },
             Self::NoPlugin { .. } | Self::OtherPlugin { .. } => "no_plugin",
             Self::OtherTrace { .. } => "other_trace",
@@ -215,7 +254,17 @@ impl Failure {
             | Self::OtherTrace { path, .. }
             | Self::NoTraces { path }
             | Self::Exists { path } => (Some(path), None, None),
-            _ => (None, None, None),
+            Self::Usage { .. }
+            | Self::Load(_)
+            | Self::Entry { .. }
+            | Self::Input(_)
+            | Self::InputSyntax { .. }
+            | Self::Database(_)
+            | Self::OtherTable { .. }
+            | Self::NoColumn { .. }
+            | Self::NoPlugin { .. }
+            | Self::OtherPlugin { .. }
+            | Self::ProjectName { .. } => (None, None, None),
         };
         if let Some(path) = path {
             object["file"] = path.display().to_string().into();
@@ -252,9 +301,10 @@ impl fmt::Display for Failure {
             Self::Load(error) => write!(f, "the plugin was not loaded: {error}"),
             Self::Entry { error, entries } => {
                 write!(f, "{error}")?;
-                match error {
-                    CallError::InputTooLarge { .. } => Ok(()),
-                    _ => write!(f, "; it has {}", entries.join(", ")),
+                if let CallError::InputTooLarge { .. } = error {
+                    Ok(())
+                } else {
+                    write!(f, "; it has {}", entries.join(", "))
                 }
             }
             Self::Types(error) => write!(f, "types, {error}"),
@@ -291,16 +341,17 @@ impl fmt::Display for Failure {
             }
             Self::Trace { path, error } => write!(f, "{}: {error}", path.display()),
             Self::Replay { path, error } => write!(f, "{}: {error}", path.display()),
-            Self::Minimise { path, error } => match error {
-                MinimiseError::NeedsRecorded(_) => {
+            Self::Minimise { path, error } => {
+                if let MinimiseError::NeedsRecorded(_) = error {
                     write!(
                         f,
                         "{}: give the recorded plugin, as --recorded: {error}",
                         path.display()
                     )
+                } else {
+                    write!(f, "{}: {error}", path.display())
                 }
-                _ => write!(f, "{}: {error}", path.display()),
-            },
+            }
             Self::OtherPlugin { name, plugins } => write!(
                 f,
                 "no plugin is called {name:?} in the trace; it has {}",
@@ -349,7 +400,22 @@ impl std::error::Error for Failure {
             Self::Trace { error, .. } => Some(error),
             Self::Replay { error, .. } => Some(error),
             Self::Minimise { error, .. } => Some(error),
-            _ => None,
+            Self::Usage { .. }
+            | Self::NotWasm { .. }
+            | Self::NotText { .. }
+            | Self::Types(_)
+            | Self::Input(_)
+            | Self::InputSyntax { .. }
+            | Self::Calls { .. }
+            | Self::OtherTable { .. }
+            | Self::NoColumn { .. }
+            | Self::RedactionKey { .. }
+            | Self::NoPlugin { .. }
+            | Self::OtherPlugin { .. }
+            | Self::OtherTrace { .. }
+            | Self::NoTraces { .. }
+            | Self::Exists { .. }
+            | Self::ProjectName { .. } => None,
         }
     }
 }

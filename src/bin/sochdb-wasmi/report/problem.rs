@@ -174,12 +174,13 @@ impl CellProblem {
 
 /// How the limit that was reached can be raised, for the end of a text.
 pub const fn raised(error: &DatabaseError) -> &'static str {
-    match error {
-        DatabaseError::Storage(StorageError::Full(exceeded)) => match exceeded.limit {
-            Limit::StoreRows => "; --max-rows raises the limit",
-            Limit::StoreBytes => "; --max-bytes raises the limit",
-            _ => "",
-        },
-        _ => "",
+    if let DatabaseError::Storage(StorageError::Full(exceeded)) = error {
+        if let Limit::StoreRows = exceeded.limit {
+            return "; --max-rows raises the limit";
+        }
+        if let Limit::StoreBytes = exceeded.limit {
+            return "; --max-bytes raises the limit";
+        }
     }
+    ""
 }

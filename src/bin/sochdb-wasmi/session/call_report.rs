@@ -70,23 +70,22 @@ impl<'e> Called<'e> {
             }
             Err(error) => error,
         };
-        let message = match failed {
-            CallError::Commit(error) => format!("{failed}{}", raised(error)),
-            failed => failed.to_string(),
-        };
+        let hint = if let CallError::Commit(error) = failed { raised(error) } else { "" };
+        let message = format!("{failed}{hint}");
         let _ = writeln!(talk, "error: {message}");
         self.talk(stage, &mut talk);
         json["error"] = json!({ "kind": kind(failed), "message": message });
         if let CallError::Failed { code, .. } = failed {
             json["error"]["status"] = (*code).into();
         }
-        let code = match failed {
-            // The plugin did its part; the file of --db could not be written.
+        // The plugin did its part; the file of --db could not be written.
+        let unwritten = matches!(
+            failed,
             CallError::Commit(DatabaseError::Storage(
                 StorageError::Io(_) | StorageError::Device { .. },
-            )) => 4,
-            _ => 1,
-        };
+            ))
+        );
+        let code = if unwritten { 4 } else { 1 };
         Report { data: String::new(), talk, json, code }
     }
 
@@ -208,6 +207,13 @@ const fn kind(error: &CallError) -> &'static str {
         CallError::Trap { .. } => "trap",
         CallError::Failed { .. } => "failed",
         CallError::Commit(_) => "commit",
-        _ => "call",
+        CallError::NoSuchPlugin(_)
+        | CallError::TransactionPending
+        | CallError::NoSuchEntry { .. }
+        | CallError::EntryType { .. }
+        | CallError::InputTooLarge { .. }
+        | CallError::Stopped
+        | CallError::Restart(_)
+        | _ => "call",
     }
 }

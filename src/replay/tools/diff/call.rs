@@ -188,9 +188,8 @@ impl Pair<'_> {
 
     fn ends(&mut self, a: &Call, b: &Call) -> Option<Found> {
         let slices = |call: &Call| -> Vec<u64> {
-            let fuel = |event: &Recorded| match event.event() {
-                Event::Slice(slice) => Some(slice.fuel_left),
-                _ => None,
+            let fuel = |event: &Recorded| {
+                if let Event::Slice(slice) = event.event() { Some(slice.fuel_left) } else { None }
             };
             call.events.iter().filter_map(fuel).collect()
         };
@@ -238,9 +237,10 @@ impl Pair<'_> {
         let (left, right) = (x.event(), y.event());
         let alone = if cause == Cause::Missing { &left } else { &right };
         let names = if cause == Cause::Missing { self.names.0 } else { self.names.1 };
-        let function = match alone {
-            Event::HostCall(call) => Some(names.function(call.function)),
-            _ => None,
+        let function = if let Event::HostCall(call) = alone {
+            Some(names.function(call.function))
+        } else {
+            None
         };
         let side =
             |names, event| Side { fuel_left: fuel_left(event), ..Side::of(told(names, event)) };

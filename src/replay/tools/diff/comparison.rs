@@ -130,11 +130,12 @@ impl<A: Read<Error: 'static>, B: Read<Error: 'static>> Comparison<A, B> {
                 (Some(_), None) => Some(Cause::Missing),
                 (None, None) => None,
             };
-            let entry = |call: &Call, names: &Names| match call.begin.event() {
-                Event::CallIn(begin) => {
+            let entry = |call: &Call, names: &Names| {
+                if let Event::CallIn(begin) = call.begin.event() {
                     alloc::format!("{}.{}", names.plugin(begin.plugin), begin.entry)
+                } else {
+                    String::new()
                 }
-                _ => String::new(),
             };
             let entries = (entry(a, &self.a.names), entry(b, &self.b.names));
             if cause.is_some() || entries.0 != entries.1 {
@@ -263,9 +264,10 @@ impl<A: Read<Error: 'static>, B: Read<Error: 'static>> Comparison<A, B> {
     fn report(&self, call: &Call, found: Found) -> Divergence {
         let Found { event, function, difference, cause, because } = found;
         let Difference { field, expected, got } = difference;
-        let entry = match call.begin.event() {
-            Event::CallIn(begin) => begin.entry.into(),
-            _ => String::new(),
+        let entry = if let Event::CallIn(begin) = call.begin.event() {
+            begin.entry.into()
+        } else {
+            String::new()
         };
         let mut before: Vec<String> = self.before.iter().cloned().collect();
         let inside = core::iter::once(&call.begin).chain(&call.events);
@@ -293,9 +295,10 @@ impl<A: Read<Error: 'static>, B: Read<Error: 'static>> Comparison<A, B> {
 /// A call of an entry point with its input.
 fn call_side(names: &Names, call: &Call) -> Side {
     let event = call.begin.event();
-    let input = match event {
-        Event::CallIn(begin) => begin.input.bytes().unwrap_or_default(),
-        _ => &[],
+    let input = if let Event::CallIn(begin) = event {
+        begin.input.bytes().unwrap_or_default()
+    } else {
+        &[]
     };
     Side { value: told(names, &event), ..bytes_side(input) }
 }

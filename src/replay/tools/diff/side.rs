@@ -99,7 +99,15 @@ impl<R: Read<Error: 'static>> TraceSide<R> {
                         Event::Header(_) => "header".into(),
                         Event::Load(load) => alloc::format!("plugin {}", load.name),
                         Event::Table(table) => alloc::format!("table {}", table.name),
-                        _ => continue,
+                        Event::Checkpoint(_)
+                        | Event::Function(_)
+                        | Event::Unload(_)
+                        | Event::CallIn(_)
+                        | Event::HostCall(_)
+                        | Event::Growth(_)
+                        | Event::Slice(_)
+                        | Event::CallOut(_)
+                        | Event::End(_) => continue,
                     };
                     self.setup.insert(key, recorded);
                 }

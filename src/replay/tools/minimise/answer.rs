@@ -100,18 +100,22 @@ impl<'a> Answer<'a> {
     }
 
     fn items(&self) -> &[Item<'a>] {
-        match &self.parts {
-            Parts::Rows { rows, .. } | Parts::Lookup { rows, .. } | Parts::Hits { rows } => rows,
-            _ => &[],
+        if let Parts::Rows { rows, .. } | Parts::Lookup { rows, .. } | Parts::Hits { rows } =
+            &self.parts
+        {
+            rows
+        } else {
+            &[]
         }
     }
 
     fn items_mut(&mut self) -> Option<&mut Vec<Item<'a>>> {
-        match &mut self.parts {
-            Parts::Rows { rows, .. } | Parts::Lookup { rows, .. } | Parts::Hits { rows } => {
-                Some(rows)
-            }
-            _ => None,
+        if let Parts::Rows { rows, .. } | Parts::Lookup { rows, .. } | Parts::Hits { rows } =
+            &mut self.parts
+        {
+            Some(rows)
+        } else {
+            None
         }
     }
 
@@ -157,7 +161,7 @@ impl<'a> Answer<'a> {
         match &mut last.parts {
             Parts::Rows { next, .. } | Parts::Toon { next, .. } => next.take().map(drop),
             Parts::Lookup { next, .. } => next.take().map(drop),
-            _ => None,
+            Parts::Hits { .. } | Parts::Text(_) | Parts::Config(_) | Parts::Bytes(_) => None,
         }?;
         Some(last)
     }
@@ -168,7 +172,9 @@ impl<'a> Answer<'a> {
             Parts::Toon { text, .. } | Parts::Text(text) => vec![text.len()],
             Parts::Bytes(bytes) => vec![bytes.len()],
             Parts::Config(value) => vec![value_len(value)],
-            _ => self.items().iter().flat_map(|item| &item.values).map(value_len).collect(),
+            Parts::Rows { .. } | Parts::Lookup { .. } | Parts::Hits { .. } => {
+                self.items().iter().flat_map(|item| &item.values).map(value_len).collect()
+            }
         }
     }
 
@@ -255,7 +261,14 @@ fn value_len(value: &Value<'_>) -> usize {
     match value {
         Value::Text(text) => text.len(),
         Value::Binary(bytes) => bytes.len(),
-        _ => 0,
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::UInt(_)
+        | Value::Float(_)
+        | Value::Array(_)
+        | Value::Object(_)
+        | Value::Ref { .. } => 0,
     }
 }
 
@@ -263,7 +276,14 @@ fn cut<'a>(value: &Value<'a>, len: usize) -> Value<'a> {
     match *value {
         Value::Text(text) => Value::Text(cut_text(text, len)),
         Value::Binary(bytes) => Value::Binary(bytes.get(..len).unwrap_or(bytes)),
-        other => other,
+        other @ (Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::UInt(_)
+        | Value::Float(_)
+        | Value::Array(_)
+        | Value::Object(_)
+        | Value::Ref { .. }) => other,
     }
 }
 

@@ -125,7 +125,7 @@ impl core::error::Error for MinimiseError {
         match self {
             // Its text is the text of this.
             Self::Replay(error) => error.source(),
-            _ => None,
+            Self::DoesNotFail | Self::NeedsRecorded(_) | Self::NotReproducible(_) => None,
         }
     }
 }

@@ -133,7 +133,17 @@ impl Search<'_, '_> {
                     checkpoints += 1;
                     checkpoints > 1
                 }
-                event => matches!(event, Event::Unload(_)),
+                Event::Unload(_) => true,
+                Event::Header(_)
+                | Event::Function(_)
+                | Event::Table(_)
+                | Event::Load(_)
+                | Event::CallIn(_)
+                | Event::HostCall(_)
+                | Event::Growth(_)
+                | Event::Slice(_)
+                | Event::CallOut(_)
+                | Event::End(_) => false,
             },
         };
         let optional: Vec<usize> = steps
@@ -276,13 +286,23 @@ fn used(step: &Step, steps: &[Step]) -> bool {
         Step::Between(_) => None,
     });
     match recorded.event() {
-        Event::Load(load) => calls.any(
-            |call| matches!(call.begin.event(), Event::CallIn(begin) if begin.plugin == load.plugin),
-        ),
-        Event::Table(table) => calls.flat_map(|call| &call.events).any(
-            |event| matches!(event.event(), Event::HostCall(call) if call.table == Some(table.name)),
-        ),
-        _ => true,
+        Event::Load(load) => calls.any(|call| {
+            matches!(call.begin.event(), Event::CallIn(begin) if begin.plugin == load.plugin)
+        }),
+        Event::Table(table) => calls.flat_map(|call| &call.events).any(|event| {
+            let table = Some(table.name);
+            matches!(event.event(), Event::HostCall(call) if call.table == table)
+        }),
+        Event::Header(_)
+        | Event::Checkpoint(_)
+        | Event::Function(_)
+        | Event::Unload(_)
+        | Event::CallIn(_)
+        | Event::HostCall(_)
+        | Event::Growth(_)
+        | Event::Slice(_)
+        | Event::CallOut(_)
+        | Event::End(_) => true,
     }
 }
 

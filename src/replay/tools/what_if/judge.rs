@@ -99,7 +99,13 @@ impl Judge<'_> {
                 self.late(number, slice.time_us, None, slice.end == SliceEnd::Deadline);
             }
             Event::CallOut(call) => self.end(number, call),
-            _ => {}
+            Event::Header(_)
+            | Event::Checkpoint(_)
+            | Event::Table(_)
+            | Event::Load(_)
+            | Event::Unload(_)
+            | Event::Growth(_)
+            | Event::End(_) => {}
         }
     }
 

@@ -160,7 +160,9 @@ impl Encoder<'_, '_> {
                 Some((name, inner)) if object.len() == 1 => (name, Some(inner)),
                 _ => return Err(self.wrong(shape, json)),
             },
-            _ => return Err(self.wrong(shape, json)),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) => {
+                return Err(self.wrong(shape, json));
+            }
         };
         let Some(number) = variants.iter().position(|(known, _)| known == name) else {
             return Err(self.wrong(shape, json));
@@ -226,7 +228,7 @@ impl Encoder<'_, '_> {
                     _ => return Err(wrong(self)),
                 }
             }
-            _ => return Err(wrong(self)),
+            Json::Number(_) | Json::Array(_) | Json::Object(_) => return Err(wrong(self)),
         }
         Ok(())
     }
@@ -242,6 +244,6 @@ fn float(json: &Json) -> Option<f64> {
             "-inf" => Some(f64::NEG_INFINITY),
             _ => None,
         },
-        _ => None,
+        Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
     }
 }
