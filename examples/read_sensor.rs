@@ -35,7 +35,7 @@ impl<S: Storage> HostFunction<S> for ReadSensor {
         };
         // The conversion is work of the host: the plugin pays for it.
         if let Err(stop) = context.charge(500) {
-            return stop;
+            return stop.into();
         }
         let Some(place) = response.first_chunk_mut() else {
             return HostCallResult::BufferTooSmall { needed: 4 };

@@ -32,7 +32,7 @@ impl<S: Storage> HostFunction<S> for ReadSensor {
             return HostCallResult::invalid("the request is a channel from 0 to 3, one byte");
         };
         if let Err(stop) = context.charge(PRICE) {
-            return stop;
+            return stop.into();
         }
         let Some(place) = response.first_chunk_mut() else {
             return HostCallResult::BufferTooSmall { needed: 4 };

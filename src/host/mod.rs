@@ -30,7 +30,7 @@ pub(crate) mod tape;
 pub mod toon;
 
 pub use access::{HostFunctionContext, KeyError, MAX_KEY_LEN, OnDenied, PluginConfig};
-pub use boundary::{HostCallResult, MAX_MESSAGE_LEN, Message};
+pub use boundary::{HostCallFailure, HostCallResult, MAX_MESSAGE_LEN, Message};
 #[cfg(feature = "std")]
 pub use clock::MonotonicClock;
 pub use clock::{Clock, NoClock};

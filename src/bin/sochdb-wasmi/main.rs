@@ -9,6 +9,8 @@
 //! `report`, `formats`.
 
 #![allow(clippy::result_large_err, reason = "a failure is made once and ends the program")]
+// A new variant of a closed list must be decided on wherever the list is matched.
+#![deny(clippy::wildcard_enum_match_arm)]
 
 mod commands;
 mod files;

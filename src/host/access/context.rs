@@ -7,7 +7,7 @@ use crate::{
     audit::{AuditEntry, PluginId},
     database::{Database, Storage, TableId},
     escaped::quoted,
-    host::{boundary::HostCallResult, metrics::Metrics},
+    host::{boundary::HostCallFailure, metrics::Metrics},
     meter::Meter,
 };
 
@@ -52,8 +52,8 @@ impl<S: Storage> HostFunctionContext<'_, S> {
     /// Pays for work that is about to be done, from the fuel of the plugin's call.
     ///
     /// # Errors
-    /// [`HostCallResult::OutOfFuel`]: return it, and the call ends.
-    pub fn charge(&mut self, fuel: u64) -> Result<(), HostCallResult> {
+    /// A [`HostCallFailure`]: out of fuel. Return it, and the call ends.
+    pub fn charge(&mut self, fuel: u64) -> Result<(), HostCallFailure> {
         Ok(self.meter.charge(fuel)?)
     }
 
@@ -74,11 +74,10 @@ impl<S: Storage> HostFunctionContext<'_, S> {
     /// check of their UTF-8.
     ///
     /// # Errors
-    /// [`HostCallResult::PermissionDenied`], whether the table exists or not;
-    /// [`HostCallResult::NotFound`] if it may and there is none;
-    /// [`HostCallResult::InvalidArgs`] for bytes that are not UTF-8.
+    /// A [`HostCallFailure`]: permission denied, whether the table exists or not; not found if the plugin
+    /// may read the table and there is none; invalid arguments for bytes that are not UTF-8.
     #[inline(always)]
-    pub fn check_read(&mut self, table: impl AsRef<[u8]>) -> Result<TableId, HostCallResult> {
+    pub fn check_read(&mut self, table: impl AsRef<[u8]>) -> Result<TableId, HostCallFailure> {
         self.access(table.as_ref(), "can_read_table", |access| access.read)
     }
 
@@ -87,13 +86,13 @@ impl<S: Storage> HostFunctionContext<'_, S> {
     /// # Errors
     /// As [`check_read`](Self::check_read).
     #[inline(never)]
-    pub fn check_write(&mut self, table: impl AsRef<[u8]>) -> Result<TableId, HostCallResult> {
+    pub fn check_write(&mut self, table: impl AsRef<[u8]>) -> Result<TableId, HostCallFailure> {
         self.access(table.as_ref(), "can_write_table", |access| access.write)
     }
 
     /// As [`check_read`](Self::check_read), once for all that are not as hot as a point read.
     #[inline(never)]
-    pub(crate) fn readable(&mut self, table: &[u8]) -> Result<TableId, HostCallResult> {
+    pub(crate) fn readable(&mut self, table: &[u8]) -> Result<TableId, HostCallFailure> {
         self.check_read(table)
     }
 
@@ -104,7 +103,7 @@ impl<S: Storage> HostFunctionContext<'_, S> {
     pub fn check_vector_search(
         &mut self,
         table: impl AsRef<[u8]>,
-    ) -> Result<TableId, HostCallResult> {
+    ) -> Result<TableId, HostCallFailure> {
         let id = self.readable(table.as_ref())?;
         let granted = self.plugin.capabilities.can_vector_search;
         if granted { Ok(id) } else { Err(self.denied("can_vector_search")) }
@@ -117,7 +116,7 @@ impl<S: Storage> HostFunctionContext<'_, S> {
     pub fn check_index_search(
         &mut self,
         table: impl AsRef<[u8]>,
-    ) -> Result<TableId, HostCallResult> {
+    ) -> Result<TableId, HostCallFailure> {
         let id = self.readable(table.as_ref())?;
         let granted = self.plugin.capabilities.can_index_search;
         if granted { Ok(id) } else { Err(self.denied("can_index_search")) }
@@ -131,7 +130,7 @@ impl<S: Storage> HostFunctionContext<'_, S> {
         table: &[u8],
         capability: &str,
         granted: impl Fn(&Access) -> bool,
-    ) -> Result<TableId, HostCallResult> {
+    ) -> Result<TableId, HostCallFailure> {
         let Self { plugin, database, entry, .. } = self;
         let access = match plugin.access.get(plugin.recent) {
             Some(access) if access.table.is_some() && access.name.is(table) => access,
@@ -147,16 +146,16 @@ impl<S: Storage> HostFunctionContext<'_, S> {
     }
 
     #[cold]
-    fn no_table(&self) -> HostCallResult {
+    fn no_table(&self) -> HostCallFailure {
         let table = self.entry.table.unwrap_or_default();
-        HostCallResult::not_found(format_args!("there is no table {}", quoted(&table)))
+        HostCallFailure::not_found(format_args!("there is no table {}", quoted(&table)))
     }
 
     #[cold]
-    fn denied(&self, capability: &str) -> HostCallResult {
+    fn denied(&self, capability: &str) -> HostCallFailure {
         let plugin = self.plugin();
         let table = self.entry.table.as_deref().unwrap_or_default();
         let table = quoted(table);
-        HostCallResult::denied(format_args!("{plugin} lacks {capability} for table {table}"))
+        HostCallFailure::denied(format_args!("{plugin} lacks {capability} for table {table}"))
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     capability::Capabilities,
     database::{Database, Storage, TableId},
     escaped::quoted,
-    host::boundary::{HostCallResult, Message},
+    host::boundary::{HostCallFailure, Message},
 };
 
 /// What the host knows of a plugin, whether it runs or not.
@@ -102,7 +102,7 @@ impl Identity {
         &mut self,
         database: &Database<S>,
         table: &[u8],
-    ) -> Result<&Access, HostCallResult> {
+    ) -> Result<&Access, HostCallFailure> {
         let Ok(table) = core::str::from_utf8(table) else {
             // The table's name is the first field of a request.
             let end = varint_len(table.len() as u64).saturating_add(table.len());
@@ -119,7 +119,7 @@ impl Identity {
         self.recent = known.unwrap_or(self.access.len());
         if known.is_none() {
             let Ok(name) = Name::new(table) else {
-                return Err(HostCallResult::not_found(format_args!(
+                return Err(HostCallFailure::not_found(format_args!(
                     "there is no table {}, nor can there be",
                     quoted(table)
                 )));
@@ -132,7 +132,7 @@ impl Identity {
             });
         }
         let missing =
-            || HostCallResult::not_found(format_args!("there is no table {}", quoted(table)));
+            || HostCallFailure::not_found(format_args!("there is no table {}", quoted(table)));
         self.access.get(self.recent).ok_or_else(missing)
     }
 }

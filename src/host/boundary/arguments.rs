@@ -6,7 +6,7 @@ use core::fmt;
 
 use wasmi::errors::HostError;
 
-use super::result::{HostCallResult, Message};
+use super::result::{HostCallFailure, Message};
 use crate::limits::LimitExceeded;
 
 /// Why a host call ends the plugin's call instead of returning a status.
@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
 pub(crate) fn regions(
     linear_memory: &mut [u8],
     arguments: Arguments,
-) -> Result<(&[u8], &mut [u8]), HostCallResult> {
+) -> Result<(&[u8], &mut [u8]), HostCallFailure> {
     let size = linear_memory.len();
     let Arguments { request_ptr, request_len, response_ptr, response_capacity } = arguments;
     let request = range(size, "request", request_ptr, request_len)?;
@@ -80,7 +80,7 @@ fn range(
     what: &str,
     ptr: u32,
     len: u32,
-) -> Result<core::ops::Range<usize>, HostCallResult> {
+) -> Result<core::ops::Range<usize>, HostCallFailure> {
     let (start, len_) = (ptr as usize, len as usize);
     match start.checked_add(len_) {
         Some(end) if end <= size => Ok(start..end),
@@ -89,16 +89,16 @@ fn range(
 }
 
 #[cold]
-fn out_of_bounds(size: usize, what: &str, ptr: u32, len: u32) -> HostCallResult {
-    HostCallResult::invalid(format_args!(
+fn out_of_bounds(size: usize, what: &str, ptr: u32, len: u32) -> HostCallFailure {
+    HostCallFailure::invalid(format_args!(
         "the {what} of {len} bytes at {ptr} is outside the linear memory of {size} bytes"
     ))
 }
 
 #[cold]
-fn overlap(arguments: Arguments) -> HostCallResult {
+fn overlap(arguments: Arguments) -> HostCallFailure {
     let Arguments { request_ptr, request_len, response_ptr, response_capacity } = arguments;
-    HostCallResult::invalid(format_args!(
+    HostCallFailure::invalid(format_args!(
         "the request ({request_len} bytes at {request_ptr}) and the response \
          ({response_capacity} bytes at {response_ptr}) overlap"
     ))

@@ -7,4 +7,4 @@ mod arguments;
 mod result;
 
 pub(super) use arguments::{Arguments, Stop, regions};
-pub use result::{HostCallResult, MAX_MESSAGE_LEN, Message};
+pub use result::{HostCallFailure, HostCallResult, MAX_MESSAGE_LEN, Message};

@@ -117,9 +117,10 @@ impl HostCallResult {
     #[inline]
     #[must_use]
     pub fn status_code(&self) -> i32 {
-        match self {
-            Self::Success(len) => i32::try_from(*len).unwrap_or(i32::MAX),
-            failure => failure.failure_code(),
+        if let Self::Success(len) = self {
+            i32::try_from(*len).unwrap_or(i32::MAX)
+        } else {
+            self.failure_code()
         }
     }
 
@@ -152,15 +153,61 @@ impl HostCallResult {
     }
 }
 
-/// So that a function can be written with `?`: the error side never holds a success.
-impl From<Result<usize, HostCallResult>> for HostCallResult {
-    fn from(result: Result<usize, HostCallResult>) -> Self {
+/// Why a host function did not answer: a [`HostCallResult`] that is not a success, for functions that are
+/// written with `?`. `Result<usize, HostCallFailure>` becomes the result by `into`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostCallFailure(HostCallResult);
+
+impl HostCallFailure {
+    /// The request makes no sense, as `text` says.
+    pub fn invalid(text: impl fmt::Display) -> Self {
+        Self(HostCallResult::invalid(text))
+    }
+
+    /// The plugin was not granted this, as `text` says.
+    pub fn denied(text: impl fmt::Display) -> Self {
+        Self(HostCallResult::denied(text))
+    }
+
+    /// There is no such thing, as `text` says.
+    pub fn not_found(text: impl fmt::Display) -> Self {
+        Self(HostCallResult::not_found(text))
+    }
+
+    /// The response needs `needed` bytes.
+    #[must_use]
+    pub const fn too_small(needed: usize) -> Self {
+        Self(HostCallResult::BufferTooSmall { needed })
+    }
+}
+
+impl From<HostCallFailure> for HostCallResult {
+    fn from(failure: HostCallFailure) -> Self {
+        failure.0
+    }
+}
+
+impl From<Result<usize, HostCallFailure>> for HostCallResult {
+    fn from(result: Result<usize, HostCallFailure>) -> Self {
         match result {
             Ok(len) => Self::Success(len),
-            Err(failure) => failure,
+            Err(failure) => failure.0,
         }
     }
 }
+
+/// Errors that are a failure of the function that gets them. None of them becomes a success.
+macro_rules! failures {
+    ($($error:ty),*) => {$(
+        impl From<$error> for HostCallFailure {
+            #[cold]
+            fn from(error: $error) -> Self {
+                Self(error.into())
+            }
+        }
+    )*};
+}
+failures!(WireError, BufferTooSmall, Exhausted, MetricError, LimitExceeded, DatabaseError);
 
 impl From<WireError> for HostCallResult {
     #[cold]
@@ -189,9 +236,10 @@ impl From<Exhausted> for HostCallResult {
 impl From<MetricError> for HostCallResult {
     #[cold]
     fn from(error: MetricError) -> Self {
-        match error {
-            MetricError::Limit(exceeded) => exceeded.into(),
-            error => Self::invalid(error),
+        if let MetricError::Limit(exceeded) = error {
+            exceeded.into()
+        } else {
+            Self::invalid(error)
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     database::Storage,
     host::{
         access::{HostFunctionContext, Identity},
-        boundary::HostCallResult,
+        boundary::HostCallFailure,
     },
 };
 
@@ -17,7 +17,7 @@ pub(in crate::host) fn emit_metric<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
     request: &[u8],
     _response: &mut [u8],
-) -> Result<usize, HostCallResult> {
+) -> Result<usize, HostCallFailure> {
     let plugin = context.plugin_id();
     context.plugin.passes_over_call();
     // A series that is known is found by the bytes of its request, which were checked when it

@@ -5,7 +5,7 @@ use crate::{
     abi::wire::{self, Writer},
     database::Storage,
     escaped::quoted,
-    host::{access::HostFunctionContext, boundary::HostCallResult},
+    host::{access::HostFunctionContext, boundary::HostCallFailure},
 };
 
 /// Reads the plugin's configuration.
@@ -16,13 +16,16 @@ pub(in crate::host) fn get_config<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
     request: &[u8],
     response: &mut [u8],
-) -> Result<usize, HostCallResult> {
+) -> Result<usize, HostCallFailure> {
     // The request is a `ConfigRequest`. Its key is taken as bytes and checked only if it is not found:
     // one that is found was set as text.
     let key: &[u8] = wire::decode(request)?;
     let Some(value) = context.plugin.settings.get(key) else {
         let key: &str = wire::decode(request)?;
-        return Err(HostCallResult::not_found(format_args!("there is no setting {}", quoted(key))));
+        return Err(HostCallFailure::not_found(format_args!(
+            "there is no setting {}",
+            quoted(key)
+        )));
     };
     // A setting is kept as the bytes of its value, which are the bytes of the response.
     let mut writer = Writer::new(response);

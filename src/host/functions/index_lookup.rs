@@ -10,7 +10,7 @@ use crate::{
         wire::{self, varint_len},
     },
     database::{Corruption, DatabaseError, MAX_KEY_LEN, Storage, StoredRow, TableSchema},
-    host::{access::HostFunctionContext, boundary::HostCallResult},
+    host::{access::HostFunctionContext, boundary::HostCallFailure},
 };
 
 /// Looks rows up in a secondary index.
@@ -21,7 +21,7 @@ pub(in crate::host) fn index_lookup<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
     request: &[u8],
     response: &mut [u8],
-) -> Result<usize, HostCallResult> {
+) -> Result<usize, HostCallFailure> {
     let request: LookupRequest<'_, &[u8]> = wire::decode(request)?;
     let table = context.check_index_search(request.table)?;
     let projection = match &request.columns {

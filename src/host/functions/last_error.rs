@@ -6,7 +6,7 @@ use crate::{
         wire,
     },
     database::Storage,
-    host::{access::HostFunctionContext, boundary::HostCallResult},
+    host::{access::HostFunctionContext, boundary::HostCallFailure},
 };
 
 /// Reads the text of the last failure.
@@ -17,11 +17,11 @@ pub(in crate::host) fn last_error<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
     request: &[u8],
     response: &mut [u8],
-) -> Result<usize, HostCallResult> {
+) -> Result<usize, HostCallFailure> {
     let LastErrorRequest {} = wire::decode(request)?;
     let text = context.plugin.last_error.as_str();
     if text.is_empty() {
-        return Err(HostCallResult::not_found("no host call has failed"));
+        return Err(HostCallFailure::not_found("no host call has failed"));
     }
     let len = wire::encode(&LastErrorResponse { text }, response)?;
     context.plugin.passes_over_call();

@@ -4,7 +4,7 @@ use crate::{
     abi::{message::LogRequest, wire},
     database::Storage,
     escaped::Escaped,
-    host::{access::HostFunctionContext, boundary::HostCallResult, logs},
+    host::{access::HostFunctionContext, boundary::HostCallFailure, logs},
 };
 
 /// Logs a message.
@@ -15,7 +15,7 @@ pub(in crate::host) fn log_message<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
     request: &[u8],
     _response: &mut [u8],
-) -> Result<usize, HostCallResult> {
+) -> Result<usize, HostCallFailure> {
     let LogRequest { level, message } = wire::decode(request)?;
     // Counted whether or not a logger wants it, so that a call ends the same everywhere.
     context.meter.log(Escaped::new(message, context.log_bytes).printed_len())?;

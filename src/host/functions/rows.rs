@@ -4,7 +4,7 @@
 use crate::{
     abi::wire::{BufferTooSmall, Mark, OpenList, Writer},
     database::{Projection, StoredRow},
-    host::boundary::HostCallResult,
+    host::boundary::HostCallFailure,
 };
 
 /// Bytes of a continuation that says that there is no more.
@@ -110,12 +110,12 @@ impl Page {
     /// Ends the page; `cut` if it is not known to be whole, as no further row was asked for.
     ///
     /// # Errors
-    /// [`HostCallResult::BufferTooSmall`] with the smallest capacity that would do.
+    /// `BufferTooSmall` with the smallest capacity that would do.
     pub(super) fn end(
         &mut self,
         sheet: &mut impl Sheet,
         cut: bool,
-    ) -> Result<PageEnd, HostCallResult> {
+    ) -> Result<PageEnd, HostCallFailure> {
         if !cut {
             let len = sheet.len(self.count).saturating_add(NO_MORE);
             if len <= sheet.capacity() {
@@ -124,7 +124,7 @@ impl Page {
             self.needed = self.needed.min(len);
         }
         let Some((mark, count)) = self.resume else {
-            return Err(HostCallResult::BufferTooSmall { needed: self.needed });
+            return Err(HostCallFailure::too_small(self.needed));
         };
         if self.count > count {
             self.taken_back = sheet.written();
@@ -203,6 +203,6 @@ impl Sheet for RowList<'_> {
 
 /// The length of a finished response.
 #[inline]
-pub(super) fn finish(writer: Writer<'_>) -> Result<usize, HostCallResult> {
+pub(super) fn finish(writer: Writer<'_>) -> Result<usize, HostCallFailure> {
     writer.finish().map_err(|error: BufferTooSmall| error.into())
 }

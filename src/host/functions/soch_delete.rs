@@ -6,7 +6,7 @@ use crate::{
         wire,
     },
     database::Storage,
-    host::{access::HostFunctionContext, boundary::HostCallResult},
+    host::{access::HostFunctionContext, boundary::HostCallFailure},
 };
 
 /// Deletes rows of a table.
@@ -17,7 +17,7 @@ pub(in crate::host) fn soch_delete<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
     request: &[u8],
     response: &mut [u8],
-) -> Result<usize, HostCallResult> {
+) -> Result<usize, HostCallFailure> {
     let request: DeleteRequest<'_, &[u8]> = wire::decode(request)?;
     let table = context.check_write(request.table)?;
     let count = context.database.delete(table, &request.rows, context.meter)?;

@@ -12,7 +12,7 @@ use crate::{
     database::{MAX_COLUMNS, Projection, Storage, StoredRow, TableId},
     host::{
         access::{HostFunctionContext, WHOLE},
-        boundary::HostCallResult,
+        boundary::HostCallFailure,
         toon::{ToonError, ToonTable},
     },
 };
@@ -33,7 +33,7 @@ pub(in crate::host) fn soch_read<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
     request: &[u8],
     response: &mut [u8],
-) -> Result<usize, HostCallResult> {
+) -> Result<usize, HostCallFailure> {
     match one_whole_row(request) {
         Some((table, id)) => {
             let table = context.check_read(table)?;
@@ -60,7 +60,7 @@ fn read<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
     request: &[u8],
     response: &mut [u8],
-) -> Result<usize, HostCallResult> {
+) -> Result<usize, HostCallFailure> {
     let request: ReadRequest<'_, &[u8]> = wire::decode(request)?;
     let table = context.readable(request.table)?;
     let projection = context.database.projection(table, &request.columns)?;
@@ -93,7 +93,7 @@ fn read_one<S: Storage>(
     table: TableId,
     id: u64,
     response: &mut [u8],
-) -> Result<usize, HostCallResult> {
+) -> Result<usize, HostCallFailure> {
     let mut writer = Writer::new(response);
     let found = context.database.read_row(table, id, context.meter, |row| {
         writer.len(1);
@@ -118,8 +118,8 @@ fn read_one<S: Storage>(
 }
 
 #[cold]
-fn no_row(id: u64) -> HostCallResult {
-    HostCallResult::not_found(format_args!("there is no row {id}"))
+fn no_row(id: u64) -> HostCallFailure {
+    HostCallFailure::not_found(format_args!("there is no row {id}"))
 }
 
 fn read_toon<S: Storage>(
@@ -128,9 +128,9 @@ fn read_toon<S: Storage>(
     request: &ReadRequest<'_, &[u8]>,
     projection: &Projection,
     response: &mut [u8],
-) -> Result<usize, HostCallResult> {
+) -> Result<usize, HostCallFailure> {
     let Some(schema) = context.database.schema(table) else {
-        return Err(HostCallResult::not_found("there is no such table"));
+        return Err(HostCallFailure::not_found("there is no such table"));
     };
     let columns = schema.columns();
     let (table_name, id_name) = (*schema.name(), schema.id_name());
@@ -164,7 +164,7 @@ fn read_toon<S: Storage>(
     let cut = cut?;
     if let Some(ToonError { column, kind }) = failure {
         let column = names.get(column).map_or("?", |name| &**name);
-        return Err(HostCallResult::invalid(format_args!(
+        return Err(HostCallFailure::invalid(format_args!(
             "{table_name}.{column} has an {kind}, which a TOON table cannot hold"
         )));
     }
@@ -212,13 +212,13 @@ type TakeRow<'t> = dyn FnMut(u64, u64, &StoredRow<'_>) -> bool + 't;
 /// Offers rows to `take` until it declines one. Returns whether it did.
 ///
 /// # Errors
-/// [`HostCallResult::NotFound`] if one row is asked for and there is none; and those of reading.
+/// `NotFound` if one row is asked for and there is none; and those of reading.
 fn each_row<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
     table: TableId,
     rows: RowSelector<'_>,
     take: &mut TakeRow<'_>,
-) -> Result<bool, HostCallResult> {
+) -> Result<bool, HostCallFailure> {
     match rows {
         RowSelector::One(id) => {
             let mut found = false;
@@ -245,7 +245,7 @@ fn each_of<S: Storage>(
     table: TableId,
     ids: impl Iterator<Item = u64>,
     take: &mut TakeRow<'_>,
-) -> Result<bool, HostCallResult> {
+) -> Result<bool, HostCallFailure> {
     for (at, id) in (0..).zip(ids) {
         let read = context
             .database
@@ -266,7 +266,7 @@ fn end<S: Storage>(
     mut writer: Writer<'_>,
     next: Option<u64>,
     taken_back: usize,
-) -> Result<usize, HostCallResult> {
+) -> Result<usize, HostCallFailure> {
     writer.bool(next.is_some());
     if let Some(next) = next {
         writer.u64(next);

@@ -7,7 +7,7 @@ use crate::{
         wire::{self, Writer},
     },
     database::Storage,
-    host::{access::HostFunctionContext, boundary::HostCallResult},
+    host::{access::HostFunctionContext, boundary::HostCallFailure},
 };
 
 /// Writes rows of a table.
@@ -18,7 +18,7 @@ pub(in crate::host) fn soch_write<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
     request: &[u8],
     response: &mut [u8],
-) -> Result<usize, HostCallResult> {
+) -> Result<usize, HostCallFailure> {
     let request: WriteRequest<'_, &[u8]> = wire::decode(request)?;
     let table = context.check_write(request.table)?;
     let mut writer = Writer::new(response);

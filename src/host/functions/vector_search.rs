@@ -9,7 +9,7 @@ use crate::{
     database::Storage,
     host::{
         access::{HostFunctionContext, WHOLE},
-        boundary::HostCallResult,
+        boundary::HostCallFailure,
     },
 };
 
@@ -21,7 +21,7 @@ pub(in crate::host) fn vector_search<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
     request: &[u8],
     response: &mut [u8],
-) -> Result<usize, HostCallResult> {
+) -> Result<usize, HostCallFailure> {
     let request: SearchRequest<'_, &[u8]> = wire::decode(request)?;
     let table = context.check_vector_search(request.table)?;
     let projection = match &request.columns {

@@ -97,9 +97,10 @@ impl<S: Storage> PluginState<S> {
             };
             run(&mut context, registry.get_mut(function), linear_memory, arguments)
         };
-        let (status, bytes_out) = match result {
-            HostCallResult::Success(len) => (len as i32, len as u32),
-            ref failure => (failure.status_code(), 0),
+        let (status, bytes_out) = if let HostCallResult::Success(len) = result {
+            (len as i32, len as u32)
+        } else {
+            (result.status_code(), 0)
         };
         entry.status = status;
         entry.bytes_out = bytes_out;
@@ -118,10 +119,10 @@ impl<S: Storage> PluginState<S> {
             }
             return self.recorded(function, fuel_before, linear_memory, arguments, result);
         }
-        match result {
-            HostCallResult::Success(_) => Ok(status),
-            failure => self.failed(function, failure, linear_memory, arguments),
+        if let HostCallResult::Success(_) = result {
+            return Ok(status);
         }
+        self.failed(function, result, linear_memory, arguments)
     }
 
     /// Ends a host call whose audit entry is made, and records it.
@@ -135,9 +136,10 @@ impl<S: Storage> PluginState<S> {
         arguments: Arguments,
         result: HostCallResult,
     ) -> Result<i32, Box<Stop>> {
-        let answer = match result {
-            HostCallResult::Success(_) => Ok(result.status_code()),
-            failure => self.failed(function, failure, linear_memory, arguments),
+        let answer = if let HostCallResult::Success(_) = result {
+            Ok(result.status_code())
+        } else {
+            self.failed(function, result, linear_memory, arguments)
         };
         self.record(function, fuel_before, linear_memory, arguments, &answer);
         answer
@@ -204,7 +206,7 @@ fn run<S: Storage>(
 ) -> HostCallResult {
     let (request, response) = match regions(linear_memory, arguments) {
         Ok(regions) => regions,
-        Err(failure) => return refused(context.meter, failure),
+        Err(failure) => return refused(context.meter, failure.into()),
     };
     if let Err(exhausted) = context.meter.begin_call(request.len()) {
         return exhausted.into();
@@ -230,7 +232,13 @@ fn run<S: Storage>(
         },
         HostCallResult::Success(len) => HostCallResult::BufferTooSmall { needed: len },
         HostCallResult::Malformed(error) => malformed(&function.name, error),
-        failure => failure,
+        failure @ (HostCallResult::PermissionDenied(_)
+        | HostCallResult::NotFound(_)
+        | HostCallResult::InvalidArgs(_)
+        | HostCallResult::Error(_)
+        | HostCallResult::BufferTooSmall { .. }
+        | HostCallResult::LimitExceeded(_)
+        | HostCallResult::OutOfFuel(_)) => failure,
     };
     // Whatever a function of the embedder's wrote before it failed.
     if !function.builtin || matches!(failure, HostCallResult::BufferTooSmall { .. }) {

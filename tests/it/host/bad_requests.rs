@@ -12,7 +12,7 @@ use sochdb_wasmi::{
         wire,
     },
     database::MemoryStorage,
-    host::{HostCallResult, HostFunction, HostFunctionContext, PluginConfig},
+    host::{HostCallFailure, HostCallResult, HostFunction, HostFunctionContext, PluginConfig},
     limits::Limits,
 };
 use support::*;
@@ -414,7 +414,7 @@ impl HostFunction<MemoryStorage> for Sensor {
         request: &[u8],
         _response: &mut [u8],
     ) -> HostCallResult {
-        let decode = || -> Result<usize, HostCallResult> {
+        let decode = || -> Result<usize, HostCallFailure> {
             let _: &str = wire::decode(request)?;
             Ok(0)
         };

@@ -33,7 +33,7 @@ impl<S: Storage> HostFunction<S> for Sum {
         response: &mut [u8],
     ) -> HostCallResult {
         if let Err(stop) = context.charge(1000) {
-            return stop;
+            return stop.into();
         }
         self.calls += 1;
         let sum: u32 = request.iter().map(|byte| u32::from(*byte)).sum::<u32>() + self.calls;

@@ -328,7 +328,7 @@ impl<S: Storage> HostFunction<S> for Scribble {
         response: &mut [u8],
     ) -> HostCallResult {
         if let Err(stop) = context.charge(100) {
-            return stop;
+            return stop.into();
         }
         response.fill(0x5a);
         match request.first() {
