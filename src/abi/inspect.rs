@@ -10,12 +10,7 @@ use alloc::{
 };
 use core::fmt::Write;
 
-use super::{
-    message::{Bound, IndexQuery, RowSelector},
-    seq::Seq,
-    value::Value,
-    wire::Wire,
-};
+use super::{seq::Seq, value::Value, wire::Wire};
 
 /// One field of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,42 +162,6 @@ impl Inspect for Value<'_> {
                 }
             }
             Self::Ref { table, id } => fields.leaf(format!("{table}:{id}")),
-        }
-    }
-}
-
-impl Inspect for RowSelector<'_> {
-    fn inspect(&self, fields: &mut Fields) {
-        match self {
-            Self::One(id) => fields.field("id", id),
-            Self::List(ids) => fields.field("ids", ids),
-            Self::Range { from, until } => {
-                fields.field("from", from);
-                fields.field("until", until);
-            }
-        }
-    }
-}
-
-impl Inspect for IndexQuery<'_> {
-    fn inspect(&self, fields: &mut Fields) {
-        match self {
-            Self::Point(values) => fields.field("point", values),
-            Self::Prefix(values) => fields.field("prefix", values),
-            Self::Range { lower, upper } => {
-                fields.field("lower", lower);
-                fields.field("upper", upper);
-            }
-        }
-    }
-}
-
-impl Inspect for Bound<'_> {
-    fn inspect(&self, fields: &mut Fields) {
-        match self {
-            Self::Unbounded => fields.leaf("unbounded"),
-            Self::Included(values) => fields.field("included", values),
-            Self::Excluded(values) => fields.field("excluded", values),
         }
     }
 }

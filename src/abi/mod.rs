@@ -2,6 +2,8 @@
 //!
 //! `docs/abi.md` says the same for people who write plugins in other languages.
 
+mod bounds;
+mod descriptor;
 mod functions;
 #[cfg(feature = "replay")]
 pub mod inspect;
@@ -12,67 +14,13 @@ mod status;
 mod value;
 pub mod wire;
 
+pub use bounds::{MAX_ERROR_LEN, MAX_GIVEN_ID};
+pub use descriptor::{
+    ABI_VERSION, DESCRIPTOR_EXPORT, Descriptor, IMPORT_MODULE, MEMORY_EXPORT, MEMORY_IMPORT,
+};
 pub use functions::{Builtin, Capability, FunctionSpec, HOST_FUNCTIONS};
 pub use name::{MAX_NAME_LEN, Name, NameError};
 pub use seq::{Seq, SeqIter};
 pub use status::Status;
 pub use value::Value;
 pub use wire::MAX_DEPTH;
-
-/// Version of this contract. A plugin carries the version that it was built for in its
-/// [`Descriptor`]; a host loads only a version that it knows.
-pub const ABI_VERSION: u32 = 1;
-
-/// The most bytes of a text that `last_error` answers. Its response takes one byte more.
-pub const MAX_ERROR_LEN: usize = 112;
-
-/// The highest id that an inserted row may be given. The 2^32 ids above it are only assigned, so that
-/// no row that is given a high id leaves a table without ids to assign.
-pub const MAX_GIVEN_ID: u64 = u64::MAX - (1 << 32);
-
-/// The module that a plugin imports the host functions from.
-pub const IMPORT_MODULE: &str = "sochdb";
-
-/// The exported global that holds the address of a plugin's [`Descriptor`].
-pub const DESCRIPTOR_EXPORT: &str = "sochdb_plugin";
-
-/// The exported linear memory.
-pub const MEMORY_EXPORT: &str = "memory";
-
-/// Module and name of the linear memory of a plugin that imports it: as linkers call it.
-pub const MEMORY_IMPORT: (&str, &str) = ("env", "memory");
-
-/// Where a plugin's buffers are: five little-endian `u32` in linear memory, at the address that
-/// the exported global `sochdb_plugin` holds. The host reads it once, when it loads the plugin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Descriptor {
-    /// [`ABI_VERSION`] that the plugin was built for.
-    pub abi_version: u32,
-    /// Address of the Input Buffer, which the host writes before a call.
-    pub input_ptr: u32,
-    /// Size of the Input Buffer in bytes.
-    pub input_capacity: u32,
-    /// Address of the Output Buffer, which the plugin writes during a call.
-    pub output_ptr: u32,
-    /// Size of the Output Buffer in bytes.
-    pub output_capacity: u32,
-}
-
-impl Descriptor {
-    /// Its size in linear memory.
-    pub const SIZE: usize = 20;
-
-    /// Reads a descriptor from linear memory.
-    #[must_use]
-    pub fn from_bytes(bytes: &[u8; Self::SIZE]) -> Self {
-        let (words, _) = bytes.as_chunks::<4>();
-        let field = |at: usize| words.get(at).map_or(0, |word| u32::from_le_bytes(*word));
-        Self {
-            abi_version: field(0),
-            input_ptr: field(1),
-            input_capacity: field(2),
-            output_ptr: field(3),
-            output_capacity: field(4),
-        }
-    }
-}

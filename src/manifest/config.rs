@@ -5,7 +5,10 @@
 
 use alloc::{string::String, vec, vec::Vec};
 
-use super::document::{DocumentError, Item, Problem, Table, shown};
+use super::{
+    document::{Item, Table, shown},
+    problem::{DocumentError, Problem},
+};
 use crate::{
     abi::{
         MAX_DEPTH, Name, Value,

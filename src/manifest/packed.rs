@@ -6,7 +6,10 @@
 use alloc::{boxed::Box, collections::BTreeSet, vec, vec::Vec};
 use core::fmt;
 
-use super::{Manifest, Version, VersionError};
+use super::{
+    plugin_manifest::Manifest,
+    version::{Version, VersionError},
+};
 use crate::{
     abi::{
         Name, NameError, Seq, Value,

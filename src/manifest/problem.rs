@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
-use super::VersionError;
+use super::version::VersionError;
 use crate::{
     abi::{MAX_DEPTH, NameError},
     capability::GlobError,

@@ -10,8 +10,11 @@ use alloc::{
 };
 
 use super::{
-    Manifest, Version, config,
-    document::{Document, DocumentError, Field, Item, Problem, Table, shown},
+    config,
+    document::{Document, Field, Item, Table, shown},
+    plugin_manifest::Manifest,
+    problem::{DocumentError, Problem},
+    version::Version,
 };
 use crate::{
     abi::Name,

@@ -6,7 +6,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::CHECK_LEN;
+use super::format::CHECK_LEN;
 
 /// One link of the chain.
 pub type Link = [u8; 32];

@@ -4,6 +4,7 @@ use core::fmt;
 
 use embedded_io::ErrorKind;
 
+use super::format::VERSION;
 #[cfg(feature = "std")]
 use crate::IoError;
 use crate::abi::wire::WireError;
@@ -156,11 +157,7 @@ impl fmt::Display for TraceError {
             Self::Empty => write!(f, "the trace is empty: there are no bytes"),
             Self::NotATrace => write!(f, "the bytes do not begin as a trace does"),
             Self::Version { found } => {
-                write!(
-                    f,
-                    "the trace has format version {found}, this build reads 1 to {}",
-                    super::VERSION
-                )
+                write!(f, "the trace has format version {found}, this build reads 1 to {}", VERSION)
             }
             Self::Source(kind) => write!(f, "the trace could not be read: {kind}"),
             #[cfg(feature = "std")]

@@ -2,8 +2,8 @@
 //! short one for a call that went as usual, which is also written fast, and one for all others.
 
 use super::{
-    FRAME_HEADER_LEN,
     data::{Data, Stop},
+    format::FRAME_HEADER_LEN,
 };
 use crate::{
     abi::{

@@ -7,17 +7,12 @@ use alloc::vec::Vec;
 use embedded_io::{Error as _, Read};
 
 use super::{
-    FRAME_HEADER_LEN, MAGIC,
     chain::{self, Link},
     error::{TraceError, unreadable},
     event::{Event, Header},
-    limits_version,
+    format::{FRAME_HEADER_LEN, MAGIC, MAX_FRAME_LEN, limits_version},
 };
 use crate::{abi::wire::Reader, limits::Limits};
-
-/// The longest payload of a frame that is read, in bytes: what guards the reader's memory against a
-/// length that was never written. A request and a response of 2 GiB would be longer; no plugin's are.
-pub const MAX_FRAME_LEN: u32 = 256 << 20;
 
 /// The first bytes of a trace of any version.
 const NAME: &[u8] = b"SOCHTRC";

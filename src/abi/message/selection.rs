@@ -1,5 +1,7 @@
 //! Which rows of a table a request is about, and which entries of an index.
 
+#[cfg(feature = "replay")]
+use crate::abi::inspect::{Fields, Inspect};
 use crate::abi::{
     seq::Seq,
     value::Value,
@@ -137,5 +139,44 @@ impl<'a> Wire<'a> for Bound<'a> {
             2 => Self::Excluded(Seq::decode(reader)?),
             _ => return Err(reader.error(WireErrorKind::UnknownVariant)),
         })
+    }
+}
+
+#[cfg(feature = "replay")]
+impl Inspect for RowSelector<'_> {
+    fn inspect(&self, fields: &mut Fields) {
+        match self {
+            Self::One(id) => fields.field("id", id),
+            Self::List(ids) => fields.field("ids", ids),
+            Self::Range { from, until } => {
+                fields.field("from", from);
+                fields.field("until", until);
+            }
+        }
+    }
+}
+
+#[cfg(feature = "replay")]
+impl Inspect for IndexQuery<'_> {
+    fn inspect(&self, fields: &mut Fields) {
+        match self {
+            Self::Point(values) => fields.field("point", values),
+            Self::Prefix(values) => fields.field("prefix", values),
+            Self::Range { lower, upper } => {
+                fields.field("lower", lower);
+                fields.field("upper", upper);
+            }
+        }
+    }
+}
+
+#[cfg(feature = "replay")]
+impl Inspect for Bound<'_> {
+    fn inspect(&self, fields: &mut Fields) {
+        match self {
+            Self::Unbounded => fields.leaf("unbounded"),
+            Self::Included(values) => fields.field("included", values),
+            Self::Excluded(values) => fields.field("excluded", values),
+        }
     }
 }

@@ -7,14 +7,13 @@
 //! message here encodes to exactly the bytes that `postcard` makes of the same serde type.
 //!
 //! It does not know what the messages mean; those are in [`crate::abi::message`].
+
 mod reader;
 mod writer;
 
-pub use reader::{Reader, WireError, WireErrorKind};
+pub use reader::{MAX_DEPTH, Reader, WireError, WireErrorKind};
 pub use writer::{BufferTooSmall, Mark, OpenList, Writer, varint_len};
 
-/// How deep arrays and objects may be nested in a value. Bounds the native stack of a decoder.
-pub const MAX_DEPTH: u8 = 8;
 /// A type that crosses the boundary.
 pub trait Wire<'a>: Sized {
     /// Appends this value.

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use super::MAX_DEPTH;
+/// How deep arrays and objects may be nested in a value. Bounds the native stack of a decoder.
+pub const MAX_DEPTH: u8 = 8;
 
 /// Why bytes could not be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -129,8 +129,8 @@ fn formats() -> Vec<(&'static str, u32, &'static str, Covered)> {
     let mut traced = vec![limits()];
     examples("docs/trace.md", &mut traced);
     vec![
-        ("abi", ABI_VERSION, "ABI_VERSION in src/abi/mod.rs", abi()),
-        ("trace", trace::VERSION.into(), "VERSION in src/trace/mod.rs", traced),
+        ("abi", ABI_VERSION, "ABI_VERSION in src/abi/descriptor.rs", abi()),
+        ("trace", trace::VERSION.into(), "VERSION in src/trace/format.rs", traced),
         ("packed", PACKED_VERSION.into(), "PACKED_VERSION in src/manifest/packed.rs", packed),
         ("limits", Limits::VERSION.into(), "Limits::VERSION in src/limits.rs", vec![limits()]),
         (

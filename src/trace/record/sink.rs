@@ -2,7 +2,7 @@
 
 use embedded_io::Write;
 
-use super::error::{RecordError, unwritten};
+use crate::trace::error::{RecordError, unwritten};
 
 /// A [`Write`] without its error type, so that a host need not know it.
 pub trait Sink: Send {
