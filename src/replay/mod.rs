@@ -13,9 +13,9 @@ mod run;
 mod tools;
 
 pub use explain::{Cause, Divergence, Line, Names, Side};
-pub use run::{Blessed, FuelDifference, NoAnswer, PassedOver, Replay, ReplayError, Replayer};
+pub use run::{FuelDifference, NoAnswer, PassedOver, Replay, ReplayError, Replayer};
 pub use tools::{
-    Denial, Diff, DiffError, DiffOptions, EntryStats, Failure, FunctionStats, InferError,
+    Blessed, Denial, Diff, DiffError, DiffOptions, EntryStats, Failure, FunctionStats, InferError,
     Inference, Inferred, MinimiseError, Minimised, Minimiser, Progress, Refusal, Stats, Verified,
     WhatIf, audit_entries, diff, infer, stats, verify, what_if,
 };

@@ -7,7 +7,7 @@ use super::names::Names;
 use crate::{
     abi::Status,
     escaped::Escaped,
-    trace::{Data, Ending, Event, HostCallEvent},
+    trace::{CallOut, Data, Ending, Event, HostCallEvent},
 };
 
 /// An event as one line: its number, what happened, and what matters of it.
@@ -69,21 +69,23 @@ impl fmt::Display for Line<'_> {
                 slice.fuel_left,
                 slice.time_us
             ),
-            Event::CallOut(call) => {
-                write!(f, ": {}", call.ending.as_str())?;
-                match (call.ending, call.output) {
-                    (Ending::Output, output) => write!(f, " of {} bytes", output.len())?,
-                    (_, Data::Full(text)) => {
-                        let text = String::from_utf8_lossy(text);
-                        write!(f, " ({})", Escaped::new(&text, usize::MAX))?;
-                    }
-                    _ => {}
-                }
-                write!(f, ", {} fuel left", call.fuel_left)
-            }
+            Event::CallOut(call) => call_out(f, call),
             Event::End(_) => Ok(()),
         }
     }
+}
+
+fn call_out(f: &mut fmt::Formatter<'_>, call: &CallOut<'_>) -> fmt::Result {
+    write!(f, ": {}", call.ending.as_str())?;
+    match (call.ending, call.output) {
+        (Ending::Output, output) => write!(f, " of {} bytes", output.len())?,
+        (_, Data::Full(text)) => {
+            let text = String::from_utf8_lossy(text);
+            write!(f, " ({})", Escaped::new(&text, usize::MAX))?;
+        }
+        (_, Data::Digest { .. } | Data::Absent { .. }) => {}
+    }
+    write!(f, ", {} fuel left", call.fuel_left)
 }
 
 fn host_call(f: &mut fmt::Formatter<'_>, call: &HostCallEvent<'_>, names: &Names) -> fmt::Result {

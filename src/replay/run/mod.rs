@@ -1,6 +1,5 @@
 //! Plugins run on the answers of a trace, and what they do is compared with what was recorded.
 
-pub(in crate::replay) mod bless;
 mod call;
 pub(in crate::replay) mod compare;
 pub(in crate::replay) mod error;
@@ -12,7 +11,6 @@ mod replay;
 pub(in crate::replay) mod replayer;
 mod session;
 
-pub use bless::Blessed;
 pub use error::{NoAnswer, ReplayError};
 pub use outcome::{FuelDifference, PassedOver, Replay};
 pub use replayer::Replayer;

@@ -1,7 +1,8 @@
-//! What is made of traces: differences, figures, audit entries, what-if, grants, smaller traces. All but
-//! the last read events and run nothing.
+//! What is made of traces: differences, figures, audit entries, what-if, grants, new and smaller traces. All
+//! but the last two read events and run nothing.
 
 mod audit;
+mod bless;
 mod diff;
 mod infer;
 mod minimise;
@@ -11,6 +12,7 @@ mod usage;
 mod what_if;
 
 pub use audit::audit_entries;
+pub use bless::Blessed;
 pub use diff::{Diff, DiffError, DiffOptions, diff};
 pub use infer::{InferError, Inference, Inferred, infer};
 pub use minimise::{Failure, MinimiseError, Minimised, Minimiser, Progress};

@@ -12,7 +12,7 @@ use crate::{
         explain::names::Names,
         json::{Json, hex},
     },
-    trace::{CallIn, Ending, Event, Mode, TraceError, TraceReader},
+    trace::{CallIn, CallOut, Ending, Event, HostCallEvent, Mode, TraceError, TraceReader},
 };
 
 /// What [`verify`] found.
@@ -195,6 +195,30 @@ impl Stats {
     }
 }
 
+impl FunctionStats {
+    fn count(&mut self, call: &HostCallEvent<'_>, names: &Names) {
+        self.function = names.function(call.function);
+        self.calls += 1;
+        self.failures += u64::from(call.status < 0);
+        self.denied += u64::from(call.status == Status::PermissionDenied.code());
+        self.rows += u64::from(call.rows);
+        self.bytes_in += u64::from(call.request.len());
+        self.bytes_out += u64::try_from(call.status).unwrap_or(0);
+        self.fuel = self.fuel.saturating_add(call.fuel_host);
+    }
+}
+
+impl EntryStats {
+    fn count(&mut self, out: &CallOut<'_>, spent: u64) {
+        self.fuel_min = if self.calls == 0 { spent } else { self.fuel_min.min(spent) };
+        self.fuel_max = self.fuel_max.max(spent);
+        self.fuel = self.fuel.saturating_add(spent);
+        self.calls += 1;
+        self.failures += u64::from(out.ending != Ending::Output);
+        self.memory_bytes = self.memory_bytes.max(out.memory_bytes);
+    }
+}
+
 /// Counts what a trace holds. A trace that breaks off is counted up to there.
 ///
 /// # Errors
@@ -231,14 +255,7 @@ pub fn stats<R: Read<Error: 'static>>(trace: R) -> Result<Stats, TraceError> {
             Event::HostCall(call) => {
                 time_us = call.time_us;
                 let of: &mut FunctionStats = functions.entry(call.function).or_default();
-                of.function = names.function(call.function);
-                of.calls += 1;
-                of.failures += u64::from(call.status < 0);
-                of.denied += u64::from(call.status == Status::PermissionDenied.code());
-                of.rows += u64::from(call.rows);
-                of.bytes_in += u64::from(call.request.len());
-                of.bytes_out += u64::try_from(call.status).unwrap_or(0);
-                of.fuel = of.fuel.saturating_add(call.fuel_host);
+                of.count(&call, &names);
                 if let Some((plugin, entry, _)) = &running {
                     let key = (names.plugin(*plugin), entry.clone());
                     let of: &mut EntryStats = entries.entry(key).or_default();
@@ -249,14 +266,8 @@ pub fn stats<R: Read<Error: 'static>>(trace: R) -> Result<Stats, TraceError> {
             Event::Slice(slice) => time_us = slice.time_us,
             Event::CallOut(out) => {
                 let Some((plugin, entry, fuel)) = running.take() else { continue };
-                let spent = fuel.saturating_sub(out.fuel_left);
                 let of = entries.entry((names.plugin(plugin), entry)).or_default();
-                of.fuel_min = if of.calls == 0 { spent } else { of.fuel_min.min(spent) };
-                of.fuel_max = of.fuel_max.max(spent);
-                of.fuel = of.fuel.saturating_add(spent);
-                of.calls += 1;
-                of.failures += u64::from(out.ending != Ending::Output);
-                of.memory_bytes = of.memory_bytes.max(out.memory_bytes);
+                of.count(&out, fuel.saturating_sub(out.fuel_left));
             }
             Event::Header(_)
             | Event::Checkpoint(_)

@@ -10,3 +10,4 @@ mod pages;
 #[cfg(feature = "replay")]
 mod versions;
 mod wire;
+mod wire_random;

@@ -5,6 +5,7 @@ mod atomicity;
 mod conformance;
 mod corruption;
 mod index;
+mod index_model;
 mod limits;
 mod rows;
 mod vectors;

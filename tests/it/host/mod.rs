@@ -10,14 +10,17 @@ mod footprint;
 mod functions;
 mod grants;
 mod hostile;
+mod last_error;
 mod locals;
 mod metrics;
 mod modules;
 mod own_functions;
 mod pages;
 mod ram_bound;
+mod small_buffers;
 mod static_memory;
 mod toon;
+mod toon_numbers;
 #[cfg(feature = "trusted")]
 mod trusted;
 mod weather_job;

@@ -1,6 +1,6 @@
 //! What a replay says when something is otherwise: each cause, made to happen, and its whole report.
 
-use crate::{tracing, watched};
+use crate::watched;
 use sochdb_wasmi::{
     abi::{
         Seq, Value,
@@ -10,29 +10,28 @@ use sochdb_wasmi::{
     replay::{Cause, Divergence, Replay, ReplayError, Replayer},
     trace::{Data, Event, HostCallEvent, Recorder},
 };
-use tracing::{Forge, changed, event, frames, kinds, payload};
 use watched::{THRESHOLD, Watched, edited, int, limits, watch, watch_with};
 
 /// A trace of `scan` over values of which one is above the threshold, then of `tell`.
-fn scanned() -> Vec<u8> {
+pub(super) fn scanned() -> Vec<u8> {
     let mut watched = Watched::new(&[12, 345, -7]);
     assert_eq!(watched.call("scan", &[]).unwrap(), [1]);
     watched.call("tell", &int(-40_000)).unwrap();
     watched.trace()
 }
 
-fn replayed(trace: &[u8]) -> Replay {
+pub(super) fn replayed(trace: &[u8]) -> Replay {
     Replayer::new().with_plugin(&watch()).replay(trace).unwrap()
 }
 
-fn diverged(trace: &[u8]) -> Divergence {
+pub(super) fn diverged(trace: &[u8]) -> Divergence {
     let replay = replayed(trace);
     assert!(!replay.is_exact());
     replay.divergences.into_iter().next().unwrap()
 }
 
 /// The response of a read of `readings`.
-fn rows(values: &[i64]) -> Vec<u8> {
+pub(super) fn rows(values: &[i64]) -> Vec<u8> {
     let values: Vec<[Value<'_>; 1]> = values.iter().map(|&value| [Value::Int(value)]).collect();
     let rows: Vec<Row<'_>> =
         values.iter().zip(1..).map(|(values, id)| Row { id, values: Seq::new(values) }).collect();
@@ -243,62 +242,6 @@ fn event_too_many_is_missing_and_event_too_few_is_extra() {
 }
 
 #[test]
-fn trace_that_breaks_off_replays_up_to_there_and_says_so() {
-    let trace = scanned();
-    for cut in [1, 20, 60] {
-        let replay = replayed(&trace[..trace.len() - cut]);
-        assert!(replay.divergences.is_empty());
-        assert!(!replay.is_exact() && replay.calls > 0);
-        let report = replay.truncated.as_ref().unwrap();
-        assert_eq!(report.cause, Cause::Truncated);
-        assert!(!report.before.is_empty());
-        assert_eq!(replay.exit_code(), Cause::Truncated.exit_code());
-        assert!(replay.to_string().contains("likely    truncated: the trace breaks off here"));
-    }
-}
-
-/// A device that loses its power in the middle of a call: the host calls that are left of it are
-/// compared all the same.
-#[test]
-fn call_that_breaks_off_is_replayed_up_to_there() {
-    let mut watched = Watched::new(&[12, 345, -7]);
-    watched.call("tell", &int(-40_000)).unwrap();
-    watched.call("scan", &[]).unwrap();
-    let trace = watched.trace();
-    let frames = frames(&trace);
-    let kinds = kinds(&trace);
-    let last_begin = kinds.iter().rposition(|kind| *kind == "call in").unwrap();
-    let last_end = kinds.iter().rposition(|kind| *kind == "call out").unwrap();
-    assert!(last_end - last_begin > 3, "there is something to lose");
-    let calls = replayed(&trace).calls;
-    let read = (last_begin..last_end).find(|at| kinds[*at] == "host call").unwrap();
-    for left in last_begin + 1..=last_end {
-        let torn = &trace[..frames[left].start];
-        let replay = replayed(torn);
-        assert_eq!((replay.calls, replay.divergences.as_slice()), (calls, [].as_slice()));
-        assert_eq!(replay.events, left as u64);
-        assert_eq!(replay.truncated.as_ref().unwrap().call, calls);
-
-        // What was asked in the last call stands otherwise in the trace.
-        if left > read {
-            let other = changed(torn, read, |event| {
-                let Event::HostCall(call) = event else { return };
-                call.capacity += 1;
-            });
-            let replay = replayed(&other);
-            let [report] = replay.divergences.as_slice() else { panic!("one report") };
-            assert_eq!((report.call, report.event), (calls, read as u64));
-            assert!(replay.broken_off.is_some());
-        }
-    }
-    // Host calls that the plugin does not make, in front of the cut.
-    let mut more = Forge::after(&trace, last_end);
-    more.event(&event(payload(&trace, &frames[read])).1);
-    let replay = replayed(&more.trace);
-    assert_eq!(replay.divergences[0].cause, Cause::Missing);
-}
-
-#[test]
 fn replay_goes_on_after_a_divergence_when_asked() {
     let lower = watch_with(&[("i32.const 900) (i32.const 64)", "i32.const 900) (i32.const 63)")]);
     let replayer = Replayer::new().with_plugin(&lower).with_changed_plugins().with_divergences(9);
@@ -306,69 +249,6 @@ fn replay_goes_on_after_a_divergence_when_asked() {
     let calls: Vec<_> = replay.divergences.iter().map(|report| report.call).collect();
     assert_eq!(calls, [1, 2]);
     assert_eq!(replay.divergences[0].field.as_deref(), Some("response capacity"));
-}
-
-#[test]
-fn json_of_a_report_has_the_names_that_are_promised() {
-    let lower = watch_with(&[(THRESHOLD, "10")]);
-    let replayer = Replayer::new().with_plugin(&lower).with_changed_plugins();
-    let replay = replayer.replay(scanned().as_slice()).unwrap();
-    let json: serde_json::Value = serde_json::from_str(&replay.to_json()).unwrap();
-    let keys = |value: &serde_json::Value| -> Vec<String> {
-        value.as_object().unwrap().keys().cloned().collect()
-    };
-    assert_eq!(
-        keys(&json),
-        [
-            "exact",
-            "exit_code",
-            "events",
-            "calls",
-            "divergences",
-            "truncated",
-            "fuel",
-            "passed_over",
-            "other_wasmi",
-            "changed_plugins",
-            "redacted",
-            "redacted_outputs",
-            "link"
-        ]
-    );
-    assert_eq!((&json["exact"], &json["exit_code"]), (&false.into(), &12.into()));
-    let report = &json["divergences"][0];
-    assert_eq!(
-        keys(report),
-        [
-            "event",
-            "call",
-            "plugin",
-            "entry",
-            "function",
-            "field",
-            "expected",
-            "got",
-            "cause",
-            "explanation",
-            "because",
-            "before"
-        ]
-    );
-    assert_eq!(report["cause"], "plugin-changed");
-    assert_eq!(report["field"], "request.rows[0].value");
-    assert_eq!(report["expected"]["value"], "345");
-    assert_eq!(report["before"].as_array().unwrap().len(), 5);
-    let alone: serde_json::Value = serde_json::from_str(&replay.divergences[0].to_json()).unwrap();
-    assert_eq!(&alone, report);
-}
-
-#[test]
-fn exit_codes_and_words_are_one_for_each_cause() {
-    let mut codes: Vec<_> = Cause::ALL.iter().map(|cause| cause.exit_code()).collect();
-    assert_eq!(codes, (10..=21).collect::<Vec<u8>>());
-    codes.dedup();
-    let words: std::collections::BTreeSet<_> = Cause::ALL.iter().map(|c| c.as_str()).collect();
-    assert_eq!(words.len(), codes.len());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Replays of traces and the tools above them.
 
 mod bless;
+mod broken_off;
 mod corpus;
 mod diff;
 mod divergence;
@@ -8,4 +9,5 @@ mod grants;
 mod job;
 mod limits;
 mod minimise;
+mod report;
 mod shown;

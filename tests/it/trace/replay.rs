@@ -6,31 +6,27 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sochdb_wasmi::{
     abi::{
-        Capability, Seq, Status,
+        Seq, Status,
         message::{Bound, Format, IndexQuery, LookupRequest, ReadRequest, RowSelector},
     },
     capability::Capabilities,
-    database::{ColumnType, Database, Storage, TableSchema},
-    host::{
-        CallError, Host, HostCallResult, HostConfig, HostFunction, HostFunctionContext, OnDenied,
-        PluginConfig, SliceDecision,
-    },
+    database::{ColumnType, Database, TableSchema},
+    host::{CallError, Host, HostConfig, OnDenied, PluginConfig, SliceDecision},
     limits::Limits,
-    replay::{Cause, Replay, Replayer},
-    trace::{Data, Digest, Ending, Event, GrowthRefusal, RecordError, Recorder, SliceEnd, Stop},
+    trace::{Ending, Event, GrowthRefusal, RecordError, Recorder, SliceEnd, Stop},
 };
 use support::*;
 use tracing::*;
 
-fn with_limits(limits: Limits) -> PluginConfig {
+pub(super) fn with_limits(limits: Limits) -> PluginConfig {
     PluginConfig::new(everything()).with_limits(limits)
 }
 
-fn events(trace: &[u8]) -> Vec<Event<'_>> {
+pub(super) fn events(trace: &[u8]) -> Vec<Event<'_>> {
     frames(trace).iter().map(|frame| event(payload(trace, frame)).1).collect()
 }
 
-fn endings(trace: &[u8]) -> Vec<Ending> {
+pub(super) fn endings(trace: &[u8]) -> Vec<Ending> {
     let ending = |event: &Event<'_>| match event {
         Event::CallOut(call) => Some(call.ending),
         _ => None,
@@ -38,7 +34,7 @@ fn endings(trace: &[u8]) -> Vec<Ending> {
     events(trace).iter().filter_map(ending).collect()
 }
 
-fn all_rows(table: &str, format: Format) -> ReadRequest<'_> {
+pub(super) fn all_rows(table: &str, format: Format) -> ReadRequest<'_> {
     ReadRequest { table, rows: RowSelector::ALL, columns: Seq::empty(), limit: None, format }
 }
 
@@ -305,97 +301,8 @@ fn growth_of_linear_memory_is_replayed_with_its_refusals() {
     }
 }
 
-fn decoded_i32(bytes: &[u8]) -> i32 {
+pub(super) fn decoded_i32(bytes: &[u8]) -> i32 {
     i32::from_le_bytes(bytes.try_into().unwrap())
-}
-
-/// Writes the whole response, then fails as the request says.
-struct Scribble;
-
-impl<S: Storage> HostFunction<S> for Scribble {
-    fn name(&self) -> &str {
-        "scribble"
-    }
-
-    fn capability(&self) -> Capability<'_> {
-        Capability::Named("lab.scribble")
-    }
-
-    fn execute(
-        &mut self,
-        context: &mut HostFunctionContext<'_, S>,
-        request: &[u8],
-        response: &mut [u8],
-    ) -> HostCallResult {
-        if let Err(stop) = context.charge(100) {
-            return stop.into();
-        }
-        response.fill(0x5a);
-        match request.first() {
-            Some(0) => HostCallResult::Success(response.len()),
-            Some(1) => HostCallResult::invalid("halfway"),
-            Some(2) => HostCallResult::BufferTooSmall { needed: 1 << 20 },
-            Some(3) => HostCallResult::Success(1 << 20),
-            Some(4) => HostCallResult::denied("after all"),
-            _ => HostCallResult::not_found("nothing"),
-        }
-    }
-}
-
-fn scribbling() -> Vec<u8> {
-    wat::parse_str(
-        r#"(module
-            (import "lab" "scribble" (func $scribble (param i32 i32 i32 i32) (result i32)))
-            (memory (export "memory") 1)
-            (global (export "sochdb_plugin") i32 (i32.const 0))
-            (data (i32.const 0) "\01\00\00\00" "\00\01\00\00" "\00\01\00\00" "\00\02\00\00" "\00\01\00\00")
-            (func (export "run") (param $len i32) (result i32)
-                (i32.store (i32.const 512)
-                    (call $scribble (i32.const 256) (local.get $len) (i32.const 1024) (i32.const 40)))
-                (i32.const 4)))"#,
-    )
-    .unwrap()
-}
-
-/// A function that was registered while the host recorded was not in the trace: the plugin that
-/// imported it could not be loaded in the replay.
-#[test]
-fn an_embedders_function_is_not_needed_to_replay_what_it_did() {
-    for early in [true, false] {
-        let mut host = host();
-        if early {
-            host.register("lab", Scribble).unwrap();
-        }
-        host.record(Recorder::buffer(1 << 20));
-        if !early {
-            host.register("lab", Scribble).unwrap();
-        }
-        let config = PluginConfig::new(everything()).with_limits(roomy());
-        let plugin = host.load("scribbler", &scribbling(), &config).unwrap();
-        let denied = host.load("denied", &scribbling(), &PluginConfig::default()).unwrap();
-        for how in 0..6 {
-            host.call(plugin, "run", &[how]).unwrap();
-            host.call(denied, "run", &[how]).unwrap();
-        }
-        let (trace, audit) = taken(&mut host);
-        let replay = assert_exact(&trace, &[&scribbling()]);
-        assert_eq!(replay.calls, 12);
-        assert_audit(&trace, &audit);
-    }
-}
-
-/// A TOON document of no rows is shorter than what was written of it before: the bytes behind it were
-/// not in the trace.
-#[test]
-fn an_answer_that_was_partly_taken_back_is_recorded_as_far_as_it_was_written() {
-    recorded(config(), |probe| {
-        probe.call("soch_read", &all_rows("items", Format::Toon));
-        (1..9).for_each(|id| _ = probe.insert(id, "a bolt with a name", id as i64));
-        for format in [Format::Rows, Format::Toon] {
-            let request = encoded(&all_rows("items", format));
-            (0..300).step_by(7).for_each(|capacity| _ = probe.raw("soch_read", &request, capacity));
-        }
-    });
 }
 
 #[test]
@@ -466,149 +373,4 @@ fn writes_that_could_not_be_kept_are_recorded_and_replayed() {
     recorder.write_to(&mut trace).unwrap();
     assert_eq!(endings(&trace), [Ending::Output, Ending::Commit, Ending::Output]);
     assert_exact(&trace, &[&probe_wasm()]);
-}
-
-// What a replay says when something is otherwise.
-
-fn two_reads() -> Vec<u8> {
-    let limits = Limits { fuel_per_call: 40_000, ..roomy() };
-    recorded(with_limits(limits), |probe| {
-        probe.insert(1, "bolt", 3);
-        probe.read(1);
-        probe.host.call(probe.plugin, "count", &[]).unwrap();
-        probe.call_and("spin", "soch_read", &read_request(one(1)));
-        probe.host.call(probe.plugin, "count", &[]).unwrap();
-    })
-}
-
-fn nth(trace: &[u8], kind: &str, n: usize) -> usize {
-    let kinds = kinds(trace);
-    kinds.iter().enumerate().filter(|(_, found)| **found == kind).nth(n).unwrap().0
-}
-
-#[track_caller]
-fn diverged(trace: &[u8]) -> (Cause, u64, u64, Option<String>) {
-    let replay = replayed(trace).unwrap();
-    let [divergence] = replay.divergences.as_slice() else { panic!("{replay:?}") };
-    assert!(!replay.is_exact());
-    (divergence.cause, divergence.event, divergence.call, divergence.field.clone())
-}
-
-#[test]
-fn another_answer_is_found_in_the_output() {
-    let trace = two_reads();
-    let at = nth(&trace, "host call", 1);
-    let other = changed(&trace, at, |event| {
-        if let Event::HostCall(call) = event {
-            call.response = Data::Full(&[9; 20]);
-        }
-    });
-    let end = nth(&trace, "call out", 1) as u64;
-    assert_eq!(diverged(&other), (Cause::DifferentAnswer, end, 2, Some("output[4]".into())));
-}
-
-#[test]
-fn another_input_is_found_in_the_first_host_call() {
-    let trace = two_reads();
-    let at = nth(&trace, "call in", 1);
-    let request = encoded(&read_request(one(2)));
-    let numbers = [REQUEST, request.len() as u32, RESPONSE, RESPONSE_CAPACITY];
-    let bytes = input(function("soch_read"), numbers, 1, &request);
-    let frames = frames(&trace);
-    let mut forge = Forge::after(&trace, at);
-    let (_, begin) = event(payload(&trace, &frames[at]));
-    let Event::CallIn(begin) = begin else { panic!() };
-    forge.event(&Event::CallIn(sochdb_wasmi::trace::CallIn { input: Data::Full(&bytes), ..begin }));
-    forge.rest(&trace, at + 1);
-    let (cause, event, call, field) = diverged(&forge.trace);
-    assert_eq!((cause, event, call), (Cause::DifferentInput, at as u64 + 1, 2));
-    assert_eq!(field.as_deref(), Some("request.rows.id"));
-}
-
-#[test]
-fn other_fuel_is_found_where_it_first_differs() {
-    let trace = two_reads();
-    let at = nth(&trace, "host call", 1);
-    let other = changed(&trace, at, |event| {
-        if let Event::HostCall(call) = event {
-            call.fuel_left -= 1;
-        }
-    });
-    assert_eq!(diverged(&other), (Cause::Fuel, at as u64, 2, Some("fuel".into())));
-    let at = nth(&trace, "call out", 0);
-    let other = changed(&trace, at, |event| {
-        if let Event::CallOut(call) = event {
-            call.fuel_left -= 1;
-        }
-    });
-    assert_eq!(diverged(&other), (Cause::Fuel, at as u64, 1, Some("fuel".into())));
-}
-
-#[test]
-fn another_linear_memory_is_found_by_its_digest() {
-    let trace = two_reads();
-    let at = nth(&trace, "call out", 1);
-    let other = changed(&trace, at, |event| {
-        if let Event::CallOut(call) = event {
-            call.memory = Some(Digest::of(b"another"));
-        }
-    });
-    let (cause, event, call, _) = diverged(&other);
-    assert_eq!((cause, event, call), (Cause::Memory, at as u64, 2));
-    // Without digests it is not.
-    let mut probe = ticking_probe(config());
-    probe.host.record(Recorder::buffer(1 << 20).without_memory_digest());
-    probe.read(1);
-    let (trace, _) = taken(&mut probe.host);
-    assert_exact(&trace, &[&probe_wasm()]);
-    assert!(events(&trace).iter().all(|e| !matches!(e, Event::CallOut(c) if c.memory.is_some())));
-}
-
-/// Fuel under another interpreter: told, not failed. What ended for lack of it, or of time, is
-/// passed over, and the plugin begins anew after it as it did then.
-#[test]
-fn another_version_of_wasmi_may_count_fuel_otherwise() {
-    let trace = two_reads();
-    let mut other = changed(&trace, 0, |event| {
-        if let Event::Header(header) = event {
-            header.wasmi = "3.1.4";
-        }
-    });
-    for (kind, n) in [("call out", 0), ("host call", 1), ("call out", 2)] {
-        other = changed(&other, nth(&other, kind, n), |event| match event {
-            Event::CallOut(call) => call.fuel_left -= 5,
-            Event::HostCall(call) => call.fuel_left -= 5,
-            _ => {}
-        });
-    }
-    let Replay { calls, divergences, fuel, other_wasmi, .. } = replayed(&other).unwrap();
-    assert!(divergences.is_empty(), "{divergences:?}");
-    assert_eq!((calls, other_wasmi.as_deref()), (5, Some("3.1.4")));
-    let told: Vec<_> = fuel.iter().map(|f| (f.call, f.recorded - f.replayed)).collect();
-    assert_eq!(told, [(1, 5), (3, 5)]);
-    // The same fuel under this one is a divergence.
-    let same = changed(&other, 0, |event| {
-        if let Event::Header(header) = event {
-            header.wasmi = sochdb_wasmi::trace::WASMI_VERSION;
-        }
-    });
-    assert_eq!(diverged(&same).0, Cause::Fuel);
-}
-
-#[test]
-fn a_replay_goes_on_after_a_divergence_if_it_is_asked_to() {
-    let trace = two_reads();
-    let mut other = trace.clone();
-    for n in 0..3 {
-        other = changed(&other, nth(&other, "call out", n), |event| {
-            if let Event::CallOut(call) = event {
-                call.fuel_left -= 1;
-            }
-        });
-    }
-    let wasm = probe_wasm();
-    let replayer = Replayer::new().with_plugin(&wasm);
-    assert_eq!(replayer.replay(&other[..]).unwrap().divergences.len(), 1);
-    let replay = replayer.with_divergences(9).replay(&other[..]).unwrap();
-    assert_eq!((replay.divergences.len(), replay.calls), (3, 5));
 }

@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     host::tape::{Answering, Recorded},
-    replay::run::{bless::Blessed, error::ReplayError, read_calls::Step},
+    replay::{
+        run::{error::ReplayError, read_calls::Step},
+        tools::bless::Blessed,
+    },
     trace::{Event, Recorder},
 };
 

@@ -66,22 +66,29 @@ fn take(shape: &Shape, reader: &mut Reader<'_>) -> Result<Json, WireError> {
         Shape::Tuple(shapes) => {
             shapes.iter().map(|shape| take(shape, reader)).collect::<Result<Vec<_>, _>>()?.into()
         }
-        Shape::Struct(fields) => {
-            let mut object = Map::new();
-            for (name, shape) in fields {
-                object.insert(name.clone(), take(shape, reader)?);
-            }
-            object.into()
-        }
-        Shape::Enum(variants) => {
-            let number = reader.u32()?;
-            match variants.get(number as usize) {
-                None => return Err(reader.error(WireErrorKind::UnknownVariant)),
-                Some((name, None)) => name.clone().into(),
-                Some((name, Some(shape))) => json!({ name: take(shape, reader)? }),
-            }
-        }
+        Shape::Struct(fields) => object(fields, reader)?,
+        Shape::Enum(variants) => variant(variants, reader)?,
     })
+}
+
+fn object(fields: &[(String, Shape)], reader: &mut Reader<'_>) -> Result<Json, WireError> {
+    let mut object = Map::new();
+    for (name, shape) in fields {
+        object.insert(name.clone(), take(shape, reader)?);
+    }
+    Ok(object.into())
+}
+
+fn variant(
+    variants: &[(String, Option<Shape>)],
+    reader: &mut Reader<'_>,
+) -> Result<Json, WireError> {
+    let number = reader.u32()?;
+    match variants.get(number as usize) {
+        None => Err(reader.error(WireErrorKind::UnknownVariant)),
+        Some((name, None)) => Ok(name.clone().into()),
+        Some((name, Some(shape))) => Ok(json!({ name: take(shape, reader)? })),
+    }
 }
 
 fn items(item: &Shape, count: u32, reader: &mut Reader<'_>) -> Result<Json, WireError> {

@@ -82,12 +82,8 @@ impl Encoder<'_, '_> {
                 }
             }
             (Shape::F32, _) => {
-                let value = float(json).ok_or_else(|| wrong(self))?;
-                let narrow = value as f32;
-                if narrow.is_infinite() && value.is_finite() {
-                    return Err(wrong(self));
-                }
-                self.writer.f32(narrow);
+                let value = single(json).ok_or_else(|| wrong(self))?;
+                self.writer.f32(value);
             }
             (Shape::F64, _) => {
                 let value = float(json).ok_or_else(|| wrong(self))?;
@@ -232,6 +228,13 @@ impl Encoder<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// A number of 32 bits, unless it is too large for one.
+fn single(json: &Json) -> Option<f32> {
+    let value = float(json)?;
+    let narrow = value as f32;
+    (narrow.is_finite() || !value.is_finite()).then_some(narrow)
 }
 
 /// A number, or the texts that stand for those that JSON does not have.

@@ -4,8 +4,11 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 
 use embedded_io::Read;
 
-use super::{error::ReplayError, outcome::Run, replayer::Replayer};
-use crate::{host::tape::Answering, trace::Recorder};
+use crate::{
+    host::tape::Answering,
+    replay::run::{error::ReplayError, outcome::Run, replayer::Replayer},
+    trace::Recorder,
+};
 
 /// A trace that was made of another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
