@@ -267,19 +267,42 @@ fn is_below_half(value: f64, places: i32) -> bool {
 }
 
 fn binary(writer: &mut Writer<'_>, bytes: &[u8]) {
-    let hex = |at: usize| {
-        let byte = *bytes.get(at / 2)?;
-        let nibble = if at.is_multiple_of(2) { byte >> 4 } else { byte & 15 };
-        b"0123456789abcdef".get(usize::from(nibble)).copied()
-    };
-    let quote = bytes.is_empty() || like_number(&hex);
+    let quote = bytes.is_empty() || like_number_in_hex(bytes);
     if quote {
         writer.u8(b'"');
     }
-    (0..).map_while(hex).for_each(|digit| writer.u8(digit));
+    for &byte in bytes {
+        writer.raw(&[hex(byte >> 4), hex(byte)]);
+    }
     if quote {
         writer.u8(b'"');
     }
+}
+
+/// The digit of the lower four bits.
+const fn hex(byte: u8) -> u8 {
+    match byte & 15 {
+        digit @ 0..=9 => b'0' + digit,
+        letter => b'a' - 10 + letter,
+    }
+}
+
+/// Whether the digits of these bytes look like a number: decimal digits, and perhaps an `e` that is
+/// neither the first nor the last.
+fn like_number_in_hex(bytes: &[u8]) -> bool {
+    const E: u8 = 14;
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
+    let mut exponents = 0;
+    for byte in bytes {
+        for nibble in [byte >> 4, byte & 15] {
+            match nibble {
+                0..=9 => {}
+                E if exponents == 0 => exponents = 1,
+                _ => return false,
+            }
+        }
+    }
+    first >> 4 != E && last & 15 != E
 }
 
 /// The name of the table or of a column: plain if it is made like an identifier.
@@ -299,19 +322,21 @@ fn key(writer: &mut Writer<'_>, name: &str) {
 /// A text in quotes, and what follows it after a colon.
 fn quoted(writer: &mut Writer<'_>, text: &str, id: Option<u64>) {
     writer.u8(b'"');
-    for byte in text.bytes() {
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, 0..=0x1f | b'"' | b'\\')) {
+        let (plain, escaped) = rest.split_at(at);
+        writer.raw(plain);
+        let Some((&byte, behind)) = escaped.split_first() else { break };
         match byte {
-            b'"' | b'\\' => writer.raw(&[b'\\', byte]),
             b'\n' => writer.raw(b"\\n"),
             b'\r' => writer.raw(b"\\r"),
             b'\t' => writer.raw(b"\\t"),
-            0..=0x1f => {
-                // Formatting a byte does not fail.
-                let _ = write!(Text(writer), "\\u{:04x}", u32::from(byte));
-            }
-            _ => writer.u8(byte),
+            0..=0x1f => writer.raw(&[b'\\', b'u', b'0', b'0', b'0' + (byte >> 4), hex(byte)]),
+            _ => writer.raw(&[b'\\', byte]),
         }
+        rest = behind;
     }
+    writer.raw(rest);
     if let Some(id) = id {
         writer.u8(b':');
         display(writer, id);
@@ -327,13 +352,14 @@ fn must_quote(text: &str) -> bool {
     matches!(text, "" | "true" | "false" | "null")
         || matches!(text.as_bytes(), [b' ' | b'-' | b'#', ..] | [.., b' '])
         || text.bytes().any(special)
-        || like_number(&|at| text.as_bytes().get(at).copied())
+        || like_number(text.as_bytes())
 }
 
-/// Whether a text, given by its bytes, looks like a number: a sign perhaps, digits, perhaps a point
+/// Whether a text looks like a number: a sign perhaps, digits, perhaps a point
 /// and digits, perhaps an exponent. Leading zeros count, so this is wider than what reads back as a
 /// number.
-fn like_number(byte: &dyn Fn(usize) -> Option<u8>) -> bool {
+fn like_number(text: &[u8]) -> bool {
+    let byte = |at: usize| text.get(at).copied();
     let after_sign = |at: usize| at + usize::from(matches!(byte(at), Some(b'+' | b'-')));
     let after_digits = |start: usize| {
         let mut at = start;
