@@ -13,7 +13,7 @@ use crate::{
         rows::{Filter, Place, StoredRow},
         schema::{ColumnType, TableId},
         storage::Storage,
-        vectors::{COMPONENT, Distance, Query, distance, sqrt},
+        vectors::{COMPONENT, Distance, Query, sqrt},
     },
     meter::Meter,
 };
@@ -55,11 +55,10 @@ impl<S: Storage> Database<S> {
         table.check_vector(column, dimensions, query)?;
         let filter = Filter::new(table, filter)?;
         meter.seek()?;
-        let norm = f64::from(distance::norm(query));
         scratch.query.clear();
         let components = query.as_chunks::<COMPONENT>().0.iter();
         scratch.query.extend(components.map(|bytes| f32::from_le_bytes(*bytes)));
-        let query = Query { components: &scratch.query, norm };
+        let query = Query::new(query, &scratch.query);
 
         let mut nearest = Nearest::new(core::mem::take(&mut scratch.neighbours), k);
         let [lower, upper] = key::rows(table.id.number(), 0, None);
@@ -135,8 +134,8 @@ impl Nearest {
     /// Like [`offer`](Self::offer), but takes a root only of what may be among the nearest.
     ///
     /// A root is rounded, so several squares have the same one. The bound is above the square of
-    /// the float after the farthest distance, which is at most 1 + 2⁻²³ times it (a root is never
-    /// subnormal): whatever is above the bound has a larger root, and whatever is not is compared
+    /// the float after the farthest distance, which is at most 1 + 2⁻²³ times it (a root of such a square
+    /// is never subnormal, and below a farthest distance that is there is none): whatever is above the bound has a larger root, and whatever is not is compared
     /// by its root.
     #[inline]
     fn offer_squared(&mut self, id: u64, squared: f32) {

@@ -3,7 +3,7 @@
 //!
 //! It searches nothing, and the sums themselves are in `distance`.
 
-use super::distance;
+use super::distance::{self, Distance, Query};
 
 /// Declares the metrics. A new one is one entry, at the end, with the next number.
 macro_rules! metrics {
@@ -69,19 +69,19 @@ metrics! {
     Cosine = 0 "cosine",
         norm distance::norm,
         distance |query: &Query<'_>, stored: &[u8], norm| {
-            Distance::Of(distance::cosine(distance::dot(stored, query.components), norm, query.norm))
+            Distance::Of(distance::cosine(query, stored, norm))
         };
     /// `√ Σ (a - b)²`.
     Euclidean = 1 "euclidean",
         norm |_| 0.0,
         distance |query: &Query<'_>, stored: &[u8], _| {
-            Distance::Squared(distance::squared_euclidean(stored, query.components))
+            distance::euclidean(stored, query.components)
         };
     /// `-a·b`.
     Dot = 2 "dot",
         norm |_| 0.0,
         distance |query: &Query<'_>, stored: &[u8], _| {
-            Distance::Of(distance::negative_dot(distance::dot(stored, query.components)))
+            Distance::Of(distance::negative_dot(stored, query.components))
         };
 }
 
@@ -91,16 +91,4 @@ impl Metric {
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|metric| metric.as_str() == word)
     }
-}
-
-/// What a search looks for.
-pub(crate) struct Query<'q> {
-    pub(crate) components: &'q [f32],
-    pub(crate) norm: f64,
-}
-
-/// A distance, or its square where roots are taken of the nearest only.
-pub(crate) enum Distance {
-    Of(f32),
-    Squared(f32),
 }

@@ -6,7 +6,6 @@ pub(super) mod distance;
 mod metric;
 mod square_root;
 
-pub(super) use distance::COMPONENT;
+pub(super) use distance::{COMPONENT, Distance, Query};
 pub use metric::Metric;
-pub(super) use metric::{Distance, Query};
 pub(super) use square_root::sqrt;

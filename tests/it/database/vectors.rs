@@ -58,25 +58,52 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     lanes(a.iter().zip(b).map(|(a, b)| a * b))
 }
 
+/// The same sum in doubles.
+fn wide(terms: impl Iterator<Item = f64>) -> f64 {
+    let mut lanes = [0f64; 8];
+    terms.enumerate().for_each(|(i, term)| lanes[i % 8] += term);
+    ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6]))
+        + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]))
+}
+
+fn wide_dot(a: &[f32], b: &[f32]) -> f64 {
+    // Kept apart from the product: qemu before 8.1 gets s390x's product of two floats that
+    // are widened for it (MDEBR) wrong.
+    wide(a.iter().zip(b).map(|(a, b)| std::hint::black_box(f64::from(*a)) * f64::from(*b)))
+}
+
+/// Whether a sum in `f32` did not overflow and is not below 2^-100.
+fn ordinary(sum: f32) -> bool {
+    sum.is_finite() && sum.abs() >= 2f32.powi(-100)
+}
+
 fn distance(metric: Metric, a: &[f32], b: &[f32]) -> f32 {
-    let distance = match metric {
-        Metric::Dot => 0.0 - dot(a, b),
-        Metric::Euclidean => lanes(a.iter().zip(b).map(|(a, b)| (a - b) * (a - b))).sqrt(),
-        Metric::Cosine => {
-            // Kept apart from the product: qemu before 8.1 gets s390x's product of two floats that
-            // are widened for it (MDEBR) wrong.
-            let norm = |vector| std::hint::black_box(f64::from(dot(vector, vector).sqrt()));
-            let (a_norm, b_norm) = (norm(a), norm(b));
-            // Each by itself: a zero norm times one that overflowed is not zero.
-            if a_norm == 0.0 || b_norm == 0.0 {
-                1.0
-            } else {
-                ((1.0 - f64::from(dot(a, b)) / (a_norm * b_norm)) as f32).clamp(0.0, 2.0)
-            }
+    match metric {
+        Metric::Dot => {
+            let (narrow, wide) = (dot(a, b), wide_dot(a, b));
+            let cancelled = narrow.is_finite() && wide.abs() >= 2f64.powi(-100);
+            0.0 - if ordinary(narrow) || cancelled { narrow } else { wide as f32 }
         }
-    };
-    // Sums that overflow both ways have no distance: they are farthest.
-    if distance.is_nan() { f32::INFINITY } else { distance }
+        Metric::Euclidean => {
+            let square = lanes(a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)));
+            if ordinary(square) {
+                return square.sqrt();
+            }
+            let difference = |(a, b): (&f32, &f32)| f64::from(*a) - f64::from(*b);
+            wide(a.iter().zip(b).map(difference).map(|d| d * d)).sqrt() as f32
+        }
+        Metric::Cosine => {
+            let (a_square, b_square, product) = (dot(a, a), dot(b, b), dot(a, b));
+            let quotient = if ordinary(a_square) && ordinary(b_square) && product.is_finite() {
+                let norm = |square: f32| std::hint::black_box(f64::from(square.sqrt()));
+                f64::from(product) / (norm(a_square) * norm(b_square))
+            } else {
+                let squares = wide_dot(a, a) * wide_dot(b, b);
+                if squares == 0.0 { 0.0 } else { wide_dot(a, b) / squares.sqrt() }
+            };
+            ((1.0 - quotient) as f32).clamp(0.0, 2.0)
+        }
+    }
 }
 
 /// Few different components, so that distances tie, and some whose squares leave the range.
@@ -233,21 +260,117 @@ fn a_cosine_distance_is_never_below_0_or_above_2() {
     }
 }
 
+/// The nearest of these vectors to the query, and their distances.
+fn ranked(metric: Metric, query: &[f32], vectors: &[Vec<f32>]) -> Vec<(u64, f32)> {
+    let (mut database, table) = database(query.len() as u16, metric);
+    vectors.iter().for_each(|vector| insert(&mut database, None, Some(vector)));
+    let found = search(&mut database, table, query, u32::MAX, &[]).unwrap();
+    found.into_iter().map(|(id, bits)| (id, f32::from_bits(bits))).collect()
+}
+
+/// Vectors at 2e20 and 1e20 were both infinitely far from 0, so that the lower id came first, and
+/// vectors at 1e-30 were as far from 0 as 0 is: their squares left the range of an `f32`.
 #[test]
-fn overflowing_sums_are_farthest() {
-    for &metric in Metric::ALL {
-        let (mut database, table) = database(9, metric);
-        let mut huge = [0f32; 9];
-        (huge[0], huge[1]) = (f32::MAX, -f32::MAX);
-        insert(&mut database, None, Some(&huge));
-        insert(&mut database, None, Some(&[0.0; 9]));
-        let mut query = huge;
-        query[1] = f32::MAX;
-        let found = search(&mut database, table, &query, 2, &[]).unwrap();
-        assert!(found.iter().all(|(_, bits)| !f32::from_bits(*bits).is_nan()), "{found:?}");
-        if metric != Metric::Euclidean {
-            assert_eq!(found[1], (1, f32::INFINITY.to_bits()), "{metric:?}");
+fn large_and_small_vectors_have_their_euclidean_distances() {
+    for scale in [1e-44, 1e-38, 1e-30, 1e-23, 1e-10, 1.0, 1e10, 1e18, 1e19, 1e20, 1e37] {
+        for dimensions in [1, 3, 8, 100] {
+            let vector = |times: f32| {
+                let mut vector = vec![0.0; dimensions];
+                vector[dimensions - 1] = times * scale;
+                vector
+            };
+            let all = [vector(4.0), vector(2.0), vector(-3.0), vector(0.0)];
+            let found = ranked(Metric::Euclidean, &vector(0.0), &all);
+            let ids: Vec<u64> = found.iter().map(|(id, _)| *id).collect();
+            assert_eq!(ids, [4, 2, 3, 1], "{scale}: {found:?}");
+            for ((_, distance), times) in found.iter().zip([0.0, 2.0, 3.0, 4.0]) {
+                let expected = f64::from(times * scale);
+                let off = (f64::from(*distance) - expected).abs();
+                assert!(off <= expected * 1e-6, "{scale}: {distance} and not {expected}");
+            }
         }
+    }
+}
+
+/// The cosine distance of parallel vectors was infinite where their squares overflow, and 1, as if one
+/// were zero, where they vanish.
+#[test]
+fn parallel_vectors_are_at_cosine_distance_zero_and_opposite_ones_at_two_whatever_their_lengths() {
+    let scales = [1e-44, 1e-38, 1e-30, 1e-23, 1e-10, 1.0, 1e10, 1e18, 1e19, 1e20, 1e37];
+    for dimensions in [1, 3, 9] {
+        for scale in scales {
+            let query: Vec<f32> = (1..=dimensions).map(|n| n as f32 * scale).collect();
+            let parallel = scales.map(|scale| (1..=dimensions).map(|n| n as f32 * scale).collect());
+            for (_, distance) in ranked(Metric::Cosine, &query, &parallel) {
+                // Components of 1e-44 have three bits.
+                assert!((0.0..2e-2).contains(&distance), "{scale}: {distance}");
+                assert!(scale < 1e-37 || distance < 1e-2, "{scale}: {distance}");
+            }
+            let opposite = [query.iter().map(|component| -component).collect()];
+            assert!(ranked(Metric::Cosine, &query, &opposite)[0].1 > 1.999_999);
+            let exactly = [query.clone()];
+            assert!(ranked(Metric::Cosine, &query, &exactly)[0].1 < 1e-6);
+        }
+    }
+}
+
+#[test]
+fn only_a_distance_that_no_float_can_hold_is_infinite() {
+    let (most, half) = (f32::MAX, f32::MAX / 2.0);
+    let opposite = [vec![most, -most], vec![half, 0.0], vec![0.0, 0.0]];
+    let found = ranked(Metric::Euclidean, &[-most, -most], &opposite);
+    let infinite: Vec<u64> =
+        found.iter().filter(|hit| hit.1 == f32::INFINITY).map(|h| h.0).collect();
+    assert_eq!(infinite, [1, 2, 3]);
+    let found = ranked(Metric::Euclidean, &[half, half], &opposite);
+    assert!(found.iter().all(|(_, distance)| *distance < f32::INFINITY || *distance > half));
+    assert_eq!(found.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [2, 3, 1]);
+    // Products that overflow both ways cancel each other out.
+    let found = ranked(Metric::Dot, &[most, most], &opposite);
+    assert_eq!(found, [(2, -f32::INFINITY), (1, 0.0), (3, 0.0)]);
+    // A product that vanishes is none; a sum of many is.
+    let tiny = [vec![1e-23; 1000], vec![2e-23; 1000]];
+    let found = ranked(Metric::Dot, &[1e-23; 1000], &tiny);
+    assert_eq!(found.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [2, 1]);
+    assert!((found[0].1 / -2e-43 - 1.0).abs() < 1e-2, "{found:?}");
+}
+
+proptest! {
+    #![proptest_config(crate::random::exactly(150))]
+
+    /// Against doubles, which hold all squares of floats.
+    #[test]
+    fn distances_of_any_finite_vectors_are_right(
+        bits in proptest::collection::vec(any::<u32>(), 24),
+        dimensions in 1..12usize,
+        // Components of one vector are alike in size, or not.
+        alike in any::<bool>(),
+    ) {
+        let vector = |from: usize| -> Vec<f32> {
+            let size = f32::from_bits(bits[from]);
+            bits[from..][..dimensions].iter().map(|&bits| {
+                let any = f32::from_bits(bits);
+                let component = if alike { any.signum() * size * (bits % 97) as f32 / 97.0 } else { any };
+                if component.is_finite() { component } else { 0.0 }
+            }).collect()
+        };
+        let (a, b) = (vector(0), vector(12));
+        let close = |found: f32, expected: f64, allowed: f64| {
+            let within = (f64::from(found) - expected).abs() <= allowed + 1e-45;
+            within || f64::from(found as f64 as f32) == f64::from(expected as f32)
+        };
+        let pairs = || a.iter().zip(&b).map(|(a, b)| (f64::from(*a), f64::from(*b)));
+        let euclidean = pairs().map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
+        let found = ranked(Metric::Euclidean, &b, std::slice::from_ref(&a))[0].1;
+        prop_assert!(close(found, euclidean, euclidean * 1e-6), "{found} and not {euclidean}");
+        let norms = pairs().map(|(a, _)| a * a).sum::<f64>() * pairs().map(|(_, b)| b * b).sum::<f64>();
+        let norms = norms.sqrt();
+        let dot = pairs().map(|(a, b)| a * b).sum::<f64>();
+        let found = ranked(Metric::Dot, &b, std::slice::from_ref(&a))[0].1;
+        prop_assert!(close(found, -dot, norms * 1e-6), "{found} and not {}", -dot);
+        let cosine = if norms == 0.0 { 1.0 } else { 1.0 - dot / norms };
+        let found = ranked(Metric::Cosine, &b, std::slice::from_ref(&a))[0].1;
+        prop_assert!(close(found, cosine, 1e-5), "{found} and not {cosine}");
     }
 }
 
