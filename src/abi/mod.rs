@@ -22,5 +22,5 @@ pub use functions::{Builtin, Capability, FunctionSpec, HOST_FUNCTIONS};
 pub use name::{MAX_NAME_LEN, Name, NameError};
 pub use seq::{Seq, SeqIter};
 pub use status::Status;
-pub use value::Value;
+pub use value::{Value, ValueKind};
 pub use wire::MAX_DEPTH;

@@ -2,36 +2,47 @@
 
 use core::fmt;
 
-/// A negative result. -1 to -4 are SochDB's codes, -5 and -6 are added here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(i32)]
-pub enum Status {
+/// Declares the statuses: code, words, meaning. The enum, its list and the table of `docs/abi.md` follow.
+/// A new one is one entry, at the end, and a new `ABI_VERSION`.
+macro_rules! statuses {
+    ($($(#[$meta:meta])* $status:ident = $code:literal $words:literal,)*) => {
+        /// A negative result. -1 to -4 are SochDB's codes, -5 and -6 are added here.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(i32)]
+        pub enum Status {
+            $($(#[$meta])* $status = $code,)*
+        }
+
+        impl Status {
+            /// All codes, from -1 down.
+            pub const ALL: [Self; [$($code),*].len()] = [$(Self::$status),*];
+
+            /// The status in words.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$status => $words,)* }
+            }
+        }
+    };
+}
+
+statuses! {
     /// The plugin was not granted this.
-    PermissionDenied = -1,
+    PermissionDenied = -1 "permission denied",
     /// There is no such row, table, column, index or key.
-    NotFound = -2,
+    NotFound = -2 "not found",
     /// The request is malformed, or says something that makes no sense.
-    InvalidArgs = -3,
+    InvalidArgs = -3 "invalid arguments",
     /// The host could not do it.
-    Error = -4,
+    Error = -4 "error",
     /// The response does not fit. The needed length is left as a `u32`, little-endian, in the
     /// first four bytes of the response buffer, if it has four.
-    BufferTooSmall = -5,
+    BufferTooSmall = -5 "buffer too small",
     /// A limit of the plugin or of the store is reached.
-    LimitExceeded = -6,
+    LimitExceeded = -6 "limit exceeded",
 }
 
 impl Status {
-    /// All codes, from -1 down.
-    pub const ALL: [Self; 6] = [
-        Self::PermissionDenied,
-        Self::NotFound,
-        Self::InvalidArgs,
-        Self::Error,
-        Self::BufferTooSmall,
-        Self::LimitExceeded,
-    ];
-
     /// The number on the wire.
     #[must_use]
     pub const fn code(self) -> i32 {
@@ -43,19 +54,6 @@ impl Status {
     #[must_use]
     pub fn from_code(code: i32) -> Self {
         Self::ALL.into_iter().find(|status| status.code() == code).unwrap_or(Self::Error)
-    }
-
-    /// The status in words.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::PermissionDenied => "permission denied",
-            Self::NotFound => "not found",
-            Self::InvalidArgs => "invalid arguments",
-            Self::Error => "error",
-            Self::BufferTooSmall => "buffer too small",
-            Self::LimitExceeded => "limit exceeded",
-        }
     }
 }
 

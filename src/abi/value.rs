@@ -5,56 +5,141 @@ use super::{
     wire::{Reader, Wire, WireError, WireErrorKind, Writer},
 };
 
-/// One value: SochDB's ten kinds.
-///
-/// Texts, bytes, arrays and objects are borrowed from where they were decoded. Arrays and objects
-/// are checked when decoded, to a depth of [`MAX_DEPTH`](super::MAX_DEPTH), and iterated lazily.
-/// A vector is [`Binary`](Self::Binary): its components as little-endian `f32`, in order.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Value<'a> {
+/// Declares the kinds of values: what each holds, its number on the wire, its word, and how it is decoded.
+/// What is held is encoded field by field. A new kind is one entry, at the end, and a new `ABI_VERSION`.
+macro_rules! values {
+    ($(
+        $(#[$meta:meta])*
+        $kind:ident $(($value:ident: $type:ty))? $({
+            $($(#[$field_meta:meta])* $field:ident: $field_type:ty,)*
+        })? = $number:literal $word:literal $(, $decode:path)?;
+    )*) => {
+        /// One value: SochDB's ten kinds.
+        ///
+        /// Texts, bytes, arrays and objects are borrowed from where they were decoded. Arrays and objects
+        /// are checked when decoded, to a depth of [`MAX_DEPTH`](super::MAX_DEPTH), and iterated lazily.
+        /// A vector is [`Binary`](Self::Binary): its components as little-endian `f32`, in order.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub enum Value<'a> {$(
+            $(#[$meta])*
+            $kind $(($type))? $({$($(#[$field_meta])* $field: $field_type,)*})?,
+        )*}
+
+        /// The kind of a [`Value`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum ValueKind {$(
+            $(#[$meta])*
+            $kind = $number,
+        )*}
+
+        impl ValueKind {
+            /// All of them, in the order of their numbers.
+            pub const ALL: [Self; [$($number),*].len()] = [$(Self::$kind),*];
+
+            /// The kind in a word.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$kind => $word,)* }
+            }
+
+            /// The kind of this number on the wire.
+            #[inline]
+            #[must_use]
+            pub const fn from_number(number: u8) -> Option<Self> {
+                match number {
+                    $($number => Some(Self::$kind),)*
+                    _ => None,
+                }
+            }
+        }
+
+        impl Value<'_> {
+            /// The kind of this value.
+            #[inline]
+            #[must_use]
+            pub const fn value_kind(&self) -> ValueKind {
+                match self { $(Self::$kind { .. } => ValueKind::$kind,)* }
+            }
+        }
+
+        impl<'a> Wire<'a> for Value<'a> {
+            fn encode(&self, writer: &mut Writer<'_>) {
+                match self {$(
+                    Self::$kind $(($value))? $({ $($field),* })? => {
+                        writer.u8($number);
+                        $($value.encode(writer);)?
+                        $($($field.encode(writer);)*)?
+                    }
+                )*}
+            }
+
+            #[inline]
+            fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+                Ok(match reader.u8()? {
+                    $($number => Self::$kind
+                        $(({ let $value = $decode(reader)?; $value }))?
+                        $({ $($field: Wire::decode(reader)?,)* })?,)*
+                    _ => return Err(reader.error(WireErrorKind::UnknownVariant)),
+                })
+            }
+        }
+    };
+}
+
+values! {
     /// No value.
-    Null,
+    Null = 0 "null";
     /// True or false.
-    Bool(bool),
+    Bool(value: bool) = 1 "bool", Wire::decode;
     /// A signed integer.
-    Int(i64),
+    Int(value: i64) = 2 "int", Wire::decode;
     /// An unsigned integer.
-    UInt(u64),
+    UInt(value: u64) = 3 "uint", Wire::decode;
     /// A double.
-    Float(f64),
+    Float(value: f64) = 4 "float", Wire::decode;
     /// UTF-8 text.
-    Text(&'a str),
+    Text(value: &'a str) = 5 "text", Wire::decode;
     /// Bytes, or the components of a vector.
-    Binary(&'a [u8]),
+    Binary(value: &'a [u8]) = 6 "binary", Wire::decode;
     /// Values in order.
-    Array(Seq<'a, Value<'a>>),
+    Array(value: Seq<'a, Value<'a>>) = 7 "array", nested;
     /// Named values. The order is kept, so the same data is the same bytes everywhere.
-    Object(Seq<'a, (&'a str, Value<'a>)>),
+    Object(value: Seq<'a, (&'a str, Value<'a>)>) = 8 "object", nested;
     /// A reference to a row.
     Ref {
         /// Name of the table.
         table: &'a str,
         /// Id of the row in it.
         id: u64,
-    },
+    } = 9 "ref";
+}
+
+/// A list inside a value, one deeper.
+#[inline(always)]
+fn nested<'a, T: Wire<'a> + Copy>(reader: &mut Reader<'a>) -> Result<Seq<'a, T>, WireError> {
+    reader.nested(Seq::decode)
+}
+
+impl ValueKind {
+    /// Its number on the wire.
+    #[inline]
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The kind of a word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
 }
 
 impl<'a> Value<'a> {
     /// The kind of this value, in words.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Null => "null",
-            Self::Bool(_) => "bool",
-            Self::Int(_) => "int",
-            Self::UInt(_) => "uint",
-            Self::Float(_) => "float",
-            Self::Text(_) => "text",
-            Self::Binary(_) => "binary",
-            Self::Array(_) => "array",
-            Self::Object(_) => "object",
-            Self::Ref { .. } => "ref",
-        }
+        self.value_kind().as_str()
     }
 
     /// Whether this is [`Null`](Self::Null).
@@ -97,68 +182,6 @@ impl<'a> Value<'a> {
     #[must_use]
     pub const fn as_binary(&self) -> Option<&'a [u8]> {
         if let Self::Binary(value) = self { Some(value) } else { None }
-    }
-}
-
-impl<'a> Wire<'a> for Value<'a> {
-    fn encode(&self, writer: &mut Writer<'_>) {
-        match self {
-            Self::Null => writer.u8(0),
-            Self::Bool(value) => {
-                writer.u8(1);
-                writer.bool(*value);
-            }
-            Self::Int(value) => {
-                writer.u8(2);
-                writer.i64(*value);
-            }
-            Self::UInt(value) => {
-                writer.u8(3);
-                writer.u64(*value);
-            }
-            Self::Float(value) => {
-                writer.u8(4);
-                writer.f64(*value);
-            }
-            Self::Text(value) => {
-                writer.u8(5);
-                writer.text(value);
-            }
-            Self::Binary(value) => {
-                writer.u8(6);
-                writer.bytes(value);
-            }
-            Self::Array(items) => {
-                writer.u8(7);
-                items.encode(writer);
-            }
-            Self::Object(fields) => {
-                writer.u8(8);
-                fields.encode(writer);
-            }
-            Self::Ref { table, id } => {
-                writer.u8(9);
-                writer.text(table);
-                writer.u64(*id);
-            }
-        }
-    }
-
-    #[inline]
-    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
-        Ok(match reader.u8()? {
-            0 => Self::Null,
-            1 => Self::Bool(reader.bool()?),
-            2 => Self::Int(reader.i64()?),
-            3 => Self::UInt(reader.u64()?),
-            4 => Self::Float(reader.f64()?),
-            5 => Self::Text(reader.text()?),
-            6 => Self::Binary(reader.bytes()?),
-            7 => Self::Array(reader.nested(Seq::decode)?),
-            8 => Self::Object(reader.nested(Seq::decode)?),
-            9 => Self::Ref { table: reader.text()?, id: reader.u64()? },
-            _ => return Err(reader.error(WireErrorKind::UnknownVariant)),
-        })
     }
 }
 

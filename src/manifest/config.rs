@@ -11,14 +11,28 @@ use super::{
 };
 use crate::{
     abi::{
-        MAX_DEPTH, Name, Value,
+        MAX_DEPTH, Name, Value, ValueKind,
         wire::{Wire, Writer},
     },
     host::{KeyError, MAX_KEY_LEN},
 };
 
-const KINDS: &[&str] =
-    &["bool", "int", "uint", "float", "text", "binary", "vector", "array", "object", "ref"];
+/// A vector is Binary on the wire, and has a word of its own here.
+const VECTOR: &str = "vector";
+
+/// The words that [`typed`] matches.
+const KINDS: &[&str] = &[
+    ValueKind::Bool.as_str(),
+    ValueKind::Int.as_str(),
+    ValueKind::UInt.as_str(),
+    ValueKind::Float.as_str(),
+    ValueKind::Text.as_str(),
+    ValueKind::Binary.as_str(),
+    VECTOR,
+    ValueKind::Array.as_str(),
+    ValueKind::Object.as_str(),
+    ValueKind::Ref.as_str(),
+];
 
 /// A key and its encoded value.
 pub struct Setting {
@@ -68,18 +82,21 @@ fn typed(item: &Item<'_>, writer: &mut Writer<'_>, depth: u8) -> Result<(), Docu
         return Err(item.wrong_type("a value, or a table of one key that says its kind"));
     };
     let value = field.value;
-    match field.name {
-        "bool" => Value::Bool(value.bool()?).encode(writer),
-        "int" => Value::Int(value.signed()?).encode(writer),
-        "uint" => Value::UInt(value.integer(0, u64::MAX)?).encode(writer),
-        "float" => Value::Float(value.float()?).encode(writer),
-        "text" => Value::Text(value.text()?).encode(writer),
-        "binary" => Value::Binary(&binary(&value)?).encode(writer),
-        "vector" => Value::Binary(&vector(&value)?).encode(writer),
-        "array" => array(&value, writer, depth)?,
-        "object" => object(&value, writer, depth)?,
-        "ref" => reference(&value, writer)?,
-        _ => return Err(field.unknown(KINDS)),
+    if field.name == VECTOR {
+        Value::Binary(&vector(&value)?).encode(writer);
+        return Ok(());
+    }
+    match ValueKind::parse(field.name) {
+        Some(ValueKind::Bool) => Value::Bool(value.bool()?).encode(writer),
+        Some(ValueKind::Int) => Value::Int(value.signed()?).encode(writer),
+        Some(ValueKind::UInt) => Value::UInt(value.integer(0, u64::MAX)?).encode(writer),
+        Some(ValueKind::Float) => Value::Float(value.float()?).encode(writer),
+        Some(ValueKind::Text) => Value::Text(value.text()?).encode(writer),
+        Some(ValueKind::Binary) => Value::Binary(&binary(&value)?).encode(writer),
+        Some(ValueKind::Array) => array(&value, writer, depth)?,
+        Some(ValueKind::Object) => object(&value, writer, depth)?,
+        Some(ValueKind::Ref) => reference(&value, writer)?,
+        Some(ValueKind::Null) | None => return Err(field.unknown(KINDS)),
     }
     Ok(())
 }
@@ -95,7 +112,7 @@ fn deeper(item: &Item<'_>, depth: u8) -> Result<u8, DocumentError> {
 fn array(item: &Item<'_>, writer: &mut Writer<'_>, depth: u8) -> Result<(), DocumentError> {
     let depth = deeper(item, depth)?;
     let items = item.list()?;
-    writer.u8(7);
+    writer.u8(ValueKind::Array.number());
     writer.len(items.len());
     items.iter().try_for_each(|item| encode(item, writer, depth))
 }
@@ -103,7 +120,7 @@ fn array(item: &Item<'_>, writer: &mut Writer<'_>, depth: u8) -> Result<(), Docu
 fn object(item: &Item<'_>, writer: &mut Writer<'_>, depth: u8) -> Result<(), DocumentError> {
     let depth = deeper(item, depth)?;
     let fields = item.table()?.fields();
-    writer.u8(8);
+    writer.u8(ValueKind::Object.number());
     writer.len(fields.len());
     for field in fields {
         writer.text(field.name);

@@ -5,47 +5,47 @@ use core::fmt;
 /// How deep arrays and objects may be nested in a value. Bounds the native stack of a decoder.
 pub const MAX_DEPTH: u8 = 8;
 
-/// Why bytes could not be decoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-// A word in the host, where results of decoding are moved whole then: 700 bytes of flash.
-#[cfg_attr(feature = "database", repr(u32))]
-pub enum WireErrorKind {
-    /// The bytes end inside a value.
-    UnexpectedEnd,
-    /// A variable-length integer is longer or larger than its type.
-    VarintOverflow,
-    /// A text is not UTF-8.
-    InvalidUtf8,
-    /// A boolean or option tag is neither 0 nor 1.
-    InvalidBool,
-    /// No variant of the enumeration has this number.
-    UnknownVariant,
-    /// Arrays and objects are nested deeper than [`MAX_DEPTH`].
-    TooDeep,
-    /// Bytes are left after the message.
-    TrailingBytes,
-    /// A list has items that take no bytes, so that its count alone bounds it.
-    TooManyItems,
-    /// A text is not a [`Name`](crate::abi::Name).
-    InvalidName,
+/// Declares the reasons why bytes cannot be decoded, each with its text. A new one is one entry.
+macro_rules! reasons {
+    ($($(#[$meta:meta])* $reason:ident $text:literal,)*) => {
+        /// Why bytes could not be decoded.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        // A word in the host, where results of decoding are moved whole then: 700 bytes of flash.
+        #[cfg_attr(feature = "database", repr(u32))]
+        #[non_exhaustive]
+        pub enum WireErrorKind {
+            $($(#[$meta])* $reason,)*
+        }
+
+        impl WireErrorKind {
+            /// The kind in words.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$reason => $text,)* }
+            }
+        }
+    };
 }
 
-impl WireErrorKind {
-    /// The kind in words.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::UnexpectedEnd => "the bytes end inside a value",
-            Self::VarintOverflow => "an integer does not fit its type",
-            Self::InvalidUtf8 => "a text is not UTF-8",
-            Self::InvalidBool => "a boolean or option tag is neither 0 nor 1",
-            Self::UnknownVariant => "an enumeration has no variant of this number",
-            Self::TooDeep => "arrays and objects are nested too deep",
-            Self::TrailingBytes => "bytes are left after the message",
-            Self::TooManyItems => "a list has items that take no bytes",
-            Self::InvalidName => "a text is not a name",
-        }
-    }
+reasons! {
+    /// The bytes end inside a value.
+    UnexpectedEnd "the bytes end inside a value",
+    /// A variable-length integer is longer or larger than its type.
+    VarintOverflow "an integer does not fit its type",
+    /// A text is not UTF-8.
+    InvalidUtf8 "a text is not UTF-8",
+    /// A boolean or option tag is neither 0 nor 1.
+    InvalidBool "a boolean or option tag is neither 0 nor 1",
+    /// No variant of the enumeration has this number.
+    UnknownVariant "an enumeration has no variant of this number",
+    /// Arrays and objects are nested deeper than [`MAX_DEPTH`].
+    TooDeep "arrays and objects are nested too deep",
+    /// Bytes are left after the message.
+    TrailingBytes "bytes are left after the message",
+    /// A list has items that take no bytes, so that its count alone bounds it.
+    TooManyItems "a list has items that take no bytes",
+    /// A text is not a [`Name`](crate::abi::Name).
+    InvalidName "a text is not a name",
 }
 
 /// A message that could not be decoded: what is wrong, and at which byte of it.

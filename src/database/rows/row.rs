@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     abi::{
-        Seq, Value,
+        Seq, Value, ValueKind,
         wire::{Reader, Wire, WireError, Writer},
     },
     database::{
@@ -266,16 +266,24 @@ pub fn encode_row(table: &Table, values: &[Value<'_>], writer: &mut Writer<'_>) 
 
 /// Passes over a value. Texts are not checked again: they were when they were written.
 fn skip(reader: &mut Reader<'_>) -> Result<(), WireError> {
-    match reader.rest().first() {
-        Some(2 | 3) => {
+    match reader.rest().first().and_then(|number| ValueKind::from_number(*number)) {
+        Some(ValueKind::Int | ValueKind::UInt) => {
             reader.u8()?;
             reader.u64()?;
         }
-        Some(5 | 6) => {
+        Some(ValueKind::Text | ValueKind::Binary) => {
             reader.u8()?;
             reader.bytes()?;
         }
-        _ => {
+        Some(
+            ValueKind::Null
+            | ValueKind::Bool
+            | ValueKind::Float
+            | ValueKind::Array
+            | ValueKind::Object
+            | ValueKind::Ref,
+        )
+        | None => {
             Value::decode(reader)?;
         }
     }

@@ -118,36 +118,37 @@ impl Table {
     pub fn check_type(&self, column: &Column, value: &Value<'_>) -> Result<(), DatabaseError> {
         let table = || self.name();
         let name = || column.name;
-        match (column.kind, value) {
-            (_, Value::Null)
-            | (ColumnType::Bool, Value::Bool(_))
-            | (ColumnType::Int, Value::Int(_))
-            | (ColumnType::UInt, Value::UInt(_))
-            | (ColumnType::Text, Value::Text(_))
-            | (ColumnType::Binary, Value::Binary(_))
-            | (ColumnType::Array, Value::Array(_))
-            | (ColumnType::Object, Value::Object(_)) => Ok(()),
-            (ColumnType::Float, Value::Float(value)) => {
-                if value.is_nan() {
-                    return Err(DatabaseError::NotANumber { table: table(), column: name() });
-                }
-                Ok(())
+        if value.is_null() {
+            return Ok(());
+        }
+        let expected = column.kind;
+        if value.value_kind() != expected.value_kind() {
+            let (table, column) = (table(), name());
+            return Err(DatabaseError::WrongType { table, column, expected, got: value.kind() });
+        }
+        match expected {
+            ColumnType::Float if value.as_float().is_some_and(f64::is_nan) => {
+                Err(DatabaseError::NotANumber { table: table(), column: name() })
             }
-            (ColumnType::Ref, Value::Ref { table: target, .. }) => {
-                if Name::new(target).is_err() {
+            ColumnType::Ref => {
+                if let Value::Ref { table: target, .. } = value
+                    && Name::new(target).is_err()
+                {
                     return Err(DatabaseError::InvalidReference { table: table(), column: name() });
                 }
                 Ok(())
             }
-            (ColumnType::Vector { dimensions, .. }, Value::Binary(bytes)) => {
-                self.check_vector(column, dimensions, bytes)
+            ColumnType::Vector { dimensions, .. } => {
+                self.check_vector(column, dimensions, value.as_binary().unwrap_or_default())
             }
-            (expected, value) => Err(DatabaseError::WrongType {
-                table: table(),
-                column: name(),
-                expected,
-                got: value.kind(),
-            }),
+            ColumnType::Bool
+            | ColumnType::Int
+            | ColumnType::UInt
+            | ColumnType::Float
+            | ColumnType::Text
+            | ColumnType::Binary
+            | ColumnType::Array
+            | ColumnType::Object => Ok(()),
         }
     }
 

@@ -2,11 +2,8 @@
 //! for each its name, whether it may be null, and its type; the count of indexes and for each its
 //! name, whether it is unique, and the places of its columns. Encoded as on the wire.
 
-use super::table_schema::{ColumnType, TableSchema};
-use crate::{
-    abi::wire::{Reader, Writer},
-    database::vectors::Metric,
-};
+use super::{column_type::ColumnType, table_schema::TableSchema};
+use crate::abi::wire::{Reader, Writer};
 
 impl TableSchema {
     /// The schema as it is kept in the catalog, without the version byte.
@@ -16,7 +13,7 @@ impl TableSchema {
         for column in self.columns() {
             writer.text(&column.name);
             writer.bool(column.nullable);
-            encode_type(column.kind, writer);
+            column.kind.encode(writer);
         }
         writer.len(self.indexes().len());
         for index in self.indexes() {
@@ -34,7 +31,7 @@ impl TableSchema {
         for _ in 0..reader.u32().ok()? {
             let name = reader.text().ok()?;
             let nullable = reader.bool().ok()?;
-            schema = schema.with_column(name, decode_type(&mut reader)?, nullable).ok()?;
+            schema = schema.with_column(name, ColumnType::decode(&mut reader)?, nullable).ok()?;
         }
         for _ in 0..reader.u32().ok()? {
             let name = reader.text().ok()?;
@@ -44,44 +41,4 @@ impl TableSchema {
         reader.finish().ok()?;
         (!schema.columns().is_empty()).then_some(schema)
     }
-}
-
-fn encode_type(kind: ColumnType, writer: &mut Writer<'_>) {
-    let tag = match kind {
-        ColumnType::Bool => 1,
-        ColumnType::Int => 2,
-        ColumnType::UInt => 3,
-        ColumnType::Float => 4,
-        ColumnType::Text => 5,
-        ColumnType::Binary => 6,
-        ColumnType::Array => 7,
-        ColumnType::Object => 8,
-        ColumnType::Ref => 9,
-        ColumnType::Vector { .. } => 10,
-    };
-    writer.u8(tag);
-    if let ColumnType::Vector { dimensions, metric } = kind {
-        writer.u32(dimensions.into());
-        writer.u8(metric.tag());
-    }
-}
-
-fn decode_type(reader: &mut Reader<'_>) -> Option<ColumnType> {
-    Some(match reader.u8().ok()? {
-        1 => ColumnType::Bool,
-        2 => ColumnType::Int,
-        3 => ColumnType::UInt,
-        4 => ColumnType::Float,
-        5 => ColumnType::Text,
-        6 => ColumnType::Binary,
-        7 => ColumnType::Array,
-        8 => ColumnType::Object,
-        9 => ColumnType::Ref,
-        10 => {
-            let dimensions = reader.u32().ok()?.try_into().ok()?;
-            let metric = Metric::from_tag(reader.u8().ok()?)?;
-            ColumnType::Vector { dimensions, metric }
-        }
-        _ => return None,
-    })
 }

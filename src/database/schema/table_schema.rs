@@ -7,74 +7,11 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::bounds::{MAX_COLUMNS, MAX_DIMENSIONS, MAX_INDEX_COLUMNS, MAX_INDEXES};
+use super::column_type::ColumnType;
 use crate::{
     abi::{MAX_NAME_LEN, Name, NameError},
     database::vectors::Metric,
 };
-
-/// The type of a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ColumnType {
-    /// True or false.
-    Bool,
-    /// A signed integer.
-    Int,
-    /// An unsigned integer.
-    UInt,
-    /// A double; infinities are allowed, NaN is not.
-    Float,
-    /// UTF-8 text.
-    Text,
-    /// Bytes.
-    Binary,
-    /// Values in order.
-    Array,
-    /// Named values, in the order they were written.
-    Object,
-    /// A table's name and a row's id. Whether they exist is not checked.
-    Ref,
-    /// Finite `f32`s, little-endian, in a [`Value::Binary`](crate::abi::Value::Binary).
-    Vector {
-        /// How many, 1 to [`MAX_DIMENSIONS`].
-        dimensions: u16,
-        /// How far apart two of them are.
-        metric: Metric,
-    },
-}
-
-impl ColumnType {
-    /// The type in words.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Bool => "bool",
-            Self::Int => "int",
-            Self::UInt => "uint",
-            Self::Float => "float",
-            Self::Text => "text",
-            Self::Binary => "binary",
-            Self::Array => "array",
-            Self::Object => "object",
-            Self::Ref => "ref",
-            Self::Vector { .. } => "vector",
-        }
-    }
-
-    /// Whether values of this type have an order, and so may be indexed and compared.
-    #[must_use]
-    pub const fn is_scalar(self) -> bool {
-        matches!(
-            self,
-            Self::Bool | Self::Int | Self::UInt | Self::Float | Self::Text | Self::Binary
-        )
-    }
-}
-
-impl fmt::Display for ColumnType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]

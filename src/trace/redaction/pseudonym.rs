@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::abi::MAX_DEPTH;
+use crate::abi::{MAX_DEPTH, ValueKind};
 
 /// What bytes mean, and so what their pseudonym may be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -158,28 +158,27 @@ impl<'b> Walk<'b> {
     }
 
     fn nested(&mut self, chosen: bool, depth: u8) -> Option<()> {
-        match self.u8()? {
-            0 => Some(()),
-            1 => self.scalar(1, Class::Bool, chosen),
-            2 | 3 => self.number(chosen),
-            4 => self.scalar(8, Class::Float, chosen),
-            5 => self.bytes_of(Class::Text, chosen),
-            6 => self.bytes_of(Class::Binary, chosen),
-            kind @ (7 | 8) => {
+        match ValueKind::from_number(self.u8()?)? {
+            ValueKind::Null => Some(()),
+            ValueKind::Bool => self.scalar(1, Class::Bool, chosen),
+            ValueKind::Int | ValueKind::UInt => self.number(chosen),
+            ValueKind::Float => self.scalar(8, Class::Float, chosen),
+            ValueKind::Text => self.bytes_of(Class::Text, chosen),
+            ValueKind::Binary => self.bytes_of(Class::Binary, chosen),
+            kind @ (ValueKind::Array | ValueKind::Object) => {
                 let depth = depth.checked_sub(1)?;
                 for _ in 0..self.varint()? {
-                    if kind == 8 {
+                    if kind == ValueKind::Object {
                         self.bytes_of(Class::Text, chosen)?;
                     }
                     self.nested(chosen, depth)?;
                 }
                 Some(())
             }
-            9 => {
+            ValueKind::Ref => {
                 self.bytes_of(Class::Text, chosen)?;
                 self.number(chosen)
             }
-            _ => None,
         }
     }
 

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, env, fmt::Write as _, fs};
 
 use sochdb_wasmi::abi::{
-    ABI_VERSION, Descriptor, HOST_FUNCTIONS, Seq, Status, Value,
+    ABI_VERSION, Descriptor, HOST_FUNCTIONS, Seq, Status, Value, ValueKind,
     message::{
         Bound, Comparison, Condition, ConfigRequest, ConfigResponse, DeleteRequest, DeleteResponse,
         Format, Hit, IndexQuery, LastErrorRequest, LastErrorResponse, LogLevel, LogRequest,
@@ -57,10 +57,32 @@ fn statuses() -> String {
     table
 }
 
+fn values() -> String {
+    let mut table = String::from("| variant | kind | fields |\n|---|---|---|\n");
+    for kind in ValueKind::ALL {
+        let fields = match kind {
+            ValueKind::Null => "",
+            ValueKind::Bool => "`bool` ",
+            ValueKind::Int => "`i64` ",
+            ValueKind::UInt => "`u64` ",
+            ValueKind::Float => "`f64` ",
+            ValueKind::Text => "text ",
+            ValueKind::Binary => "bytes ",
+            ValueKind::Array => "list of values ",
+            ValueKind::Object => "list of pairs: name as text, value ",
+            ValueKind::Ref => "table as text, id as `u64` ",
+        };
+        writeln!(table, "| {} | {kind:?} | {fields}|", kind.number()).expect("a String takes all");
+    }
+    table
+}
+
 /// The doc with its generated parts as the code has them.
 fn rendered(doc: &str) -> String {
     let mut doc = doc.to_owned();
-    for (name, table) in [("functions", functions()), ("statuses", statuses())] {
+    for (name, table) in
+        [("functions", functions()), ("statuses", statuses()), ("values", values())]
+    {
         let (begin, end) =
             (format!("<!-- begin {name}, generated -->\n"), format!("<!-- end {name} -->"));
         let from = doc.find(&begin).expect("the doc has the part") + begin.len();

@@ -11,17 +11,15 @@ use sochdb_wasmi::{
 
 use crate::{files, report::failure::Failure};
 
-/// The types of columns; none for a vector, which is one with its dimensions and metric.
-const TYPES: &[(&str, Option<ColumnType>)] = &[
-    ("bool", Some(ColumnType::Bool)),
-    ("int", Some(ColumnType::Int)),
-    ("uint", Some(ColumnType::UInt)),
-    ("float", Some(ColumnType::Float)),
-    ("text", Some(ColumnType::Text)),
-    ("binary", Some(ColumnType::Binary)),
-    ("ref", Some(ColumnType::Ref)),
-    ("vector", None),
-];
+/// The types of columns that a cell can hold, by their words; none for a vector, which is one with its
+/// dimensions and metric.
+fn types() -> Vec<(&'static str, Option<ColumnType>)> {
+    let in_a_cell = |kind: &&ColumnType| !matches!(kind, ColumnType::Array | ColumnType::Object);
+    let plain = ColumnType::PLAIN.iter().filter(in_a_cell);
+    let words = plain.map(|kind| (kind.as_str(), Some(*kind)));
+    words.chain([(ColumnType::VECTOR, None)]).collect()
+}
+
 const COLUMN: &[&str] =
     &["type", "nullable", "dimensions", "metric", "from", "replace", "first", "divide"];
 
@@ -122,7 +120,7 @@ fn problem(error: SchemaError) -> Problem {
 fn column(column: &Field<'_>) -> Result<(ColumnType, bool, Source), DocumentError> {
     let mut source = Source::plain(column.name);
     if column.value.kind() == "a text" {
-        let scalar = column.value.choice(TYPES)?;
+        let scalar = column.value.choice(&types())?;
         let kind = scalar.ok_or_else(|| column.value.wrong_type("a table for a vector"))?;
         return Ok((kind, false, source));
     }
@@ -133,7 +131,7 @@ fn column(column: &Field<'_>) -> Result<(ColumnType, bool, Source), DocumentErro
     for field in table.fields() {
         let value = field.value;
         match field.name {
-            "type" => scalar = Some(value.choice(TYPES)?),
+            "type" => scalar = Some(value.choice(&types())?),
             "nullable" => nullable = value.bool()?,
             "dimensions" => {
                 dimensions = Some(value.integer(1, MAX_DIMENSIONS.into())?);

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 use sochdb_wasmi::abi::{
-    MAX_DEPTH, Value,
+    MAX_DEPTH, Value, ValueKind,
     wire::{Wire, Writer},
 };
 
@@ -181,7 +181,7 @@ impl Encoder<'_, '_> {
             Json::Bool(value) => Value::Bool(*value).encode(self.writer),
             Json::String(text) => Value::Text(text).encode(self.writer),
             Json::Array(items) if depth < MAX_DEPTH => {
-                self.writer.u8(7);
+                self.writer.u8(ValueKind::Array.number());
                 self.writer.len(items.len());
                 for item in items {
                     self.value(item, depth + 1)?;
@@ -189,32 +189,32 @@ impl Encoder<'_, '_> {
             }
             Json::Object(object) if object.len() == 1 => {
                 let (kind, inner) = object.iter().next().ok_or_else(|| wrong(self))?;
-                match (&**kind, inner) {
-                    ("int", _) => {
+                match (ValueKind::parse(kind), inner) {
+                    (Some(ValueKind::Int), _) => {
                         let value = inner.as_i64().ok_or_else(|| wrong(self))?;
                         Value::Int(value).encode(self.writer);
                     }
-                    ("uint", _) => {
+                    (Some(ValueKind::UInt), _) => {
                         let value = inner.as_u64().ok_or_else(|| wrong(self))?;
                         Value::UInt(value).encode(self.writer);
                     }
-                    ("float", _) => {
+                    (Some(ValueKind::Float), _) => {
                         let value = float(inner).ok_or_else(|| wrong(self))?;
                         Value::Float(value).encode(self.writer);
                     }
-                    ("binary", Json::String(text)) => {
+                    (Some(ValueKind::Binary), Json::String(text)) => {
                         let bytes = from_hex(text).ok_or_else(|| wrong(self))?;
                         Value::Binary(&bytes).encode(self.writer);
                     }
-                    ("ref", Json::Array(parts)) => match parts.as_slice() {
+                    (Some(ValueKind::Ref), Json::Array(parts)) => match parts.as_slice() {
                         [Json::String(table), Json::Number(id)] => {
                             let id = id.as_u64().ok_or_else(|| wrong(self))?;
                             Value::Ref { table, id }.encode(self.writer);
                         }
                         _ => return Err(wrong(self)),
                     },
-                    ("object", Json::Object(fields)) if depth < MAX_DEPTH => {
-                        self.writer.u8(8);
+                    (Some(ValueKind::Object), Json::Object(fields)) if depth < MAX_DEPTH => {
+                        self.writer.u8(ValueKind::Object.number());
                         self.writer.len(fields.len());
                         for (name, field) in fields {
                             self.writer.text(name);
