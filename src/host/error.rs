@@ -49,6 +49,12 @@ pub enum LoadError {
     OtherModule,
     /// The module has a start function, which would run before the plugin is checked.
     StartFunction,
+    /// A `block`, `loop` or `if` has parameters. The interpreter translates them wrongly, and the plugin
+    /// would compute wrong values. Compilers do not write them unless they are asked to.
+    BlockParameters {
+        /// Where the operator is in the module, in bytes from its beginning.
+        offset: u32,
+    },
     /// The module imports something that is not in the registry.
     UnknownImport {
         /// Module of the import.
@@ -127,6 +133,10 @@ impl fmt::Display for LoadError {
                 "the plugin may need {needed} bytes of RAM under its limits, {free} are free"
             ),
             Self::StartFunction => write!(f, "the module has a start function"),
+            Self::BlockParameters { offset } => write!(
+                f,
+                "the block at byte {offset} of the module has parameters, which are not supported"
+            ),
             Self::UnknownImport { module, name } => {
                 write!(f, "the module imports {module}.{name}, which is no host function")
             }
@@ -174,6 +184,7 @@ impl core::error::Error for LoadError {
             | Self::NotEnoughRam { .. }
             | Self::OtherModule
             | Self::StartFunction
+            | Self::BlockParameters { .. }
             | Self::UnknownImport { .. }
             | Self::ImportType { .. }
             | Self::MissingExport { .. }

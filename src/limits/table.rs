@@ -42,7 +42,7 @@ macro_rules! for_each_limit {
                 results: u32 = 32, from 1 to 32,
                     toml "results",
                     used Unrecorded, since 1, reached Results "values of a function or block",
-                    "The most values that a function may return, and that a block may take or return. Each branch to such a block is code for all of them, which takes RAM.";
+                    "The most values that a function or a block may return. Each branch to such a block is code for all of them, which takes RAM.";
                 locals: u32 = 10_000, from 0 to 4_294_967_295,
                     toml "locals",
                     used Unrecorded, since 1, reached Locals "locals of a function",

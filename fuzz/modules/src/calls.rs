@@ -2,7 +2,7 @@
 
 use crate::{
     code::Code,
-    generator::{number, plain},
+    instructions::{number, plain},
     operators::{Other, Ty},
     writer::Writer,
 };

@@ -43,6 +43,8 @@ pub struct Module {
     pub data: Vec<u8>,
     /// Functions by index: what the table holds at first, and the passive segment has too.
     pub elements: Vec<u64>,
+    /// Blocks may have parameters, which the host refuses.
+    pub block_parameters: bool,
 }
 
 pub const PAGES: u64 = 4;
@@ -146,60 +148,36 @@ impl Encoder<'_> {
                 unsigned(out, b);
                 unsigned(out, a);
             }
-            Work::Other(other) => match other {
-                Other::Const => match operator.gives {
-                    Some(Ty::I32) => signed(out, i64::from(a as i32)),
-                    Some(Ty::I64) => signed(out, a as i64),
-                    Some(Ty::F32) => out.extend((a as u32).to_le_bytes()),
-                    Some(Ty::F64) => out.extend(a.to_le_bytes()),
-                    Some(Ty::Func) | None => {}
-                },
-                Other::RefNull => out.push(Ty::Func.code()),
-                Other::Unreachable
-                | Other::Nop
-                | Other::Block
-                | Other::Loop
-                | Other::If
-                | Other::Else
-                | Other::End
-                | Other::BrTable
-                | Other::Return
-                | Other::Drop
-                | Other::Select
-                | Other::TypedSelect
-                | Other::RefIsNull => {}
-                Other::Br
-                | Other::BrIf
-                | Other::Call
-                | Other::ReturnCall
-                | Other::LocalGet
-                | Other::LocalSet
-                | Other::LocalTee
-                | Other::GlobalGet
-                | Other::GlobalSet
-                | Other::DataDrop
-                | Other::ElemDrop
-                | Other::RefFunc
-                // The memory or table, which is 0.
-                | Other::MemorySize
-                | Other::MemoryGrow
-                | Other::MemoryFill
-                | Other::TableGet
-                | Other::TableSet
-                | Other::TableSize
-                | Other::TableGrow
-                | Other::TableFill => unsigned(out, a),
-                Other::CallIndirect
-                | Other::ReturnCallIndirect
-                | Other::MemoryInit
-                | Other::MemoryCopy
-                | Other::TableInit
-                | Other::TableCopy => {
-                    unsigned(out, a);
-                    unsigned(out, b);
-                }
+            Work::Other(Other::Const) => match operator.gives {
+                Some(Ty::I32) => signed(out, i64::from(a as i32)),
+                Some(Ty::I64) => signed(out, a as i64),
+                Some(Ty::F32) => out.extend((a as u32).to_le_bytes()),
+                Some(Ty::F64) => out.extend(a.to_le_bytes()),
+                Some(Ty::Func) | None => {}
             },
+            Work::Other(Other::RefNull) => out.push(Ty::Func.code()),
+            Work::Other(other) => {
+                [a, b].iter().take(indices(other)).for_each(|&index| unsigned(out, index));
+            }
         }
+    }
+}
+
+/// How many indices stand behind an operator. A memory or table is 0.
+const fn indices(other: Other) -> usize {
+    match other {
+        Other::Unreachable | Other::Nop | Other::Block | Other::Loop | Other::If => 0,
+        Other::Else | Other::End | Other::BrTable | Other::Return | Other::Drop => 0,
+        Other::Select | Other::TypedSelect | Other::RefIsNull => 0,
+        Other::Const | Other::RefNull => 0,
+        Other::Br | Other::BrIf | Other::Call | Other::ReturnCall => 1,
+        Other::LocalGet | Other::LocalSet | Other::LocalTee => 1,
+        Other::GlobalGet | Other::GlobalSet | Other::RefFunc => 1,
+        Other::MemorySize | Other::MemoryGrow | Other::MemoryFill | Other::DataDrop => 1,
+        Other::TableGet | Other::TableSet | Other::TableSize | Other::TableGrow => 1,
+        Other::TableFill | Other::ElemDrop => 1,
+        Other::CallIndirect | Other::ReturnCallIndirect | Other::MemoryInit => 2,
+        Other::MemoryCopy | Other::TableInit | Other::TableCopy => 2,
     }
 }
 
@@ -209,6 +187,24 @@ fn types(out: &mut Vec<u8>, types: &[Ty]) {
 }
 
 impl Module {
+    /// Whether a block has parameters.
+    pub fn has_block_parameters(&self) -> bool {
+        self.functions.iter().any(|function| self.have_parameters(&function.code))
+    }
+
+    fn have_parameters(&self, code: &[Instruction]) -> bool {
+        code.iter().any(|instruction| match instruction {
+            Instruction::Nested(_, ty, first, second) => {
+                !self.types[*ty].takes.is_empty()
+                    || self.have_parameters(first)
+                    || second.as_ref().is_some_and(|second| self.have_parameters(second))
+            }
+            Instruction::Plain(..) | Instruction::BranchTable(_) | Instruction::TypedSelect(_) => {
+                false
+            }
+        })
+    }
+
     /// The bytes of the module; `seen` gets each operator.
     pub fn encode(&self, seen: &mut dyn FnMut(&'static Operator)) -> Vec<u8> {
         let mut out = b"\0asm\x01\0\0\0".to_vec();

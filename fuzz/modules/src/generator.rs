@@ -3,9 +3,10 @@
 //! that traps is kept now and then only, so that most plugins come to their end.
 
 use crate::{
-    code::{Code, Function, FunctionType, Global, Instruction, Module, OUTPUT},
+    code::{Code, Function, Global, Instruction, Module, OUTPUT},
+    instructions::{COUNTERS, number, operator, plain, type_index},
     machine::{Machine, Mark},
-    operators::{Operator, Other, Trap, Ty, constant, that},
+    operators::{Operator, Other, Trap, Ty, constant},
     random::Random,
     writer::Writer,
 };
@@ -15,6 +16,8 @@ use crate::{
 pub enum Expected {
     Output(Vec<u8>),
     Trap(Trap),
+    /// It is not loaded: a block of it has parameters.
+    Refused,
 }
 
 pub struct Program {
@@ -44,9 +47,6 @@ pub const LOCALS: [Ty; 15] = [
     Ty::I32,
     Ty::I32,
 ];
-/// Loops within loops.
-pub const COUNTERS: usize = 3;
-
 /// Writes a program; `seen` gets each of its operators.
 pub fn program(random: &mut Random, seen: &mut dyn FnMut(&'static Operator)) -> Program {
     program_without(random, 0, seen)
@@ -64,6 +64,7 @@ pub fn program_without(
         globals: globals(random),
         data: (0..40).map(|_| random.next() as u8).collect(),
         elements: Vec::new(),
+        block_parameters: random.one_in(16),
     };
     helpers(random, &mut module);
     let mut machine = Machine::new(&module);
@@ -101,7 +102,11 @@ pub fn program_without(
     };
     let ty = type_index(&mut module.types, &[Ty::I32], &[Ty::I32]);
     module.functions.push(Function { ty, locals: LOCALS[1..].to_vec(), code });
-    Program { wasm: module.encode(seen), expected }
+    let wasm = module.encode(seen);
+    match module.has_block_parameters() {
+        true => Program { wasm, expected: Expected::Refused },
+        false => Program { wasm, expected },
+    }
 }
 
 /// One that is the descriptor's address, two that never change, and one of each type that may.
@@ -149,14 +154,6 @@ fn helpers(random: &mut Random, module: &mut Module) {
     }
 }
 
-pub fn type_index(types: &mut Vec<FunctionType>, takes: &[Ty], gives: &[Ty]) -> usize {
-    let ty = FunctionType { takes: takes.to_vec(), gives: gives.to_vec() };
-    types.iter().position(|other| *other == ty).unwrap_or_else(|| {
-        types.push(ty);
-        types.len() - 1
-    })
-}
-
 /// Code that writes locals, globals and what is in memory to the Output Buffer, and what it writes.
 fn answer(
     random: &mut Random,
@@ -190,26 +187,6 @@ fn answer(
     out.push(number(Ty::I32, at - OUTPUT));
     code.extend(out);
     Expected::Output(machine.memory[OUTPUT as usize..at as usize].to_vec())
-}
-
-pub fn plain(other: Other, a: u64) -> Instruction {
-    Instruction::Plain(that(other), a, 0)
-}
-
-pub fn number(ty: Ty, value: u64) -> Instruction {
-    Instruction::Plain(constant(ty), value, 0)
-}
-
-pub fn operator(name: &str) -> Instruction {
-    memory_operator(name, 0)
-}
-
-/// An operator by its name in the table, with an offset.
-pub fn memory_operator(name: &str, offset: u64) -> Instruction {
-    match crate::operators::OPERATORS.iter().find(|operator| operator.name == name) {
-        Some(operator) => Instruction::Plain(operator, offset, 0),
-        None => panic!("the table has no {name}"),
-    }
 }
 
 /// The i64 local that takes up what is in memory.
@@ -267,6 +244,18 @@ mod tests {
 
     use super::*;
     use crate::operators::OPERATORS;
+
+    #[test]
+    fn every_kind_of_program_is_generated() {
+        let kinds: BTreeSet<_> = (0..500)
+            .map(|seed| match program(&mut Random::new(seed), &mut |_| {}).expected {
+                Expected::Output(_) => 0,
+                Expected::Trap(_) => 1,
+                Expected::Refused => 2,
+            })
+            .collect();
+        assert_eq!(kinds.len(), 3);
+    }
 
     #[test]
     fn every_operator_of_the_table_is_generated() {

@@ -3,7 +3,7 @@
 
 use crate::{
     code::{Code, Instruction, TABLE},
-    generator::{number, operator, plain},
+    instructions::{number, operator, plain},
     operators::{OPERATORS, Operator, Other, Ty, Work},
     writer::Writer,
 };
@@ -82,15 +82,15 @@ impl Writer<'_> {
         let mut offset = self.address(out, len as u64, depth);
         match out.last() {
             // The address is the value too, with what must not change it.
-            Some(&Instruction::Plain(operator, at, _))
-                if operator.name == "LocalGet" && self.random.one_in(3) =>
+            Some(&Instruction::Plain(last, at, _))
+                if last.name == "LocalGet" && self.random.one_in(3) =>
             {
                 out.push(plain(Other::LocalGet, at));
                 match ty {
                     Ty::I32 => {}
-                    Ty::I64 => out.push(crate::generator::operator("I64ExtendI32U")),
-                    Ty::F32 => out.push(crate::generator::operator("F32ReinterpretI32")),
-                    Ty::F64 => out.push(crate::generator::operator("F64ConvertI32U")),
+                    Ty::I64 => out.push(operator("I64ExtendI32U")),
+                    Ty::F32 => out.push(operator("F32ReinterpretI32")),
+                    Ty::F64 => out.push(operator("F64ConvertI32U")),
                     Ty::Func => {}
                 }
                 offset = self.random.pick(&[offset, 65_535, 65_536]);

@@ -1,11 +1,11 @@
 //! What is checked of a module's bytes before anything translates them: its sections and its code.
 //!
 //! Whether a module is valid is the validator's business. This asks for what no validator looks at:
-//! limits of this crate, and pairs of operands that the interpreter cannot translate.
+//! limits of this crate, and operators that the interpreter translates wrongly.
 
 use alloc::vec::Vec;
 
-use super::operators::{CODE_SECTION, CodeProblem, Stores, scan};
+use super::operators::{Barriers, CODE_SECTION, CodeProblem, scan};
 use crate::{
     abi::wire::{Reader, WireError},
     host::error::{LoadError, Loading},
@@ -48,32 +48,32 @@ pub(crate) fn check_sections(wasm: &[u8], limits: &Limits) -> Loading<()> {
     Ok(())
 }
 
-/// Looks at the code of a valid module: no block takes more values than it may, as each branch back to
-/// its beginning is code for all of them. The answer says which stores need another operand.
+/// Looks at the code of a valid module: no block has parameters, which the interpreter translates wrongly.
+/// The answer says where else it does, and barriers help.
 ///
 /// Not inlined: what it needs of the stack shall not lie there while the module is compiled.
 #[inline(never)]
-pub(crate) fn check_code(wasm: &[u8], limits: &Limits) -> Loading<Stores> {
+pub(crate) fn check_code(wasm: &[u8]) -> Loading<Barriers> {
     let mut types = Reader::new(&[]);
     for (id, section) in sections(wasm) {
         match id {
             TYPE_SECTION => types = Reader::new(section),
             CODE_SECTION => {
-                let wide = WideTypes::new(types, limits.results);
-                return match scan(section, |ty| wide.is_wide(ty)) {
-                    Ok(stores) => Ok(stores),
+                let plain = PlainTypes::new(types);
+                return match scan(section, |ty| !plain.has(ty)) {
+                    Ok(barriers) => Ok(barriers),
                     // Whatever the validator accepted decodes.
-                    Err(CodeProblem::Undecodable) => Ok(Stores::default()),
-                    Err(CodeProblem::Block(ty)) => {
-                        let asked = parameters(types, ty).unwrap_or(u32::MAX);
-                        within(Limit::Results, limits.results, asked).map(|()| Stores::default())
+                    Err(CodeProblem::Undecodable) => Ok(Barriers::default()),
+                    Err(CodeProblem::BlockParameters(at)) => {
+                        let section = section.as_ptr() as usize - wasm.as_ptr() as usize;
+                        Err(LoadError::BlockParameters { offset: (section + at) as u32 }.into())
                     }
                 };
             }
             _ => {}
         }
     }
-    Ok(Stores::default())
+    Ok(Barriers::default())
 }
 
 fn within(limit: Limit, allowed: u32, asked: u32) -> Loading<()> {
@@ -96,26 +96,18 @@ fn most_results(mut types: Reader<'_>) -> u32 {
     core::iter::from_fn(|| Some(next_type(&mut types).ok()?.1)).max().unwrap_or(0)
 }
 
-fn parameters(mut types: Reader<'_>, ty: u32) -> Option<u32> {
-    types.u32().ok()?;
-    for _ in 0..ty {
-        next_type(&mut types).ok()?;
-    }
-    Some(next_type(&mut types).ok()?.0)
-}
+/// The types without parameters, by rising index: a block may have one of these.
+struct PlainTypes(Vec<u32>);
 
-/// The types with more parameters than a block may have, by rising index: most modules have none.
-struct WideTypes(Vec<u32>);
-
-impl WideTypes {
-    fn new(mut types: Reader<'_>, allowed: u32) -> Self {
+impl PlainTypes {
+    fn new(mut types: Reader<'_>) -> Self {
         let _ = types.u32();
         let parameters = core::iter::from_fn(|| Some(next_type(&mut types).ok()?.0));
-        let wide = (0..).zip(parameters).filter(|&(_, parameters)| parameters > allowed);
-        Self(wide.map(|(ty, _)| ty).collect())
+        let plain = (0..).zip(parameters).filter(|&(_, parameters)| parameters == 0);
+        Self(plain.map(|(ty, _)| ty).collect())
     }
 
-    fn is_wide(&self, ty: u32) -> bool {
+    fn has(&self, ty: u32) -> bool {
         self.0.binary_search(&ty).is_ok()
     }
 }

@@ -1,15 +1,19 @@
 //! Reads the operators of a module's code, finds those that the interpreter translates wrongly, and makes
 //! a module in which it does not.
 //!
-//! wasmi 2.0.0 has no form of an integer's store, with a static offset above 65,535, whose address and
-//! value are in its one integer register, and panics. Both are there if they are the same local. And it
-//! drops a test of a local against zero that stands before a `select`, as if the local were in that
-//! register, so that the plugin computes something else without a word.
+//! wasmi 2.0.0 keeps some operands in a register and others in slots of the frame, and goes wrong in two
+//! places. It has no form of an integer store, with a static offset above 65,535, whose address and value
+//! are both in its one integer register, and panics; both are there if they are the same local. And it
+//! drops a test against zero before a `select` although the operand of the test is in a slot, and lets the
+//! register decide, so that the plugin computes something else without a word.
 //!
-//! In the module that is made here the value of such a store, and the condition of such a `select`, goes
-//! through `or` with 0 first, which gives it a place of its own. Nothing else changes.
+//! A `block` moves all operands to slots of their own, and its end forgets the test. So in the module that
+//! is made here an empty block stands before each such operator. It costs no fuel. Where this module cannot
+//! tell, the empty block is there as well, so it need not know the whole operand stack.
 //!
-//! It does not validate: what does not decode is an error, and the code is left as it is.
+//! Blocks with parameters are translated wrongly in ways that no barrier mends. They are an error.
+//!
+//! This module does not validate: what does not decode is an error, and the code is left as it is.
 
 use alloc::vec::Vec;
 
@@ -20,22 +24,20 @@ pub(crate) const CODE_SECTION: u8 = 10;
 /// The largest offset for which the interpreter has a form of its own.
 const LARGEST_SHORT_OFFSET: u32 = u16::MAX as u32;
 
-/// What goes before a store: `i32.const 0`, `i32.or`.
-const OR_32: [u8; 3] = [0x41, 0, 0x72];
-/// The same for 64 bits.
-const OR_64: [u8; 3] = [0x42, 0, 0x84];
+/// What goes before an operator: `block`, `end`.
+const BARRIER: [u8; 3] = [BLOCK, 0x40, 0x0b];
 
-/// The stores and selects that need another operand: their offsets in the code section, rising. Most modules have
-/// none.
+/// The stores and selects that need a barrier: their offsets in the code section, rising. Most modules
+/// have none.
 #[derive(Default)]
-pub(crate) struct Stores(Vec<u32>);
+pub(crate) struct Barriers(Vec<u32>);
 
 /// Why code was not read to its end.
 pub(crate) enum CodeProblem {
     /// It does not decode.
     Undecodable,
-    /// A block has this type, which it may not have.
-    Block(u32),
+    /// A block has parameters: the offset of its operator in the code section.
+    BlockParameters(usize),
 }
 
 impl From<WireError> for CodeProblem {
@@ -47,97 +49,80 @@ impl From<WireError> for CodeProblem {
 /// What an operator leaves on top of the operands, as the interpreter sees it.
 #[derive(Clone, Copy)]
 enum Top {
-    /// A result in the register.
-    Fresh,
-    /// A constant, or what may be one after folding; it may be zero.
-    MaybeZero,
+    /// A result in the register, and no test of a slot against zero.
+    Computed,
+    /// The same, or a constant: the interpreter folds operators of constants.
+    MaybeConstant,
     /// A constant that is not zero.
     NotZero,
-    /// A result of `i32.eqz`, `i32.eq` or `i32.ne`: whether it may be a test against zero of what is not
-    /// in the register.
-    Test(bool),
-    /// The results of a call, if it has any.
-    Called,
     /// This local, got.
     Got(u32),
-    /// This local, set before.
+    /// This local, set before: a constant, the local, or a slot.
     Set(u32),
-    /// Anything: a result of a block or a call, what was there before, a local in other words.
+    /// What a call left, or what was below if it left nothing.
+    Called,
+    /// Anything, also a test of a slot against zero.
     Unknown,
 }
 
-/// Whether the condition of a `select` can be a test against zero, by what the last operator left.
+/// Whether the condition of a `select` can be a test of a slot against zero.
 const fn may_be_a_test(last: Top) -> bool {
     match last {
-        Top::Test(of_slot) => of_slot,
         Top::Unknown => true,
-        Top::Fresh | Top::MaybeZero | Top::NotZero => false,
-        Top::Called | Top::Got(_) | Top::Set(_) => false,
+        Top::Computed | Top::MaybeConstant | Top::NotZero => false,
+        Top::Got(_) | Top::Set(_) | Top::Called => false,
     }
 }
 
 /// What `i32.eqz` leaves of an operand.
 const fn test_of(operand: Top) -> Top {
     match operand {
-        // The interpreter joins tests of tests.
-        Top::Test(of_slot) => Top::Test(of_slot),
-        Top::Fresh | Top::MaybeZero | Top::NotZero => Top::Test(false),
-        Top::Got(_) | Top::Set(_) | Top::Called | Top::Unknown => Top::Test(true),
+        Top::Computed => Top::Computed,
+        Top::MaybeConstant | Top::NotZero => Top::MaybeConstant,
+        Top::Got(_) | Top::Set(_) | Top::Called | Top::Unknown => Top::Unknown,
     }
 }
 
-/// What `i32.eq` and `i32.ne` leave of two operands.
-const fn comparison_of(first: Top, second: Top) -> Top {
-    match (first, second) {
-        (_, Top::NotZero) | (_, Top::Fresh) => Top::Test(false),
-        // A constant that was set: it is the second operand and not the first one.
-        (Top::MaybeZero, Top::Set(_)) => Top::Test(true),
-        (_, Top::MaybeZero | Top::Set(_)) => test_of(first),
-        (_, Top::Test(of_slot)) => Top::Test(of_slot),
-        (Top::Fresh | Top::Got(_) | Top::NotZero | Top::Test(_), Top::Got(_)) => Top::Test(false),
-        (_, Top::Got(_) | Top::Called | Top::Unknown) => Top::Test(true),
-    }
-}
-
-/// What `i32.xor` leaves of two operands. With zero as one of them a test of it is one of the other,
-/// which need not be in the register.
-const fn xor_of(first: Top, second: Top) -> Top {
-    match (first, second) {
-        (_, Top::Fresh | Top::Test(_)) => Top::Fresh,
-        (_, Top::NotZero) => Top::MaybeZero,
-        (Top::Fresh | Top::Test(_) | Top::Got(_) | Top::NotZero, Top::Got(_)) => Top::Fresh,
-        (_, Top::Got(_) | Top::Set(_) | Top::MaybeZero | Top::Called | Top::Unknown) => {
+/// What `i32.eq` and `i32.ne` leave, and `i32.xor`, of which the interpreter makes a comparison if it is
+/// tested. The first operand is known only if the second one is what was pushed last.
+const fn comparison_of(before: Top, last: Top) -> Top {
+    match (before, last) {
+        (_, Top::Computed) | (Top::Computed | Top::NotZero | Top::Got(_), Top::Got(_)) => {
+            Top::Computed
+        }
+        (_, Top::NotZero) => Top::MaybeConstant,
+        (_, Top::Got(_) | Top::MaybeConstant | Top::Set(_) | Top::Called | Top::Unknown) => {
             Top::Unknown
         }
     }
 }
 
-/// What an operator of constants and results leaves, after this operand.
-const fn result_of(operator: u8, operand: Top) -> Top {
+/// What an operator of constants and results leaves, after this operand. It is folded if all operands
+/// are constants.
+const fn result_of(operand: Top) -> Top {
     match operand {
-        // Loads, memory.size and memory.grow.
-        _ if matches!(operator, 0x28..=0x35 | 0x3f | 0x40) => Top::Fresh,
-        Top::Fresh | Top::Test(_) | Top::Got(_) | Top::Called => Top::Fresh,
-        Top::MaybeZero | Top::NotZero | Top::Set(_) | Top::Unknown => Top::MaybeZero,
+        Top::Computed | Top::Got(_) => Top::Computed,
+        Top::MaybeConstant | Top::NotZero => Top::MaybeConstant,
+        Top::Set(_) | Top::Called | Top::Unknown => Top::MaybeConstant,
     }
 }
 
 /// Whether address and value of a store can be the same local, by what the last two operators left.
 const fn may_be_one_local(before: Top, last: Top) -> bool {
     match (before, last) {
-        (_, Top::Fresh | Top::MaybeZero | Top::NotZero | Top::Test(_)) => false,
-        (Top::Fresh | Top::MaybeZero | Top::NotZero | Top::Test(_), Top::Got(_) | Top::Set(_)) => {
-            false
-        }
+        (_, Top::Computed | Top::MaybeConstant | Top::NotZero) => false,
+        (Top::Computed | Top::MaybeConstant | Top::NotZero, Top::Got(_)) => false,
         (Top::Got(address) | Top::Set(address), Top::Got(value)) => address == value,
-        (Top::Unknown | Top::Called, Top::Got(_)) => true,
-        (_, Top::Set(_) | Top::Unknown | Top::Called) => true,
+        (_, Top::Got(_) | Top::Set(_) | Top::Called | Top::Unknown) => true,
     }
 }
 
-/// Reads the operators of a code section. `is_wide` says of which types no block may be.
-pub(crate) fn scan(section: &[u8], is_wide: impl Fn(u32) -> bool) -> Result<Stores, CodeProblem> {
-    let mut stores = Vec::new();
+/// Reads the operators of a code section. `takes_values` says which types no block may have.
+pub(crate) fn scan(
+    section: &[u8],
+    takes_values: impl Fn(u32) -> bool,
+) -> Result<Barriers, CodeProblem> {
+    let mut barriers = Vec::new();
     let mut functions = Reader::new(section);
     for _ in 0..functions.u32()? {
         let body = functions.bytes()?;
@@ -149,61 +134,68 @@ pub(crate) fn scan(section: &[u8], is_wide: impl Fn(u32) -> bool) -> Result<Stor
         }
         let (mut before, mut last) = (Top::Unknown, Top::Unknown);
         while !operators.rest().is_empty() {
-            let at = operators.position();
+            let at = start + operators.position();
             let operator = operators.u8()?;
             let top = match operator {
                 BLOCK..=IF => {
                     if let Ok(ty) = u32::try_from(signed(&mut operators)?)
-                        && is_wide(ty)
+                        && takes_values(ty)
                     {
-                        return Err(CodeProblem::Block(ty));
+                        return Err(CodeProblem::BlockParameters(at));
                     }
                     Top::Unknown
                 }
-                LOCAL_GET => Top::Got(operators.u32()?),
-                LOCAL_TEE => Top::Set(operators.u32()?),
                 I32_STORE | I64_STORE | I32_STORE8..=I64_STORE32 => {
                     let offset = memory_offset(&mut operators)?;
                     if offset > LARGEST_SHORT_OFFSET && may_be_one_local(before, last) {
-                        stores.push((start + at) as u32);
+                        barriers.push(at as u32);
                     }
                     Top::Unknown
                 }
                 SELECT | SELECT_OF_TYPE => {
                     immediates(operator, &mut operators)?;
                     if may_be_a_test(last) {
-                        stores.push((start + at) as u32);
+                        barriers.push(at as u32);
                     }
                     Top::Unknown
                 }
-                CALL | CALL_INDIRECT => {
-                    immediates(operator, &mut operators)?;
-                    Top::Called
-                }
-                I32_EQZ => test_of(last),
-                I32_EQ | I32_NE => comparison_of(before, last),
-                I32_XOR => xor_of(before, last),
-                I32_CONST => match signed(&mut operators)? {
-                    0 => Top::MaybeZero,
-                    _ => Top::NotZero,
-                },
-                // One that never changes is a constant.
-                GLOBAL_GET => {
-                    operators.u32()?;
-                    Top::MaybeZero
-                }
-                _ => {
-                    immediates(operator, &mut operators)?;
-                    match is_fresh(operator) {
-                        true => result_of(operator, last),
-                        false => Top::Unknown,
-                    }
-                }
+                _ => top_after(operator, &mut operators, before, last)?,
             };
             (before, last) = (last, top);
         }
     }
-    Ok(Stores(stores))
+    Ok(Barriers(barriers))
+}
+
+/// Passes the immediates of an operator, and says what it leaves on top.
+fn top_after(
+    operator: u8,
+    operators: &mut Reader<'_>,
+    before: Top,
+    last: Top,
+) -> Result<Top, WireError> {
+    Ok(match operator {
+        LOCAL_GET => Top::Got(operators.u32()?),
+        LOCAL_TEE => Top::Set(operators.u32()?),
+        I32_CONST => match signed(operators)? {
+            0 => Top::MaybeConstant,
+            _ => Top::NotZero,
+        },
+        _ => {
+            immediates(operator, operators)?;
+            match operator {
+                CALL | CALL_INDIRECT => Top::Called,
+                I32_EQZ => test_of(last),
+                I32_EQ | I32_NE | I32_XOR => comparison_of(before, last),
+                // global.get: a global that never changes is a constant; the other constants
+                0x23 | 0x42..=0x44 => Top::MaybeConstant,
+                // loads, memory.size and memory.grow
+                0x28..=0x35 | 0x3f | 0x40 => Top::Computed,
+                _ if is_computed(operator) => result_of(last),
+                _ => Top::Unknown,
+            }
+        }
+    })
 }
 
 const BLOCK: u8 = 0x02;
@@ -217,26 +209,24 @@ const LOCAL_TEE: u8 = 0x22;
 const I32_STORE: u8 = 0x36;
 const I64_STORE: u8 = 0x37;
 const I32_STORE8: u8 = 0x3a;
-const I64_STORE8: u8 = 0x3c;
 const I64_STORE32: u8 = 0x3e;
 const I32_EQZ: u8 = 0x45;
 const I32_EQ: u8 = 0x46;
 const I32_NE: u8 = 0x47;
 const I32_XOR: u8 = 0x73;
 const I32_CONST: u8 = 0x41;
-const GLOBAL_GET: u8 = 0x23;
 
-/// Whether an operator's result is never one of its operands as it was. Shifts by 0, `select` of two
-/// that are the same, and conversions that change no bit may push what they were given.
-const fn is_fresh(operator: u8) -> bool {
+/// Whether an operator works on its operands, so that its result is never one of them as it was: shifts by
+/// 0, `select` of two that are the same, and conversions that change no bit may push what they were given.
+const fn is_computed(operator: u8) -> bool {
     matches!(
         operator,
-        // global.get, loads, memory.size and memory.grow, constants, comparisons
-        0x23 | 0x28..=0x35 | 0x3f..=0x66
+        // comparisons, but for i32.eqz, i32.eq and i32.ne
+        0x48..=0x66
         // i32 and i64 from clz to xor, but for i32.xor
         | 0x67..=0x72 | 0x79..=0x85
-        // truncated floats, i64.extend_i32_s, sign extension
-        | 0xa8..=0xac | 0xae..=0xb1 | 0xc0..=0xc4
+        // i32.wrap_i64, truncated floats, i64.extend_i32_s, sign extension
+        | 0xa7..=0xac | 0xae..=0xb1 | 0xc0..=0xc4
     )
 }
 
@@ -294,13 +284,13 @@ fn memory_offset(reader: &mut Reader<'_>) -> Result<u32, WireError> {
     reader.u32()
 }
 
-impl Stores {
-    /// The bytes of a module in which these stores, which were found in it, can be translated; `None`
-    /// if there are none.
+impl Barriers {
+    /// The bytes of the module in which these places were found, with the barriers; `None` if there are
+    /// none.
     ///
     /// Not inlined: what it needs of the stack shall not lie there while the module is compiled.
     #[inline(never)]
-    pub(crate) fn with_own_operands(&self, wasm: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn put_into(&self, wasm: &[u8]) -> Option<Vec<u8>> {
         if self.0.is_empty() {
             return None;
         }
@@ -311,7 +301,7 @@ impl Stores {
         let mut sections = Reader::new(wasm);
         let header = sections.take(8)?;
         // The lengths of sections and functions may take a byte more each.
-        let room = wasm.len() + self.0.len() * (OR_32.len() + 1) + 5;
+        let room = wasm.len() + self.0.len() * (BARRIER.len() + 1) + 5;
         let mut out = Vec::with_capacity(room);
         out.extend_from_slice(header);
         while !sections.rest().is_empty() {
@@ -331,29 +321,25 @@ impl Stores {
         let mut functions = Reader::new(section);
         let count = functions.u32()?;
         let mut len = varint_len(count.into());
-        let mut stores = &*self.0;
+        let mut barriers = &*self.0;
         let mut rest = functions;
         while !rest.rest().is_empty() {
-            let (_, body, here) = next_function(&mut rest, &mut stores)?;
-            let body_len = body.len() + here.len() * OR_32.len();
+            let (_, body, here) = next_function(&mut rest, &mut barriers)?;
+            let body_len = body.len() + here.len() * BARRIER.len();
             len += varint_len(body_len as u64) + body_len;
         }
         out.push(CODE_SECTION);
         put_u32(out, len as u32);
         put_u32(out, count);
-        let mut stores = &*self.0;
+        let mut barriers = &*self.0;
         while !functions.rest().is_empty() {
-            let (start, body, here) = next_function(&mut functions, &mut stores)?;
-            put_u32(out, (body.len() + here.len() * OR_32.len()) as u32);
+            let (start, body, here) = next_function(&mut functions, &mut barriers)?;
+            put_u32(out, (body.len() + here.len() * BARRIER.len()) as u32);
             let mut done = 0;
-            for &store in here {
-                let at = store as usize - start;
+            for &operator in here {
+                let at = operator as usize - start;
                 out.extend_from_slice(body.get(done..at).unwrap_or_default());
-                let or = match body.get(at) {
-                    Some(&(I64_STORE | I64_STORE8..=I64_STORE32)) => OR_64,
-                    _ => OR_32,
-                };
-                out.extend_from_slice(&or);
+                out.extend_from_slice(&BARRIER);
                 done = at;
             }
             out.extend_from_slice(body.get(done..).unwrap_or_default());
@@ -362,16 +348,16 @@ impl Stores {
     }
 }
 
-/// Where the next function's body begins, the body, and those of the stores that are in it.
+/// Where the next function's body begins, the body, and the barriers that are in it.
 fn next_function<'a, 's>(
     functions: &mut Reader<'a>,
-    stores: &mut &'s [u32],
+    barriers: &mut &'s [u32],
 ) -> Result<(usize, &'a [u8], &'s [u32]), WireError> {
     let body = functions.bytes()?;
     let end = functions.position();
-    let inside = stores.partition_point(|&store| (store as usize) < end);
-    let (here, later) = stores.split_at_checked(inside).unwrap_or_default();
-    *stores = later;
+    let inside = barriers.partition_point(|&operator| (operator as usize) < end);
+    let (here, later) = barriers.split_at_checked(inside).unwrap_or_default();
+    *barriers = later;
     Ok((end - body.len(), body, here))
 }
 

@@ -106,7 +106,7 @@ fn translate(wasm: &[u8], config: &PluginConfig, compiler: &Compiler) -> Loading
     let engine = engine(limits);
     let invalid = |error: wasmi::Error| LoadError::InvalidModule { reason: reason(&error) };
     (compiler.validate)(&engine, wasm).map_err(invalid)?;
-    let rewritten = check_code(wasm, limits)?.with_own_operands(wasm);
+    let rewritten = check_code(wasm)?.put_into(wasm);
     let rewritten = charge_locals(rewritten.as_deref().unwrap_or(wasm)).or(rewritten);
     let rewritten = match config.static_memory {
         true => import_memory(rewritten.as_deref().unwrap_or(wasm)).or(rewritten),

@@ -112,10 +112,11 @@ fn modules(n: usize, results: usize) -> Vec<(&'static str, Vec<u8>)> {
             code(&"(i32.store offset=65536 (local.get 0) (local.get 0))".repeat(n / 9)),
         ),
         (
-            "branches to a loop with parameters",
+            "selects with a barrier",
             code(&format!(
-                "{values} (loop (param {types}) (result {types}) {}) {drops}",
-                "(br_if 0 (local.get 0)) ".repeat(n / 4)
+                "{} {} drop",
+                "local.get 0 ".repeat(n / 6 + 1),
+                "local.get 0 i32.eqz select ".repeat(n / 6)
             )),
         ),
         ("locals", module("", &format!("(func (local {}))", "i64 ".repeat(1000)))),
