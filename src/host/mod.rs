@@ -25,7 +25,6 @@ mod plugin;
 mod registry;
 mod report;
 mod runtime;
-#[cfg(feature = "record")]
 pub(crate) mod tape;
 pub mod toon;
 
@@ -38,6 +37,4 @@ pub use error::{CallError, LoadError};
 pub use module::{MAX_EXPORTS, MAX_TABLES, RamBound};
 pub use registry::{HostFunction, HostFunctionRegistry, RegistryError};
 pub use report::CallReport;
-#[cfg(feature = "replay")]
-pub(crate) use runtime::ending;
 pub use runtime::{Host, HostConfig, Outcome, Slice, SliceDecision, SliceHook};

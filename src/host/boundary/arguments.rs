@@ -16,7 +16,6 @@ pub(crate) enum Stop {
     /// A denial, and the plugin was loaded with [`OnDenied::Trap`].
     Denied(Message),
     /// A replay came upon something that was not recorded.
-    #[cfg(feature = "replay")]
     Diverged,
 }
 
@@ -25,7 +24,6 @@ impl fmt::Display for Stop {
         match self {
             Self::OutOfFuel(exceeded) => exceeded.fmt(f),
             Self::Denied(message) => message.fmt(f),
-            #[cfg(feature = "replay")]
             Self::Diverged => f.write_str("the replay diverged"),
         }
     }

@@ -16,8 +16,6 @@ use alloc::boxed::Box;
 use wasmi::Caller;
 
 use super::{shared::Shared, state::PluginState};
-#[cfg(feature = "record")]
-use crate::host::runtime::record_usual;
 use crate::{
     abi::{Builtin, wire::WireError},
     audit::FunctionId,
@@ -26,6 +24,7 @@ use crate::{
         access::{HostFunctionContext, OnDenied, WHOLE},
         boundary::{Arguments, HostCallResult, Message, Stop, regions},
         registry::Registered,
+        tape::{HostCall, Tape},
     },
     limits::{Limit, LimitExceeded},
     meter::{Meter, PRICES},
@@ -60,16 +59,12 @@ impl<S: Storage> PluginState<S> {
         let Some(shared) = self.shared.as_deref_mut() else {
             return Ok(crate::abi::Status::Error.code());
         };
-        #[cfg(feature = "record")]
         let fuel_before = self.meter.fuel();
-        #[cfg(feature = "replay")]
-        if shared.player.is_some() {
-            return self.replay(fuel_before, function, linear_memory, arguments);
+        if shared.tape.playing.is_on() {
+            return self.played(function, fuel_before, linear_memory, arguments);
         }
-        let Shared { database, registry, audit, audit_sink, metrics, clock, log_bytes, .. } =
+        let Shared { database, registry, audit, audit_sink, metrics, clock, log_bytes, tape } =
             shared;
-        #[cfg(feature = "record")]
-        let recorder = &mut shared.recorder;
         // The entry is filled in its place in the log, the table's name by the context.
         let entry = audit.open();
         entry.time_us = clock.now_us();
@@ -79,12 +74,7 @@ impl<S: Storage> PluginState<S> {
         entry.rows = 0;
         entry.bytes_in = arguments.request_len;
         let result = if self.host_calls >= self.host_calls_limit {
-            let exceeded = LimitExceeded {
-                limit: Limit::HostCalls,
-                allowed: self.host_calls_limit.into(),
-                asked: u64::from(self.host_calls_limit) + 1,
-            };
-            refused(&mut self.meter, exceeded.into())
+            refused(&mut self.meter, too_many_calls(self.host_calls_limit).into())
         } else {
             self.host_calls += 1;
             let mut context = HostFunctionContext {
@@ -108,13 +98,12 @@ impl<S: Storage> PluginState<S> {
         if let Some(sink) = audit_sink {
             sink.record(entry);
         }
-        #[cfg(feature = "record")]
-        if let Some(recorder) = recorder {
+        if tape.recording.is_on() {
             if let HostCallResult::Success(_) = result
                 && self.identity.touched == 0
             {
-                let meter = &self.meter;
-                record_usual(recorder, entry, fuel_before, meter, linear_memory, &arguments);
+                let (recording, meter) = (&mut tape.recording, &self.meter);
+                recording.usual_host_call(entry, fuel_before, meter, linear_memory, &arguments);
                 return Ok(status);
             }
             return self.recorded(function, fuel_before, linear_memory, arguments, result);
@@ -125,8 +114,48 @@ impl<S: Storage> PluginState<S> {
         self.failed(function, result, linear_memory, arguments)
     }
 
+    /// Answers a host call from a trace.
+    #[cold]
+    fn played(
+        &mut self,
+        function: FunctionId,
+        fuel_before: u64,
+        linear_memory: &mut [u8],
+        arguments: Arguments,
+    ) -> Result<i32, Box<Stop>> {
+        if self.host_calls < self.host_calls_limit {
+            self.host_calls += 1;
+        }
+        match self.on_tape(function, fuel_before, linear_memory, arguments) {
+            Some((tape, call)) => tape.plays(call),
+            None => Ok(crate::abi::Status::Error.code()),
+        }
+    }
+
+    /// The tape, and the host call as it is shown to it.
+    fn on_tape<'c>(
+        &'c mut self,
+        function: FunctionId,
+        fuel_before: u64,
+        linear_memory: &'c mut [u8],
+        arguments: Arguments,
+    ) -> Option<(&'c mut Tape, HostCall<'c>)> {
+        let Self { shared, identity, meter, denied, .. } = self;
+        let Shared { audit, tape, .. } = shared.as_deref_mut()?;
+        let call = HostCall {
+            function,
+            arguments,
+            linear_memory,
+            fuel_before,
+            identity,
+            meter,
+            audit,
+            denied,
+        };
+        Some((tape, call))
+    }
+
     /// Ends a host call whose audit entry is made, and records it.
-    #[cfg(feature = "record")]
     #[cold]
     fn recorded(
         &mut self,
@@ -141,7 +170,11 @@ impl<S: Storage> PluginState<S> {
         } else {
             self.failed(function, result, linear_memory, arguments)
         };
-        self.record(function, fuel_before, linear_memory, arguments, &answer);
+        if let Some((tape, mut call)) =
+            self.on_tape(function, fuel_before, linear_memory, arguments)
+        {
+            tape.recording.host_call(&mut call, &answer);
+        }
         answer
     }
 
@@ -255,6 +288,12 @@ fn run<S: Storage>(
 #[cold]
 fn malformed(function: &str, error: WireError) -> HostCallResult {
     HostCallResult::invalid(format_args!("the request of {function} is malformed: {error}"))
+}
+
+#[cold]
+fn too_many_calls(allowed: u32) -> LimitExceeded {
+    let allowed = u64::from(allowed);
+    LimitExceeded { limit: Limit::HostCalls, allowed, asked: allowed + 1 }
 }
 
 /// A call that is refused before it is looked at costs what every call costs.

@@ -27,6 +27,7 @@ use crate::{
         },
         registry::HostFunctionRegistry,
         report::CallReport,
+        tape::ModuleHash,
     },
     limits::{Limit, LimitExceeded, Limits},
 };
@@ -50,9 +51,7 @@ pub(crate) struct Compiler {
 pub(crate) struct Compiled {
     engine: Engine,
     module: Module,
-    /// SHA-256 of its bytes.
-    #[cfg(feature = "record")]
-    hash: [u8; 32],
+    hash: ModuleHash,
 }
 
 /// Checks what can be checked of the bytes, and compiles them.
@@ -115,12 +114,7 @@ fn translate(wasm: &[u8], config: &PluginConfig, compiler: &Compiler) -> Loading
     let bytes = rewritten.as_deref().unwrap_or(wasm);
     let module = (compiler.translate)(&engine, bytes).map_err(invalid)?;
     check_exports(&module)?;
-    Ok(Compiled {
-        engine,
-        module,
-        #[cfg(feature = "record")]
-        hash: crate::trace::chain::module_hash(wasm),
-    })
+    Ok(Compiled { engine, module, hash: ModuleHash::of(wasm) })
 }
 
 impl<S: Storage + 'static> Plugin<S> {
@@ -133,7 +127,7 @@ impl<S: Storage + 'static> Plugin<S> {
         buffers: &mut Buffers,
     ) -> Loading<Self> {
         let limits = config.limits;
-        let Compiled { engine, module, .. } = compiled;
+        let Compiled { engine, module, hash, .. } = compiled;
         let mut store = new_store(&engine, identity, &limits, config.on_denied);
         let buffer = match config.static_memory {
             false => None,
@@ -156,8 +150,7 @@ impl<S: Storage + 'static> Plugin<S> {
         };
         Ok(Self {
             engine,
-            #[cfg(feature = "record")]
-            hash: compiled.hash,
+            hash,
             module,
             store,
             buffer,

@@ -2,12 +2,10 @@
 
 use alloc::boxed::Box;
 
-#[cfg(feature = "replay")]
-use crate::host::tape::Player;
 use crate::{
     audit::{AuditEntry, AuditLog, AuditSink},
     database::{Database, Storage},
-    host::{clock::Clock, metrics::Metrics, registry::HostFunctionRegistry},
+    host::{clock::Clock, metrics::Metrics, registry::HostFunctionRegistry, tape::Tape},
 };
 
 /// What all plugins of a host share.
@@ -19,19 +17,16 @@ pub(crate) struct Shared<S: Storage> {
     pub(crate) metrics: Metrics,
     pub(crate) clock: Box<dyn Clock + Send>,
     pub(crate) log_bytes: usize,
-    #[cfg(feature = "record")]
-    pub(crate) recorder: Option<Box<crate::trace::Recorder>>,
-    /// Tables may have been made that the recorder does not know of.
-    #[cfg(feature = "record")]
-    pub(crate) tables_changed: bool,
-    /// Answers in place of the functions and the clock.
-    #[cfg(feature = "replay")]
-    pub(crate) player: Option<Box<Player>>,
+    /// Records what plugins ask and are answered, or answers in place of the functions and the clock.
+    pub(crate) tape: Tape,
 }
 
-#[cfg(not(feature = "replay"))]
 impl<S: Storage> Shared<S> {
+    /// The clock, or what it was when the call was recorded.
     pub(crate) fn now_us(&mut self) -> u64 {
-        self.clock.now_us()
+        match self.tape.playing.now_us() {
+            Some(now_us) => now_us,
+            None => self.clock.now_us(),
+        }
     }
 }

@@ -13,6 +13,7 @@ use crate::{
         metrics::HostCounters,
         module::MAX_TABLES,
         report::CallReport,
+        tape::{Loaded, ModuleHash},
     },
     limits::{Limit, LimitExceeded, Limits},
     meter::Meter,
@@ -31,9 +32,6 @@ pub(crate) struct PluginState<S: Storage> {
     pub(crate) host_calls: u32,
     pub(crate) host_calls_limit: u32,
     pub(crate) denied: u32,
-    /// When the slice hook was asked, while it is.
-    #[cfg(feature = "record")]
-    pub(crate) hook_asked_us: Option<u64>,
 }
 
 impl<S: Storage> PluginState<S> {
@@ -48,16 +46,12 @@ impl<S: Storage> PluginState<S> {
                 table_elements: limits.table_elements,
                 running: false,
                 refused: None,
-                #[cfg(feature = "record")]
-                allowed: 0,
             },
             on_denied,
             meter: Meter::new(limits),
             host_calls: 0,
             host_calls_limit: limits.host_calls,
             denied: 0,
-            #[cfg(feature = "record")]
-            hook_asked_us: None,
         }
     }
 }
@@ -70,17 +64,9 @@ pub(crate) struct Growth {
     pub(crate) running: bool,
     /// The last growth that was refused, for the error that names it.
     pub(crate) refused: Option<LimitExceeded>,
-    /// The size that linear memory was last allowed to have, in bytes.
-    #[cfg(feature = "record")]
-    pub(crate) allowed: u64,
 }
 
 impl Growth {
-    #[cfg(feature = "replay")]
-    pub(crate) const fn permits_memory(&self, bytes: usize) -> bool {
-        bytes as u64 <= self.memory_bytes as u64
-    }
-
     fn allow(&mut self, limit: Limit, allowed: u32, desired: usize) -> bool {
         let asked = desired as u64;
         if asked <= u64::from(allowed) {
@@ -98,25 +84,22 @@ impl<S: Storage> ResourceLimiter for PluginState<S> {
         desired: usize,
         _maximum: Option<usize>,
     ) -> Result<bool, wasmi_core::LimiterError> {
-        #[cfg(feature = "replay")]
-        if let Some(allowed) = self.replayed_growth(current, desired) {
-            return Ok(allowed);
-        }
-        let _ = current;
         let growth = &mut self.growth;
         let allowed = growth.allow(Limit::LinearMemory, growth.memory_bytes, desired);
-        #[cfg(feature = "record")]
-        self.record_growth(desired, allowed);
-        Ok(allowed)
+        Ok(match self.shared.as_deref_mut() {
+            Some(shared) => shared.tape.grows(current, desired, allowed),
+            None => allowed,
+        })
     }
 
-    #[cfg(feature = "record")]
     fn memory_grow_failed(
         &mut self,
         error: &wasmi_core::MemoryError,
     ) -> Result<(), wasmi_core::LimiterError> {
-        if matches!(error, wasmi_core::MemoryError::OutOfSystemMemory) {
-            self.record_out_of_memory();
+        if matches!(error, wasmi_core::MemoryError::OutOfSystemMemory)
+            && let Some(shared) = self.shared.as_deref_mut()
+        {
+            shared.tape.recording.runs_out_of_memory();
         }
         Ok(())
     }
@@ -155,9 +138,7 @@ impl<S: Storage> ResourceLimiter for PluginState<S> {
 /// A loaded plugin.
 pub(crate) struct Plugin<S: Storage> {
     pub(crate) engine: Engine,
-    /// SHA-256 of the module.
-    #[cfg(feature = "record")]
-    pub(crate) hash: [u8; 32],
+    pub(crate) hash: ModuleHash,
     pub(crate) module: Module,
     /// Boxed, as it is large and a plugin is moved into its list and out of it.
     pub(crate) store: Box<Store<PluginState<S>>>,
@@ -176,6 +157,17 @@ pub(crate) struct Plugin<S: Storage> {
 impl<S: Storage> Plugin<S> {
     pub(crate) fn identity(&self) -> &Identity {
         &self.store.data().identity
+    }
+
+    /// What a trace says when the plugin is loaded.
+    pub(crate) fn loaded(&self) -> Loaded<'_> {
+        let state = self.store.data();
+        Loaded {
+            identity: &state.identity,
+            hash: &self.hash,
+            limits: self.limits,
+            trap_on_denied: state.on_denied == OnDenied::Trap,
+        }
     }
 
     pub(crate) fn entry(&self, name: &str) -> Option<TypedFunc<i32, i32>> {

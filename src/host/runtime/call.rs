@@ -20,6 +20,7 @@ use crate::{
         error::CallError,
         plugin::{Plugin, PluginState, Shared, reason},
         report::CallReport,
+        tape::{Begun, Ended},
     },
     limits::{Limit, LimitExceeded, Limits},
     meter::Meter,
@@ -55,15 +56,12 @@ impl<'h, S: Storage> Loan<'h, S> {
 
 impl<S: Storage> Drop for Loan<'_, S> {
     fn drop(&mut self) {
-        #[cfg(feature = "record")]
-        if !self.finished {
-            let memory_bytes = memory_bytes(self.store);
-            self.store.data_mut().record_unwinding(memory_bytes);
-        }
+        let (memory_bytes, fuel_left) = (memory_bytes(self.store), self.store.data().meter.fuel());
         *self.home = self.store.data_mut().shared.take();
         if let Some(shared) = self.home {
             shared.database.hold(false);
             if !self.finished {
+                shared.tape.recording.unwinds(fuel_left, memory_bytes);
                 shared.database.rollback();
             }
         }
@@ -111,40 +109,66 @@ impl<S: Storage + 'static> Host<S> {
             loan.finished = true;
             returned
         };
-        let state = loaded.store.data();
-        report.host_calls = state.host_calls;
-        report.denied = state.denied;
-        report.rows = state.meter.rows();
-        report.bytes = state.meter.bytes();
-        report.memory_bytes = memory_bytes(&loaded.store);
-        loaded.report = report;
-        loaded.trapped = matches!(
-            returned,
-            Err(CallError::Trap { .. }
-                | CallError::StackOverflow { .. }
-                | CallError::Limit(_)
-                | CallError::Stopped
-                | CallError::Denied { .. })
-        );
-        loaded.totals.add(&report, loaded.trapped);
-
-        #[cfg(feature = "record")]
+        account(loaded, &returned, report);
         let completed = returned.is_ok();
         let kept = returned.and_then(|code| check_output(loaded, code)).and_then(|len| {
             let database = &mut self.shared_mut().database;
             database.commit().map_err(CallError::Commit)?;
             Ok(len)
         });
-        #[cfg(feature = "record")]
-        self.record_end(at, completed, &kept);
+        self.end_on_tape(at, completed, &kept);
         if kept.is_err() {
             self.shared_mut().database.rollback();
         }
         let len = kept?;
         let loaded = self.plugins.get(at);
         let output = loaded.map(|loaded| loaded.bytes(loaded.descriptor.output_ptr, len));
-        Ok(Outcome { output: output.unwrap_or_default(), report })
+        let report = loaded.map(|loaded| loaded.report);
+        Ok(Outcome { output: output.unwrap_or_default(), report: report.unwrap_or_default() })
     }
+
+    /// Shows the tape how a call ended: what is kept of it, and the memory that it leaves.
+    fn end_on_tape(&mut self, at: usize, completed: bool, kept: &Result<u32, CallError>) {
+        let (Some(shared), Some(plugin)) = (self.shared.as_deref_mut(), self.plugins.get(at))
+        else {
+            return;
+        };
+        let memory_bytes = plugin.report.memory_bytes;
+        let output = kept.as_ref().map(|len| plugin.bytes(plugin.descriptor.output_ptr, *len));
+        shared.tape.ends(&Ended {
+            kept,
+            output: output.unwrap_or_default(),
+            memory: plugin.bytes(0, memory_bytes),
+            completed,
+            memory_bytes,
+            fuel_limit: plugin.limits.fuel_per_call,
+            fuel_used: plugin.report.fuel,
+        });
+    }
+}
+
+/// Takes down what a call used, and whether it left the plugin's memory in the middle of something.
+fn account<S: Storage>(
+    plugin: &mut Plugin<S>,
+    returned: &Result<i32, CallError>,
+    mut report: CallReport,
+) {
+    let state = plugin.store.data();
+    report.host_calls = state.host_calls;
+    report.denied = state.denied;
+    report.rows = state.meter.rows();
+    report.bytes = state.meter.bytes();
+    report.memory_bytes = memory_bytes(&plugin.store);
+    plugin.report = report;
+    plugin.trapped = matches!(
+        returned,
+        Err(CallError::Trap { .. }
+            | CallError::StackOverflow { .. }
+            | CallError::Limit(_)
+            | CallError::Stopped
+            | CallError::Denied { .. })
+    );
+    plugin.totals.add(&report, plugin.trapped);
 }
 
 fn find_entry<S: Storage>(
@@ -199,7 +223,6 @@ fn memory_bytes<S: Storage>(store: &Store<PluginState<S>>) -> u32 {
 
 /// What is called, and with what.
 struct Called<'c> {
-    #[cfg_attr(not(feature = "record"), expect(dead_code, reason = "only a trace names it"))]
     entry: &'c str,
     function: TypedFunc<i32, i32>,
     input: &'c [u8],
@@ -215,8 +238,7 @@ fn run<S: Storage>(
 ) -> Result<i32, CallError> {
     let store = &mut *loan.store;
     let mut slices = Slices::begin(store, limits, hook);
-    #[cfg(feature = "record")]
-    store.data_mut().record_begin(called.entry, called.input, slices.started_us, slices.watched);
+    begin_on_tape(store.data_mut(), &called, &slices);
     // As wasm has it: an input of 2 GiB or more is a negative number to those who read it so.
     let input_len = (called.input.len() as u32).cast_signed();
     let mut running = called.function.call_resumable(&mut *store, input_len);
@@ -239,6 +261,21 @@ fn run<S: Storage>(
     returned
 }
 
+/// Shows the tape that a call begins.
+fn begin_on_tape<S: Storage>(state: &mut PluginState<S>, called: &Called<'_>, slices: &Slices) {
+    state.identity.touched = 0;
+    let Some(Shared { database, tape, .. }) = state.shared.as_deref_mut() else { return };
+    let begun = Begun {
+        plugin: state.identity.id,
+        entry: called.entry,
+        input: called.input,
+        fuel: state.meter.fuel(),
+        sliced: slices.watched,
+        time_us: slices.started_us,
+    };
+    tape.begins(&begun, database);
+}
+
 /// Fuel that is left of the call, once the interpreter stopped.
 fn fuel_left<S: Storage>(store: &mut Store<PluginState<S>>) -> u64 {
     let slice = store.get_fuel().unwrap_or(0);
@@ -254,7 +291,6 @@ struct Slices {
     /// Fuel of a slice; all of it where nobody looks between slices.
     size: u64,
     /// Whether somebody looks between slices.
-    #[cfg_attr(not(feature = "record"), expect(dead_code, reason = "only a trace tells it"))]
     watched: bool,
 }
 
@@ -265,8 +301,8 @@ impl Slices {
         hook: &Option<Box<dyn SliceHook>>,
     ) -> Self {
         let watched = limits.deadline_ms.is_some() || hook.is_some();
-        #[cfg(feature = "replay")]
-        let watched = store.data().replayed_slicing().unwrap_or(watched);
+        let played = store.data().shared.as_deref().and_then(|shared| shared.tape.playing.sliced());
+        let watched = played.unwrap_or(watched);
         let size = if watched { limits.slice_fuel.max(1) } else { u64::MAX };
         let state = store.data_mut();
         state.meter = Meter::new(limits);
@@ -298,23 +334,22 @@ impl Slices {
             }));
         }
         let state = store.data_mut();
-        let now_us = state.shared.as_deref_mut().map_or(0, Shared::now_us);
-        let elapsed_us = now_us.saturating_sub(self.started_us);
-        let slice = Slice { plugin: state.identity.id, number: self.count, fuel, elapsed_us };
-        #[cfg(feature = "record")]
-        {
-            state.hook_asked_us = Some(now_us);
+        let shared = state.shared.as_deref_mut();
+        let (number, started_us) = (self.count, self.started_us);
+        let mut pause = |now_us: u64| {
+            let elapsed_us = now_us.saturating_sub(started_us);
+            let slice = Slice { plugin: state.identity.id, number, fuel, elapsed_us };
+            decide(&slice, limits, hook)
+        };
+        match shared {
+            Some(shared) => {
+                let now_us = shared.now_us();
+                shared.tape.recording.hook_is_asked(now_us);
+                let decided = pause(now_us);
+                shared.tape.slice_ends(now_us, left, decided)?;
+            }
+            None => pause(0)?,
         }
-        let decided = decide(&slice, limits, hook);
-        #[cfg(feature = "record")]
-        {
-            state.hook_asked_us = None;
-        }
-        #[cfg(feature = "replay")]
-        let decided = state.replayed_slice(left, decided);
-        #[cfg(feature = "record")]
-        let decided = state.record_slice(now_us, left, decided);
-        decided?;
         self.count = self.count.saturating_add(1);
         // A slice must pay at least for the next block of code, or the call would never go on.
         let size = state.meter.begin_slice(self.size.max(required));
@@ -350,7 +385,6 @@ fn stopped(error: &wasmi::Error, limits: &Limits) -> CallError {
         return match stop {
             Stop::OutOfFuel(exceeded) => CallError::Limit(*exceeded),
             Stop::Denied(message) => CallError::Denied { reason: message.to_string() },
-            #[cfg(feature = "replay")]
             Stop::Diverged => CallError::Stopped,
         };
     }

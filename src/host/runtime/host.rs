@@ -17,6 +17,7 @@ use crate::{
         plugin::{Buffers, Plugin, Shared, load},
         registry::{HostFunction, HostFunctionRegistry, RegistryError},
         report::CallReport,
+        tape::Tape,
     },
     limits::{Limit, LimitExceeded},
 };
@@ -67,12 +68,7 @@ impl<S: Storage + 'static> Host<S> {
             metrics: Metrics::new(config.metric_series),
             clock: Box::new(clock),
             log_bytes: config.log_bytes,
-            #[cfg(feature = "record")]
-            recorder: None,
-            #[cfg(feature = "record")]
-            tables_changed: false,
-            #[cfg(feature = "replay")]
-            player: None,
+            tape: Tape::default(),
         };
         Self {
             shared: Some(Box::new(shared)),
@@ -93,9 +89,9 @@ impl<S: Storage + 'static> Host<S> {
         module: &str,
         function: impl HostFunction<S> + 'static,
     ) -> Result<FunctionId, RegistryError> {
-        let id = self.shared_mut().registry.register(module, function)?;
-        #[cfg(feature = "record")]
-        self.record_function(id);
+        let Shared { registry, tape, .. } = self.shared_mut();
+        let id = registry.register(module, function)?;
+        tape.adds_function(registry, id);
         Ok(id)
     }
 
@@ -225,12 +221,13 @@ impl<S: Storage + 'static> Host<S> {
             None => unreachable!("a plugin has the shared state only while `call` has the host"),
         };
         let plugin = Plugin::new(identity, compiled, config, registry, &mut self.buffers)?;
+        if let Some(shared) = &mut self.shared {
+            shared.tape.loads(&plugin.loaded());
+        }
         // Plugins are few and large: no room for those that never come.
         self.plugins.reserve_exact(1);
         self.plugins.push(plugin);
         self.next_plugin = id.0.wrapping_add(1);
-        #[cfg(feature = "record")]
-        self.record_load(self.plugins.len() - 1);
         Ok(id)
     }
 
@@ -252,8 +249,7 @@ impl<S: Storage + 'static> Host<S> {
     #[inline(never)]
     pub fn unload(&mut self, plugin: PluginId) -> bool {
         let Some(at) = self.position(plugin) else { return false };
-        #[cfg(feature = "record")]
-        self.record_unload(plugin);
+        self.shared_mut().tape.unloads(plugin);
         let buffer = self.plugins.remove(at).into_buffer();
         buffer.into_iter().for_each(|buffer| self.buffers.put(buffer));
         self.shared_mut().metrics.forget(plugin);
@@ -305,8 +301,7 @@ impl<S: Storage> Host<S> {
     /// The database, to create tables and write rows from outside. Commit what you
     /// [write](Database::write) before the next [`call`](Self::call), which is refused otherwise.
     pub fn database_mut(&mut self) -> &mut Database<S> {
-        #[cfg(feature = "record")]
-        self.tables_may_change();
+        self.shared_mut().tape.recording.tables_may_change();
         // It may be replaced by another one, whose tables have other numbers.
         for plugin in &mut self.plugins {
             plugin.store.data_mut().identity.forget_tables();

@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     host::{
-        CallError, ending,
-        tape::{Answering, Limited, Player, Recorded},
+        CallError,
+        tape::{Answering, Limited, Player, Recorded, ending},
     },
     replay::explain::{
         cause::Told,

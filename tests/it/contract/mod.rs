@@ -5,6 +5,7 @@ mod abi_page;
 mod builtins;
 mod error_chains;
 mod fuel_doc;
+mod house;
 mod limits_table;
 mod pages;
 #[cfg(feature = "replay")]

@@ -1,0 +1,4 @@
+//! The house: no files import each other in a circle, and no rooms do.
+
+mod crates;
+mod imports;
