@@ -95,10 +95,8 @@ impl Playing {
 
     /// How the call ended when it was recorded, if the replay cannot know it or its text.
     pub(super) fn recorded_end(&self, ending: Ending, code: i32) -> Option<CallOut<'_>> {
-        match self.player()?.recorded_end(ending, code)?.event() {
-            Event::CallOut(end) => Some(end),
-            _ => None,
-        }
+        let recorded = self.player()?.recorded_end(ending, code)?.event();
+        if let Event::CallOut(end) = recorded { Some(end) } else { None }
     }
 
     /// Answers a host call from the trace.
