@@ -22,7 +22,9 @@ mod session;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
-    commands::{completions, inspect, minimise, new, record, replay, run, trace, watch, what_if},
+    commands::{
+        completions, db, inspect, minimise, new, record, replay, run, trace, watch, what_if,
+    },
     files::signals,
     report::output,
 };
@@ -31,7 +33,8 @@ const EXIT_CODES: &str = "\
 Exit codes:
    0  success; a replay or a diff found no difference
    1  the attempt failed: the plugin trapped, returned an error, or would not load (inspect);
-      something would be denied (what-if); the trace does not fail (minimise)
+      something would be denied (what-if); the trace does not fail (minimise);
+      the databases differ (db diff)
    2  the command line is invalid
    3  an input is refused: not a module, an invalid manifest, an input of another type
    4  a file could not be read or written
@@ -84,6 +87,9 @@ enum Command {
     /// Inspects traces.
     #[command(subcommand, after_help = EXIT_CODES)]
     Trace(trace::Command),
+    /// Shows what a database holds: a file of --db, or a dump of a device's flash.
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Db(db::Command),
     /// Describes a plugin, what it needs, and whether it loads.
     #[command(after_help = EXIT_CODES)]
     Inspect(inspect::Arguments),
@@ -109,6 +115,7 @@ fn main() -> std::process::ExitCode {
         Command::WhatIf(arguments) => what_if::run(arguments),
         Command::Minimise(arguments) => minimise::minimise(arguments),
         Command::Trace(command) => trace::run(command, json),
+        Command::Db(command) => db::run(command, json),
         Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::New(arguments) => new::new(arguments),
         Command::Completions(arguments) => {

@@ -6,6 +6,8 @@ mod db;
 mod files;
 mod inspect;
 mod load;
+#[cfg(all(feature = "flash", feature = "redb"))]
+mod look;
 mod manifest;
 mod new;
 mod readme;
@@ -167,6 +169,7 @@ fn the_help_has_every_exit_code_and_every_command() {
         "what-if",
         "minimise",
         "trace",
+        "db",
         "inspect",
         "new",
         "completions",

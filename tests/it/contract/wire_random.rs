@@ -87,7 +87,8 @@ proptest! {
     fn any_write_request_is_as_postcard_encodes_it(
         rows in proptest::collection::vec(
             (any::<Option<u64>>(), proptest::collection::vec(values(), 0..3)), 0..3),
-        columns: Vec<String>,
+        // Few: every message is cut at every byte, and long ones are most of the time of the test.
+        columns in proptest::collection::vec(any::<String>(), 0..4),
     ) {
         let rows = rows.into_iter().map(|(id, values)| NewRow { id, values }).collect();
         check(&WriteRequest { table: "t".into(), mode: WriteMode::Upsert, columns, rows });

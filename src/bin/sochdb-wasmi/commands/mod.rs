@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub mod completions;
+pub mod db;
 pub mod inspect;
 mod manifest_text;
 pub mod minimise;

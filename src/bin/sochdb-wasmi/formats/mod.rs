@@ -1,5 +1,6 @@
 //! What inputs and outputs are written in: hex, CSV, and shapes of JSON. It opens no file.
 
 pub mod bytes;
+pub mod column_value;
 pub mod csv_file;
 pub mod shape;

@@ -157,7 +157,8 @@ fn out_of_range(kind: ColumnType, cell: &str) -> CellProblem {
     CellProblem::Range { cell: shown(cell), kind: kind.as_str(), range }
 }
 
-fn scalar(kind: ColumnType, cell: &str) -> Result<Value<'_>, CellProblem> {
+/// A cell as a value that is in it as it is: not bytes, vectors, arrays or objects.
+pub fn scalar(kind: ColumnType, cell: &str) -> Result<Value<'_>, CellProblem> {
     let wrong = || wrong(kind, cell);
     Ok(match kind {
         ColumnType::Bool => Value::Bool(cell.parse().map_err(|_| wrong())?),

@@ -3,8 +3,11 @@
 pub mod call_file;
 pub mod call_input;
 mod cell;
+pub mod condition;
 pub mod csv_rows;
+pub mod database_file;
 pub mod entry_types;
+mod flash_dump;
 pub mod manifest;
 pub mod module;
 pub mod schema;

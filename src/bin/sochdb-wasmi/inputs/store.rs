@@ -1,16 +1,19 @@
-//! Where the tables of a run are: in RAM, or in a file that stays.
+//! Where tables are: in RAM, in a file that stays, or in a dump of a device's flash.
 
 use std::path::Path;
 
 use sochdb_wasmi::database::{
-    Batch, Database, DatabaseError, KeyRange, MemoryLimits, MemoryStorage, RedbConfig, RedbStorage,
-    Storage, StorageError, Visit,
+    Batch, Database, DatabaseError, FlashStorage, KeyRange, MemoryLimits, MemoryStorage,
+    RedbConfig, RedbStorage, Storage, StorageError, Visit,
 };
+
+use super::flash_dump::FlashDump;
 
 /// The storage of a run.
 pub enum Store {
     Memory(MemoryStorage),
     File(Box<RedbStorage>),
+    Flash(Box<FlashStorage<FlashDump>>),
 }
 
 impl Store {
@@ -36,6 +39,17 @@ impl Store {
             }
         })
     }
+
+    /// The database in the bytes of a device's flash.
+    pub fn of_flash(bytes: Vec<u8>) -> Result<Database<Self>, DatabaseError> {
+        let end = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        // Opening makes a store in a region that is erased: there is nothing to look at.
+        if bytes.iter().all(|byte| *byte == 0xff) {
+            return Err(StorageError::Foreign.into());
+        }
+        let flash = FlashStorage::open(FlashDump(bytes), 0..end)?;
+        Database::open(Self::Flash(Box::new(flash)))
+    }
 }
 
 impl Storage for Store {
@@ -43,6 +57,7 @@ impl Storage for Store {
         match self {
             Self::Memory(store) => store.max_value_len(),
             Self::File(store) => store.max_value_len(),
+            Self::Flash(store) => store.max_value_len(),
         }
     }
 
@@ -50,6 +65,7 @@ impl Storage for Store {
         match self {
             Self::Memory(store) => store.get(key, with),
             Self::File(store) => store.get(key, with),
+            Self::Flash(store) => store.get(key, with),
         }
     }
 
@@ -62,6 +78,7 @@ impl Storage for Store {
         match self {
             Self::Memory(store) => store.scan(range, reverse, visit),
             Self::File(store) => store.scan(range, reverse, visit),
+            Self::Flash(store) => store.scan(range, reverse, visit),
         }
     }
 
@@ -69,6 +86,7 @@ impl Storage for Store {
         match self {
             Self::Memory(store) => store.admit(batch),
             Self::File(store) => store.admit(batch),
+            Self::Flash(store) => store.admit(batch),
         }
     }
 
@@ -76,6 +94,7 @@ impl Storage for Store {
         match self {
             Self::Memory(store) => store.apply(batch),
             Self::File(store) => store.apply(batch),
+            Self::Flash(store) => store.apply(batch),
         }
     }
 }

@@ -1,0 +1,10 @@
+//! `db …`: what a database holds, in a file of `--db` or in a dump of a device's flash. It changes nothing.
+
+mod check;
+mod command;
+mod difference;
+mod export;
+mod show;
+mod tables;
+
+pub use command::{Command, run};
