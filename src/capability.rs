@@ -27,6 +27,7 @@ pub struct Glob(String<MAX_GLOB_LEN, u8>);
 
 /// Why a text is not a [`Glob`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum GlobError {
     /// It has no characters.
     Empty,

@@ -48,6 +48,7 @@ impl Limits {
 
 /// How a trace shows what a call used of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Usage {
     /// Not at all.
     Unrecorded,

@@ -13,6 +13,7 @@ macro_rules! prices {
         /// Prices of host work, in fuel. Calibrated once against instruction counts; see
         /// `docs/fuel.md` for the figures.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
         pub struct Prices {$(
             #[doc = concat!("For ", $doc, ".")]
             pub $field: u64,
@@ -41,6 +42,7 @@ prices! {
 
 /// Why host work stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Exhausted {
     /// The fuel of the call does not pay for it. Ends the call, as running out of fuel does.
     Fuel(LimitExceeded),

@@ -60,6 +60,7 @@ pub fn replay_trace(path: impl AsRef<Path>, plugin: &[u8]) {
 
 /// Why a corpus did not pass.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum CorpusError {
     /// The directory cannot be read.
     Directory {
@@ -84,6 +85,7 @@ pub enum CorpusError {
 
 /// A trace that did not pass.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct TraceFailure {
     /// Its path.
     pub path: PathBuf,
@@ -93,6 +95,7 @@ pub struct TraceFailure {
 
 /// Why a trace did not pass.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Problem {
     /// The file cannot be read, or not be written when it is blessed.
     File(io::Error),
@@ -146,6 +149,7 @@ impl fmt::Display for TraceFailure {
 
 /// What became of the traces of a corpus that passed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Passed {
     /// How many there are.
     pub traces: usize,

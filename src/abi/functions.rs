@@ -35,6 +35,7 @@ impl fmt::Display for Capability<'_> {
 
 /// One row of the table of host functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FunctionSpec {
     /// Module that a plugin imports it from.
     pub module: &'static str,

@@ -6,7 +6,7 @@ mod bounds;
 mod descriptor;
 mod functions;
 #[cfg(feature = "replay")]
-pub mod inspect;
+pub(crate) mod inspect;
 pub mod message;
 mod name;
 mod seq;

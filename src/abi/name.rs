@@ -18,6 +18,7 @@ pub struct Name {
 
 /// Why a text is not a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NameError {
     /// It has no characters.
     Empty,

@@ -12,6 +12,7 @@ use crate::abi::{
 
 /// A host call that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CallError {
     /// What the host returned.
     pub status: Status,

@@ -12,8 +12,10 @@
 //! It does not say what the bytes are; that is [`crate::abi`].
 
 mod batch;
+#[doc(hidden)]
 pub mod buffers;
 mod call;
+#[doc(hidden)]
 pub mod entry;
 mod host;
 pub mod imports;
@@ -21,7 +23,9 @@ mod pages;
 mod typed;
 
 pub use batch::WriteBatch;
-pub use call::{CallError, call, call_as, exchange, send};
+pub use call::{CallError, call};
+#[doc(hidden)]
+pub use call::{call_as, exchange, send};
 pub use host::Host;
 pub use imports::HostFunction;
 pub use pages::{Lookup, Scan};

@@ -17,7 +17,8 @@ mod access;
 mod boundary;
 mod clock;
 mod error;
-pub mod functions;
+pub(crate) mod functions;
+#[doc(hidden)]
 pub mod logs;
 pub mod metrics;
 mod module;
@@ -26,6 +27,7 @@ mod registry;
 mod report;
 mod runtime;
 pub(crate) mod tape;
+#[doc(hidden)]
 pub mod toon;
 
 pub use access::{HostFunctionContext, KeyError, MAX_KEY_LEN, OnDenied, PluginConfig};

@@ -2,6 +2,7 @@
 
 /// What a call of a plugin used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CallReport {
     /// Fuel, for the plugin's code and the host's work.
     pub fuel: u64,

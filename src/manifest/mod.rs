@@ -11,6 +11,7 @@
 #[cfg(feature = "manifest")]
 mod config;
 #[cfg(feature = "manifest")]
+#[doc(hidden)]
 pub mod document;
 mod packed;
 mod plugin_manifest;

@@ -35,6 +35,7 @@ const fn limits_version(packed: u8) -> Option<u8> {
 
 /// Why bytes are not a packed manifest: what is wrong, and at which byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UnpackError {
     /// What is wrong.
     pub problem: UnpackProblem,

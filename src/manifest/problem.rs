@@ -14,6 +14,7 @@ use crate::{
 /// What is wrong with a document, and where. Lines and columns are counted from 1, columns in
 /// characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DocumentError {
     /// The line.
     pub line: u32,

@@ -16,6 +16,7 @@ const CUSTOM: u8 = 0;
 
 /// Why a custom section could not be found or written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SectionError {
     /// The bytes do not begin as a WebAssembly module of version 1 does.
     NotWasm,

@@ -13,6 +13,7 @@ pub struct Version(Box<str>);
 
 /// A text is not a [`Version`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct VersionError;
 
 impl fmt::Display for VersionError {

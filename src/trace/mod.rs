@@ -8,6 +8,7 @@
 //! It knows no host and no interpreter. What is written when is [`host`](crate::host)'s, what a
 //! trace is compared with is the replay's.
 
+#[doc(hidden)]
 pub mod chain;
 mod data;
 mod error;

@@ -19,6 +19,7 @@ const NAME: &[u8] = b"SOCHTRC";
 
 /// An event of a trace and its number.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Entry<'a> {
     /// Its number; the header is 0.
     pub number: u64,

@@ -12,7 +12,9 @@ mod reader;
 mod writer;
 
 pub use reader::{MAX_DEPTH, Reader, WireError, WireErrorKind};
-pub use writer::{BufferTooSmall, Mark, OpenList, Writer, varint_len};
+pub use writer::{BufferTooSmall, Writer, varint_len};
+#[doc(hidden)]
+pub use writer::{Mark, OpenList};
 
 /// A type that crosses the boundary.
 pub trait Wire<'a>: Sized {

@@ -66,17 +66,20 @@ impl<'a> Writer<'a> {
     }
 
     /// This place, to come back to.
+    #[doc(hidden)]
     #[must_use]
     pub const fn mark(&self) -> Mark {
         Mark(self.at)
     }
 
     /// Takes back everything written since `mark`.
+    #[doc(hidden)]
     pub const fn rewind(&mut self, mark: Mark) {
         self.at = mark.0;
     }
 
     /// What was written since `mark`; empty if it did not fit.
+    #[doc(hidden)]
     #[must_use]
     pub fn since(&self, mark: Mark) -> &[u8] {
         self.buffer.get(mark.0..self.at).unwrap_or_default()
@@ -173,6 +176,7 @@ impl<'a> Writer<'a> {
     ///
     /// One byte is kept for the count; a longer count moves the items when it is known, so the
     /// bytes are the same as if it had been known from the start.
+    #[doc(hidden)]
     pub fn begin_list(&mut self) -> OpenList {
         let start = self.at;
         self.u8(0);
@@ -180,12 +184,14 @@ impl<'a> Writer<'a> {
     }
 
     /// How many bytes ending the list with `count` will add.
+    #[doc(hidden)]
     #[must_use]
     pub const fn list_overhead(count: usize) -> usize {
         varint_len(count as u64) - 1
     }
 
     /// Ends a list that has `count` items (or a text of `count` bytes).
+    #[doc(hidden)]
     pub fn end_list(&mut self, list: OpenList, count: usize) {
         let shift = Self::list_overhead(count);
         let body = list.start.saturating_add(1);
@@ -201,6 +207,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Puts `bytes` at `mark`, moving what was written since then behind them.
+    #[doc(hidden)]
     pub fn insert(&mut self, mark: Mark, bytes: &[u8]) {
         let end = self.at;
         let body = mark.0.saturating_add(bytes.len());

@@ -24,6 +24,7 @@ pub type Entries = heapless::Vec<Key, 16>;
 
 /// An entry of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Entry<'a> {
     /// The id of its row.
     pub id: u64,

@@ -5,6 +5,7 @@ use core::cmp::Ordering;
 
 /// A row that a search found.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Neighbour {
     /// Its id.
     pub id: u64,

@@ -95,6 +95,7 @@ impl core::error::Error for StorageError {
 
 /// What a batch adds to a store (negative: takes from it), against what the store holds now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BatchTotals {
     /// Entries.
     pub entries: i64,

@@ -37,6 +37,7 @@ impl Write {
 
 /// A place in a transaction that it can be rolled back to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Savepoint {
     transaction: u64,
     writes: usize,

@@ -38,6 +38,7 @@ pub struct Index {
 
 /// Why a schema cannot be.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SchemaError {
     /// A name is none.
     Name(NameError),

@@ -29,6 +29,7 @@ const ABOUT: TableDefinition<'_, u8, &[u8]> = TableDefinition::new("sochdb-wasmi
 
 /// When what a call wrote is safe from a power failure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Durability {
     /// When the call returns. Each call that writes waits for the disk once.
     #[default]

@@ -15,6 +15,7 @@ use crate::{
 
 /// What happens when a plugin asks for what it was not granted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnDenied {
     /// The host function returns -1 and the plugin goes on. The default.
     #[default]
@@ -45,6 +46,7 @@ pub const MAX_KEY_LEN: usize = 64;
 
 /// A configuration key is empty or longer than [`MAX_KEY_LEN`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KeyError {
     /// Its length in bytes.
     pub len: usize,

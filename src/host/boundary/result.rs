@@ -87,6 +87,7 @@ impl fmt::Debug for Message {
 #[derive(Clone, Debug, PartialEq, Eq)]
 // The tag is a word, as `DatabaseError`'s is.
 #[repr(u32)]
+#[non_exhaustive]
 pub enum HostCallResult {
     /// Done; this many bytes of the response were written.
     Success(usize),

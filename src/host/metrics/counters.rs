@@ -4,6 +4,7 @@ use crate::host::report::CallReport;
 
 /// What the host counts about one plugin. All only rise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HostCounters {
     /// Calls of its entry points.
     pub calls: u64,

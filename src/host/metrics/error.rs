@@ -10,6 +10,7 @@ use crate::{
 
 /// Why a metric was refused. Nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MetricError {
     /// The value is infinite or not a number.
     NotFinite,

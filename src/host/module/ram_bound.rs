@@ -30,6 +30,7 @@ const PER_FRAME: u64 = 32;
 /// What belongs to the host is not in it: rows, the audit log, metrics, and the settings that the
 /// plugin is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RamBound {
     /// Linear memory: three times the limit, as a memory that grows is copied. Nothing of it is on the
     /// heap if it is [static](crate::host::PluginConfig::with_static_memory), and a memory that does not

@@ -28,6 +28,7 @@ use crate::{
 
 /// What a finished call leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Outcome<'h> {
     /// What the plugin wrote into its Output Buffer. Lies in linear memory: copy it before the
     /// next call.

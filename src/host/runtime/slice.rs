@@ -4,6 +4,7 @@ use crate::audit::PluginId;
 
 /// A moment between two fuel slices of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Slice {
     /// The running plugin.
     pub plugin: PluginId,
@@ -17,6 +18,7 @@ pub struct Slice {
 
 /// What the embedder wants after a slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SliceDecision {
     /// Run the next slice.
     Continue,

@@ -68,6 +68,7 @@ causes! {
 
 /// One side of a difference.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Side {
     /// What the differing field holds, decoded; what happened, if it is no field.
     pub value: String,
@@ -93,6 +94,7 @@ impl Side {
 
 /// Where a replay left its trace, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Divergence {
     /// Number of the recorded event that did not come.
     pub event: u64,

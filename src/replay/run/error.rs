@@ -76,6 +76,7 @@ pub enum ReplayError {
 
 /// What a plugin asked that has no recorded answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NoAnswer {
     /// Number of the call, from 1.
     pub call: u64,

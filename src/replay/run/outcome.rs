@@ -15,6 +15,7 @@ use crate::{
 
 /// The fuel of a call under another interpreter than the one that recorded it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FuelDifference {
     /// Number of the call, from 1.
     pub call: u64,
@@ -26,6 +27,7 @@ pub struct FuelDifference {
 
 /// A call that was compared only up to where a limit ended it when it was recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PassedOver {
     /// Number of the call, from 1.
     pub call: u64,
@@ -46,6 +48,7 @@ impl fmt::Display for PassedOver {
 
 /// What a replay found.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Replay {
     /// Events read.
     pub events: u64,

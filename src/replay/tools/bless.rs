@@ -12,6 +12,7 @@ use crate::{
 
 /// A trace that was made of another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Blessed {
     /// Its bytes.
     pub trace: Vec<u8>,

@@ -25,6 +25,7 @@ use crate::{
 
 /// What one plugin needs.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Inferred {
     /// Its name.
     pub plugin: String,
@@ -44,6 +45,7 @@ pub struct Inferred {
 
 /// What [`infer`] found.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Inference {
     /// By plugin, in the order of their names.
     pub plugins: Vec<Inferred>,

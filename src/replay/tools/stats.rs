@@ -17,6 +17,7 @@ use crate::{
 
 /// What [`verify`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Verified {
     /// Events.
     pub events: u64,
@@ -91,6 +92,7 @@ pub fn verify<R: Read<Error: 'static>>(trace: R) -> Result<Verified, TraceError>
 
 /// Figures of one host function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FunctionStats {
     /// Its name, with its module if it is not SochDB's.
     pub function: String,
@@ -112,6 +114,7 @@ pub struct FunctionStats {
 
 /// Figures of one entry point.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EntryStats {
     /// Name of the plugin.
     pub plugin: String,
@@ -143,6 +146,7 @@ impl EntryStats {
 
 /// Figures of a trace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stats {
     /// Events read.
     pub events: u64,

@@ -8,6 +8,7 @@ mod fuel_doc;
 mod house;
 mod limits_table;
 mod pages;
+mod public_names;
 #[cfg(feature = "replay")]
 mod versions;
 mod wire;

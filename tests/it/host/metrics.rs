@@ -247,7 +247,8 @@ fn an_unloaded_plugin_frees_its_series_and_names() {
 
 #[test]
 fn the_hosts_own_counters_come_first() {
-    let a = HostCounters { calls: 1, traps: 2, denied: 3, host_calls: 4, fuel: u64::MAX };
+    let mut a = HostCounters::default();
+    (a.calls, a.traps, a.denied, a.host_calls, a.fuel) = (1, 2, 3, 4, u64::MAX);
     let b = HostCounters::default();
     let mut text = String::new();
     Metrics::new(0).render(&mut text, [("a", &a), ("b", &b)].into_iter()).unwrap();

@@ -299,7 +299,8 @@ fn a_test_of_several_plugins_names_those_that_the_trace_needs() {
     );
 
     // Both are needed where calls of both are left.
-    let both = Minimised { plugins: vec![("watch".into(), 0), ("second".into(), 1)], ..small };
+    let mut both = small;
+    both.plugins = vec![("watch".into(), 0), ("second".into(), 1)];
     let text = both.rust_test_of("small.trace", &["first.wasm", "second.wasm"]);
     let expected = "    let corpus = sochdb_wasmi::testing::Corpus::new()
         .with_named_plugin(\"watch\", include_bytes!(\"first.wasm\"))

@@ -103,7 +103,7 @@ impl<'e> Called<'e> {
     }
 
     fn json(&self, stage: &Stage) -> Value {
-        let CallReport { fuel, host_calls, denied, rows, bytes, slices, memory_bytes } =
+        let CallReport { fuel, host_calls, denied, rows, bytes, slices, memory_bytes, .. } =
             self.report;
         let denials = self.denials.iter().map(|denial| {
             json!({

@@ -22,6 +22,7 @@ pub struct DiffOptions {
 
 /// What two traces differ in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Diff {
     /// Calls that were compared.
     pub calls: u64,

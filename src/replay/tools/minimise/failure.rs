@@ -17,6 +17,7 @@ use crate::{
 /// The way in which a trace fails. Numbers in texts and places stand as `#`, because they change
 /// when a trace gets smaller.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Failure {
     /// A call does not end with an output.
     Call {

@@ -6,6 +6,7 @@ use super::failure::Failure;
 
 /// A trace that was made small.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Minimised {
     /// Its bytes. It replays exactly with the plugins that fail; for a divergence, with those that
     /// were recorded.

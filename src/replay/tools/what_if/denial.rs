@@ -10,6 +10,7 @@ use crate::{limits::LimitExceeded, replay::json::Json, trace::TraceError};
 
 /// Why something would be denied.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Refusal {
     /// The grant is missing.
     Grant {
@@ -31,6 +32,7 @@ impl fmt::Display for Refusal {
 
 /// Something that would be denied.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Denial {
     /// Number of the event.
     pub event: u64,
@@ -74,6 +76,7 @@ impl fmt::Display for Denial {
 
 /// What of a trace would have been denied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WhatIf {
     /// Calls that were looked at.
     pub calls: u64,
