@@ -26,10 +26,10 @@ pub fn cell(value: &Value<'_>, kind: ColumnType) -> String {
         }
         (Value::Text(text), _) => (*text).into(),
         (Value::Float(float), _) => float.to_string(),
-        (value, _) => match plain(value) {
-            Json::String(text) => text,
-            json => json.to_string(),
-        },
+        (value, _) => {
+            let json = plain(value);
+            json.as_str().map_or_else(|| json.to_string(), str::to_owned)
+        }
     }
 }
 

@@ -13,8 +13,10 @@ use crate::{
     report::{failure::Failure, problem::CellProblem},
 };
 
+type Holds = fn(Ordering) -> bool;
+
 /// How a column is compared, longer signs before those that they begin with.
-const OPERATORS: [(&str, fn(Ordering) -> bool); 6] = [
+const OPERATORS: [(&str, Holds); 6] = [
     ("!=", Ordering::is_ne),
     ("<=", Ordering::is_le),
     (">=", Ordering::is_ge),
@@ -27,7 +29,7 @@ const OPERATORS: [(&str, fn(Ordering) -> bool); 6] = [
 pub struct Condition {
     column: usize,
     kind: ColumnType,
-    holds: fn(Ordering) -> bool,
+    holds: Holds,
     /// What it is compared with; `None` for null.
     text: Option<String>,
     bytes: Vec<u8>,
@@ -104,9 +106,10 @@ impl Condition {
         if *value == Value::Null {
             return (self.holds)(Ordering::Less) && (self.holds)(Ordering::Greater);
         }
-        let wanted = match self.kind {
-            ColumnType::Binary => Ok(Value::Binary(&self.bytes)),
-            kind => scalar(kind, text),
+        let wanted = if self.kind == ColumnType::Binary {
+            Ok(Value::Binary(&self.bytes))
+        } else {
+            scalar(self.kind, text)
         };
         wanted.is_ok_and(|wanted| order(value, &wanted).is_some_and(self.holds))
     }

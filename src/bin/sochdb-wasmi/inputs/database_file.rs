@@ -108,7 +108,7 @@ impl Table<'_> {
         match damaged {
             None => Ok(()),
             Some(id) => {
-                let table = self.schema.name().clone();
+                let table = *self.schema.name();
                 Err(self.file.failure(DatabaseError::Corrupt(Corruption::Row { table, id })))
             }
         }

@@ -21,6 +21,19 @@ pub struct Contents {
     pub memory: Option<(u64, Option<u64>, u64)>,
 }
 
+fn function_type(ty: CompositeInnerType) -> Option<FuncType> {
+    if let CompositeInnerType::Func(function) = ty { Some(function) } else { None }
+}
+
+/// What a section is called.
+fn named(payload: &Payload<'_>, id: u8) -> String {
+    if let Payload::CustomSection(custom) = payload {
+        format!("custom {}", custom.name())
+    } else {
+        section_name(id).into()
+    }
+}
+
 /// Takes a module apart.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the list of another crate, which grows")]
 pub fn read(path: &Path, wasm: &[u8]) -> Result<Contents, Failure> {
@@ -36,44 +49,27 @@ pub fn read(path: &Path, wasm: &[u8]) -> Result<Contents, Failure> {
         let failed = |error: wasmparser::BinaryReaderError| wrong(error.to_string());
         let payload = payload.map_err(failed)?;
         if let Some((id, range)) = payload.as_section() {
-            let name = if let Payload::CustomSection(custom) = &payload {
-                format!("custom {}", custom.name())
-            } else {
-                section_name(id).into()
-            };
-            contents.sections.push((name, range.len()));
+            contents.sections.push((named(&payload, id), range.len()));
         }
         match payload {
             Payload::TypeSection(section) => {
                 for group in section {
-                    for ty in group.map_err(failed)?.into_types() {
-                        types.push(
-                            if let CompositeInnerType::Func(function) = ty.composite_type.inner {
-                                Some(function)
-                            } else {
-                                None
-                            },
-                        );
-                    }
+                    let group = group.map_err(failed)?.into_types();
+                    types.extend(group.map(|ty| function_type(ty.composite_type.inner)));
                 }
             }
             Payload::ImportSection(section) => {
                 for import in section {
                     let import = import.map_err(failed)?;
-                    let host_function = if let TypeRef::Func(ty) = import.ty {
-                        functions.push(ty);
-                        is(&types, ty, &[ValType::I32; 4])
-                    } else {
-                        false
-                    };
-                    let (module, name) = (import.module.into(), import.name.into());
-                    contents.imports.push((module, name, host_function));
+                    let function = if let TypeRef::Func(ty) = import.ty { Some(ty) } else { None };
+                    functions.extend(function);
+                    let host = function.is_some_and(|ty| is(&types, ty, &[ValType::I32; 4]));
+                    contents.imports.push((import.module.into(), import.name.into(), host));
                 }
             }
             Payload::FunctionSection(section) => {
-                for ty in section {
-                    functions.push(ty.map_err(failed)?);
-                }
+                let declared = section.into_iter().collect::<Result<Vec<_>, _>>();
+                functions.extend(declared.map_err(failed)?);
             }
             Payload::MemorySection(section) => {
                 for memory in section {
@@ -86,9 +82,8 @@ pub fn read(path: &Path, wasm: &[u8]) -> Result<Contents, Failure> {
                 for export in section {
                     let export = export.map_err(failed)?;
                     let ty = functions.get(export.index as usize);
-                    if export.kind == ExternalKind::Func
-                        && ty.is_some_and(|ty| is(&types, *ty, &[ValType::I32]))
-                    {
+                    let entry = ty.is_some_and(|ty| is(&types, *ty, &[ValType::I32]));
+                    if entry && export.kind == ExternalKind::Func {
                         contents.entries.push(export.name.into());
                     }
                 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use sochdb_wasmi::{
     database::{ColumnType, MAX_DIMENSIONS, Metric, SchemaError, TableSchema},
-    manifest::document::{Document, DocumentError, Field, Item, Problem},
+    manifest::document::{Document, DocumentError, Field, Item, Problem, Table},
 };
 
 use crate::{files, report::failure::Failure};
@@ -116,81 +116,103 @@ fn problem(error: SchemaError) -> Problem {
     Problem::Schema(error)
 }
 
+/// The fields of a column that is a table, before they are checked against each other.
+struct Given<'t> {
+    scalar: Option<Option<ColumnType>>,
+    nullable: bool,
+    dimensions: Option<u64>,
+    metric: Option<Metric>,
+    only_vectors: Option<Field<'t>>,
+    only_others: Option<Field<'t>>,
+    source: Source,
+}
+
+fn given<'t>(table: Table<'t>, source: Source) -> Result<Given<'t>, DocumentError> {
+    let mut given = Given {
+        scalar: None,
+        nullable: false,
+        dimensions: None,
+        metric: None,
+        only_vectors: None,
+        only_others: None,
+        source,
+    };
+    for field in table.fields() {
+        let value = field.value;
+        match field.name {
+            "type" => given.scalar = Some(value.choice(&types())?),
+            "nullable" => given.nullable = value.bool()?,
+            "dimensions" => {
+                given.dimensions = Some(value.integer(1, MAX_DIMENSIONS.into())?);
+                given.only_vectors = Some(field);
+            }
+            "metric" => {
+                given.metric = Some(value.one_of(Metric::WORDS, Metric::ALL)?);
+                given.only_vectors = Some(field);
+            }
+            "from" => given.source.from = headers(&value)?,
+            "replace" => {
+                let texts = value.texts()?;
+                let [(_, from), (_, to)] = texts.as_slice() else {
+                    return Err(value.wrong_type("two texts: what is replaced, and by what"));
+                };
+                given.source.replace = Some(((*from).into(), (*to).into()));
+                given.only_others = Some(field);
+            }
+            "first" => {
+                given.source.first = usize::try_from(value.integer(1, u32::MAX.into())?).ok();
+                given.only_others = Some(field);
+            }
+            "divide" => {
+                let divisors = value.list()?;
+                given.source.divide = divisors.iter().map(Item::float).collect::<Result<_, _>>()?;
+                if given.source.divide.iter().any(|divisor| !divisor.is_normal()) {
+                    return Err(value.wrong_type("finite divisors other than 0"));
+                }
+                given.only_vectors = Some(field);
+            }
+            _ => return Err(field.unknown(COLUMN)),
+        }
+    }
+    Ok(given)
+}
+
 /// A column: the name of its type, or a table that begins with that.
 fn column(column: &Field<'_>) -> Result<(ColumnType, bool, Source), DocumentError> {
-    let mut source = Source::plain(column.name);
+    let source = Source::plain(column.name);
     if column.value.kind() == "a text" {
         let scalar = column.value.choice(&types())?;
         let kind = scalar.ok_or_else(|| column.value.wrong_type("a table for a vector"))?;
         return Ok((kind, false, source));
     }
     let table = column.value.table()?;
-    let (mut scalar, mut nullable, mut dimensions, mut metric) = (None, false, None, None);
-    let mut only_vectors = None;
-    let mut only_others = None;
-    for field in table.fields() {
-        let value = field.value;
-        match field.name {
-            "type" => scalar = Some(value.choice(&types())?),
-            "nullable" => nullable = value.bool()?,
-            "dimensions" => {
-                dimensions = Some(value.integer(1, MAX_DIMENSIONS.into())?);
-                only_vectors = Some(field);
-            }
-            "metric" => {
-                metric = Some(value.one_of(Metric::WORDS, Metric::ALL)?);
-                only_vectors = Some(field);
-            }
-            "from" => source.from = headers(&value)?,
-            "replace" => {
-                let texts = value.texts()?;
-                let [(_, from), (_, to)] = texts.as_slice() else {
-                    return Err(value.wrong_type("two texts: what is replaced, and by what"));
-                };
-                source.replace = Some(((*from).into(), (*to).into()));
-                only_others = Some(field);
-            }
-            "first" => {
-                source.first = usize::try_from(value.integer(1, u32::MAX.into())?).ok();
-                only_others = Some(field);
-            }
-            "divide" => {
-                let divisors = value.list()?;
-                source.divide = divisors.iter().map(Item::float).collect::<Result<_, _>>()?;
-                if source.divide.iter().any(|divisor| !divisor.is_normal()) {
-                    return Err(value.wrong_type("finite divisors other than 0"));
-                }
-                only_vectors = Some(field);
-            }
-            _ => return Err(field.unknown(COLUMN)),
-        }
-    }
-    let scalar = scalar.ok_or_else(|| table.missing("type"))?;
+    let given = given(table, source)?;
+    let scalar = given.scalar.ok_or_else(|| table.missing("type"))?;
     let unsupported =
         |field: Field<'_>, why| field.error(Problem::Unsupported { field: field.name.into(), why });
     if let Some(kind) = scalar {
-        if let Some(field) = only_vectors {
+        if let Some(field) = given.only_vectors {
             return Err(unsupported(field, "only a vector has it"));
         }
-        if source.from.len() != 1 {
+        if given.source.from.len() != 1 {
             return Err(column.value.wrong_type("one header, as it is no vector,"));
         }
-        return Ok((kind, nullable, source));
+        return Ok((kind, given.nullable, given.source));
     }
-    if let Some(field) = only_others {
+    if let Some(field) = given.only_others {
         return Err(unsupported(field, "a vector has none"));
     }
-    let dimensions = dimensions.ok_or_else(|| table.missing("dimensions"))?;
-    let metric = metric.ok_or_else(|| table.missing("metric"))?;
+    let dimensions = given.dimensions.ok_or_else(|| table.missing("dimensions"))?;
+    let metric = given.metric.ok_or_else(|| table.missing("metric"))?;
     let fits = |len: usize| len as u64 == dimensions;
-    if source.from.len() != 1 && !fits(source.from.len()) {
+    if given.source.from.len() != 1 && !fits(given.source.from.len()) {
         return Err(column.value.wrong_type("as many headers as it has dimensions, or one,"));
     }
-    if !source.divide.is_empty() && !fits(source.divide.len()) {
+    if !given.source.divide.is_empty() && !fits(given.source.divide.len()) {
         return Err(column.value.wrong_type("as many divisors as it has dimensions"));
     }
     let dimensions = u16::try_from(dimensions).unwrap_or(u16::MAX);
-    Ok((ColumnType::Vector { dimensions, metric }, nullable, source))
+    Ok((ColumnType::Vector { dimensions, metric }, given.nullable, given.source))
 }
 
 fn headers(value: &Item<'_>) -> Result<Vec<String>, DocumentError> {

@@ -98,39 +98,9 @@ impl Failure {
             | Self::Exists { .. }
             | Self::Calls { problem: CallProblem::Io { .. }, .. } => 4,
             Self::Trace { error, .. } | Self::Replay { error: ReplayError::Trace(error), .. } => {
-                match error {
-                    TraceError::Source(_) | TraceError::Io(_) => 4,
-                    error if error.breaks_off() => Cause::Truncated.exit_code(),
-                    TraceError::Empty
-                    | TraceError::NotATrace
-                    | TraceError::Version { .. }
-                    | TraceError::Torn { .. }
-                    | TraceError::Unfinished { .. }
-                    | TraceError::BrokenChain { .. }
-                    | TraceError::Reordered { .. }
-                    | TraceError::DuplicatedHeader { .. }
-                    | TraceError::NoHeader
-                    | TraceError::Malformed { .. }
-                    | TraceError::FrameTooLarge { .. }
-                    | TraceError::AfterEnd { .. }
-                    | TraceError::ClockWentBack { .. }
-                    | _ => 30,
-                }
+                trace_code(error)
             }
-            Self::Replay { error, .. } => match error {
-                ReplayError::Misplaced { .. } | ReplayError::UnknownPlugin { .. } => 30,
-                ReplayError::WrongModule { .. } => 31,
-                ReplayError::NoAnswer(_) | ReplayError::Unstable(_) => 34,
-                ReplayError::Load { .. } => 3,
-                ReplayError::Trace(_)
-                | ReplayError::NoCalls
-                | ReplayError::NoAnswers
-                | ReplayError::Redacted
-                | ReplayError::AbiVersion { .. }
-                | ReplayError::Function(_)
-                | ReplayError::Refused { .. }
-                | _ => 32,
-            },
+            Self::Replay { error, .. } => replay_code(error),
             Self::OtherPlugin { .. }
             | Self::Minimise { error: MinimiseError::NeedsRecorded(_), .. } => 31,
             Self::Minimise { .. } => 1,
@@ -341,5 +311,45 @@ const fn damage(error: &TraceError) -> &'static str {
         TraceError::AfterEnd { .. } => "after_end",
         TraceError::ClockWentBack { .. } => "clock_went_back",
         _ => "trace",
+    }
+}
+
+/// The exit code of a trace that cannot be read.
+const fn trace_code(error: &TraceError) -> u8 {
+    match error {
+        TraceError::Source(_) | TraceError::Io(_) => 4,
+        error if error.breaks_off() => Cause::Truncated.exit_code(),
+        TraceError::Empty
+        | TraceError::NotATrace
+        | TraceError::Version { .. }
+        | TraceError::Torn { .. }
+        | TraceError::Unfinished { .. }
+        | TraceError::BrokenChain { .. }
+        | TraceError::Reordered { .. }
+        | TraceError::DuplicatedHeader { .. }
+        | TraceError::NoHeader
+        | TraceError::Malformed { .. }
+        | TraceError::FrameTooLarge { .. }
+        | TraceError::AfterEnd { .. }
+        | TraceError::ClockWentBack { .. }
+        | _ => 30,
+    }
+}
+
+/// The exit code of a trace that cannot be replayed.
+const fn replay_code(error: &ReplayError) -> u8 {
+    match error {
+        ReplayError::Misplaced { .. } | ReplayError::UnknownPlugin { .. } => 30,
+        ReplayError::WrongModule { .. } => 31,
+        ReplayError::NoAnswer(_) | ReplayError::Unstable(_) => 34,
+        ReplayError::Load { .. } => 3,
+        ReplayError::Trace(_)
+        | ReplayError::NoCalls
+        | ReplayError::NoAnswers
+        | ReplayError::Redacted
+        | ReplayError::AbiVersion { .. }
+        | ReplayError::Function(_)
+        | ReplayError::Refused { .. }
+        | _ => 32,
     }
 }

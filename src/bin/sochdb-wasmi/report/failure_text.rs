@@ -46,9 +46,7 @@ impl fmt::Display for Failure {
             ),
             Self::NoTable { path, table, tables } => no_table(f, path, table, tables),
             Self::Condition { condition, reason } => write!(f, "{condition:?}: {reason}"),
-            Self::NoColumn { table, column } => {
-                write!(f, "there is no column {table}.{column} to redact")
-            }
+            Self::NoColumn { table, column: c } => write!(f, "no column {table}.{c} to redact"),
             Self::RedactionKey { path, len } => {
                 at(f, path, "a key has at least 16 random bytes, this one has ")?;
                 len.fmt(f)

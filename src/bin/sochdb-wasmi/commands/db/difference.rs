@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, ops::ControlFlow, path::PathBuf};
 
 use clap::Args;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::{
     formats::column_value::json as value_json,
@@ -139,13 +139,10 @@ fn rows(a: &Table<'_>, b: &Table<'_>, found: &mut Found) -> Result<bool, Failure
                 let (x, y) = (of_a.take(), of_b.take());
                 let pairs = a.schema.columns().iter().zip(x.into_iter().zip(y));
                 let differ = pairs.filter(|(_, (x, y))| x != y);
-                let columns: Json = differ
+                let columns: Map<_, _> = differ
                     .map(|(column, (x, y))| (column.name.to_string(), json!([x, y])))
                     .collect();
-                match &columns {
-                    Json::Object(columns) if columns.is_empty() => true,
-                    columns => found.add(name, id, "differs", columns),
-                }
+                columns.is_empty() || found.add(name, id, "differs", &columns.into())
             }
         };
         if !more {

@@ -85,10 +85,7 @@ impl Encoder<'_, '_> {
                 let value = single(json).ok_or_else(|| wrong(self))?;
                 self.writer.f32(value);
             }
-            (Shape::F64, _) => {
-                let value = float(json).ok_or_else(|| wrong(self))?;
-                self.writer.f64(value);
-            }
+            (Shape::F64, _) => self.writer.f64(float(json).ok_or_else(|| wrong(self))?),
             (Shape::Text, Json::String(text)) => self.writer.text(text),
             (Shape::TextOf(len), Json::String(text)) if text.len() as u64 == u64::from(*len) => {
                 self.writer.raw(text.as_bytes());
