@@ -9,7 +9,7 @@ use embedded_io::{Error as _, Read};
 use super::{
     chain::{self, Link},
     error::{TraceError, unreadable},
-    event::{Event, Header},
+    event::Event,
     format::{FRAME_HEADER_LEN, MAGIC, MAX_FRAME_LEN, limits_version},
 };
 use crate::{abi::wire::Reader, limits::Limits};
@@ -119,30 +119,15 @@ impl<R: Read<Error: 'static>> TraceReader<R> {
         if found != expected {
             return Err(TraceError::Reordered { expected, found });
         }
-        if let Some(time_us) = time(&event) {
-            if time_us < self.time_us {
-                let before_us = self.time_us;
-                return Err(TraceError::ClockWentBack { event: found, before_us, time_us });
-            }
-            self.time_us = time_us;
-        }
+        check_clock(&mut self.time_us, found, &event)?;
         self.link = link;
         let frame_len = self.frame.len() as u64;
         self.offset = offset + frame_len;
         self.next = found.saturating_add(1);
-        self.state = match (before, &event) {
-            (State::Start, Event::Header(Header { ring, .. })) => {
-                self.ring = *ring;
-                State::First
-            }
-            (State::Start, _) => return Err(TraceError::NoHeader),
-            (_, Event::Header(_)) => return Err(TraceError::DuplicatedHeader { event: found }),
-            (_, Event::End(_)) => {
-                // The borrow of the event ends the reader's: a look behind it comes next time.
-                State::Done
-            }
-            _ => State::Running,
-        };
+        if let (State::Start, Event::Header(header)) = (before, &event) {
+            self.ring = header.ring;
+        }
+        self.state = state_after(before, found, &event)?;
         Ok(Some(Entry { number: found, offset, frame_len, event }))
     }
 
@@ -230,6 +215,28 @@ impl<R: Read<Error: 'static>> TraceReader<R> {
         }
         Ok(at)
     }
+}
+
+/// The state behind an event, if it may stand there.
+fn state_after(before: State, number: u64, event: &Event<'_>) -> Result<State, TraceError> {
+    match (before, event) {
+        (State::Start, Event::Header(_)) => Ok(State::First),
+        (State::Start, _) => Err(TraceError::NoHeader),
+        (_, Event::Header(_)) => Err(TraceError::DuplicatedHeader { event: number }),
+        // The borrow of the event ends the reader's: a look behind it comes next time.
+        (_, Event::End(_)) => Ok(State::Done),
+        _ => Ok(State::Running),
+    }
+}
+
+/// Sets the clock to the time of an event, which is not before that of the events before it.
+fn check_clock(clock_us: &mut u64, number: u64, event: &Event<'_>) -> Result<(), TraceError> {
+    let Some(time_us) = time(event) else { return Ok(()) };
+    let before_us = core::mem::replace(clock_us, time_us);
+    if time_us < before_us {
+        return Err(TraceError::ClockWentBack { event: number, before_us, time_us });
+    }
+    Ok(())
 }
 
 /// The clock reading of an event.

@@ -1,54 +1,16 @@
 //! Everything that can go wrong in the database, each with where it went wrong, and the status
 //! that a plugin sees for it.
 
-use core::fmt;
-
-use super::corruption::Corruption;
+use super::{corruption::Corruption, given_name::GivenName};
 use crate::{
-    abi::{MAX_GIVEN_ID, MAX_NAME_LEN, Name, Status, wire::WireErrorKind},
+    abi::{Name, Status, wire::WireErrorKind},
     database::{
         entries::StorageError,
-        schema::{ColumnType, MAX_CONDITIONS, SchemaError, TableId},
+        schema::{ColumnType, SchemaError, TableId},
     },
-    escaped::{Escaped, Quoted},
     limits::LimitExceeded,
     meter::Exhausted,
 };
-
-/// A name that a request or an embedder gave and that nothing here has. It need not be a [`Name`].
-/// Kept up to [`MAX_NAME_LEN`] bytes, with the count of those behind.
-#[derive(Clone, PartialEq, Eq)]
-pub struct GivenName {
-    shown: heapless::String<MAX_NAME_LEN, u8>,
-    hidden: usize,
-}
-
-impl GivenName {
-    pub(crate) fn new(text: &str) -> Self {
-        let shown = text.get(..text.floor_char_boundary(MAX_NAME_LEN)).unwrap_or_default();
-        let hidden = text.len().saturating_sub(shown.len());
-        Self { shown: heapless::String::try_from(shown).unwrap_or_default(), hidden }
-    }
-
-    /// The name, or as much of it as is kept.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.shown
-    }
-}
-
-impl fmt::Debug for GivenName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// In quotes, with escapes, and with a mark of what is not shown.
-impl fmt::Display for GivenName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Quoted(Escaped::cut(self.as_str(), self.hidden)).fmt(f)
-    }
-}
 
 /// Why the database did not do what it was asked to. Nothing of the statement is left behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,7 +150,7 @@ pub enum DatabaseError {
         /// The table.
         table: Name,
     },
-    /// A new row is given an id above [`MAX_GIVEN_ID`].
+    /// A new row is given an id above [`MAX_GIVEN_ID`](crate::abi::MAX_GIVEN_ID).
     IdNotAllowed {
         /// The table.
         table: Name,
@@ -326,86 +288,6 @@ impl From<SchemaError> for DatabaseError {
     #[cold]
     fn from(error: SchemaError) -> Self {
         Self::Schema(error)
-    }
-}
-
-impl fmt::Display for DatabaseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownTable { table } => write!(f, "there is no table {table}"),
-            Self::UnknownTableId(table) => write!(f, "there is no table number {}", table.number()),
-            Self::UnknownColumn { table, column } => {
-                write!(f, "{table}: there is no column {column}")
-            }
-            Self::UnknownIndex { table, index } => write!(f, "{table}: there is no index {index}"),
-            Self::NoSuchRow { table, id } => write!(f, "{table}: there is no row {id}"),
-            Self::TableExists { table } => write!(f, "a table {table} exists"),
-            Self::TransactionPending => write!(f, "a transaction is pending"),
-            Self::Schema(error) => error.fmt(f),
-            Self::WrongType { table, column, expected, got } => {
-                write!(f, "{table}.{column}: the column is {expected}, the value is {got}")
-            }
-            Self::MissingValue { table, column } => {
-                write!(f, "{table}.{column}: the column may not be null")
-            }
-            Self::WrongDimension { table, column, expected, got } => write!(
-                f,
-                "{table}.{column}: a vector of {} dimensions has {expected} bytes, {got} given",
-                expected / 4
-            ),
-            Self::NotFinite { table, column } => {
-                write!(f, "{table}.{column}: a component is not finite")
-            }
-            Self::NotANumber { table, column } => write!(f, "{table}.{column}: NaN is no value"),
-            Self::InvalidReference { table, column } => {
-                write!(f, "{table}.{column}: the referenced table is no name")
-            }
-            Self::InvalidValue { table, column, error } => {
-                write!(f, "{table}.{column}: {}", error.as_str())
-            }
-            Self::WrongColumnCount { table, expected, got } => {
-                write!(f, "{table}: {expected} columns are named, a row has {got} values")
-            }
-            Self::DuplicateColumn { table, column } => {
-                write!(f, "{table}.{column}: the column is named twice")
-            }
-            Self::DuplicateId { table, id } => write!(f, "{table}: row {id} exists"),
-            Self::DuplicateUnique { table, index } => {
-                write!(f, "{table}: another row has the same values in the unique index {index}")
-            }
-            Self::MissingId { table } => write!(f, "{table}: a row has no id; only inserts may"),
-            Self::IdNotAllowed { table, id } => write!(
-                f,
-                "{table}: the id {id} is too high for a new row, at most {MAX_GIVEN_ID} is allowed"
-            ),
-            Self::IdsExhausted { table } => write!(f, "{table}: all ids were assigned"),
-            Self::EmptyQuery { table } => write!(f, "{table}: a search for 0 rows"),
-            Self::NotAVector { table, column } => {
-                write!(f, "{table}.{column}: the column has no vectors")
-            }
-            Self::NotComparable { table, column } => {
-                write!(f, "{table}.{column}: the column cannot be compared like this")
-            }
-            Self::TooManyConditions { table, got } => {
-                write!(f, "{table}: {got} conditions, {MAX_CONDITIONS} allowed")
-            }
-            Self::TooManyValues { table, index } => {
-                write!(f, "{table}: more values than the index {index} has columns")
-            }
-            Self::NotAPrefix { table, index } => write!(
-                f,
-                "{table}: a prefix query on the index {index} does not end in a text or binary"
-            ),
-            Self::BadCursor { table, index } => {
-                write!(f, "{table}: this query on the index {index} cannot go on from there")
-            }
-            Self::KeyTooLong { table, index, limit } => {
-                write!(f, "{table}: values for the index {index} are too long: {limit}")
-            }
-            Self::Storage(error) => error.fmt(f),
-            Self::Exhausted(Exhausted::Fuel(limit) | Exhausted::Quota(limit)) => limit.fmt(f),
-            Self::Corrupt(corruption) => corruption.fmt(f),
-        }
     }
 }
 

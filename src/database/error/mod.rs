@@ -2,6 +2,9 @@
 
 mod corruption;
 mod database_error;
+mod display;
+mod given_name;
 
 pub use corruption::Corruption;
-pub use database_error::{DatabaseError, GivenName};
+pub use database_error::DatabaseError;
+pub use given_name::GivenName;

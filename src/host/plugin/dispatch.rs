@@ -18,10 +18,10 @@ use wasmi::Caller;
 use super::{shared::Shared, state::PluginState};
 use crate::{
     abi::{Builtin, wire::WireError},
-    audit::FunctionId,
+    audit::{AuditEntry, AuditLog, FunctionId},
     database::Storage,
     host::{
-        access::{HostFunctionContext, OnDenied, WHOLE},
+        access::{HostFunctionContext, Identity, OnDenied, WHOLE},
         boundary::{Arguments, HostCallResult, Message, Stop, regions},
         registry::Registered,
         tape::{HostCall, Tape},
@@ -65,14 +65,8 @@ impl<S: Storage> PluginState<S> {
         }
         let Shared { database, registry, audit, audit_sink, metrics, clock, log_bytes, tape } =
             shared;
-        // The entry is filled in its place in the log, the table's name by the context.
-        let entry = audit.open();
+        let entry = open_entry(audit, &self.identity, function, &arguments);
         entry.time_us = clock.now_us();
-        entry.plugin = self.identity.id;
-        entry.function = function;
-        entry.table = None;
-        entry.rows = 0;
-        entry.bytes_in = arguments.request_len;
         let result = if self.host_calls >= self.host_calls_limit {
             refused(&mut self.meter, too_many_calls(self.host_calls_limit).into())
         } else {
@@ -288,6 +282,23 @@ fn run<S: Storage>(
 #[cold]
 fn malformed(function: &str, error: WireError) -> HostCallResult {
     HostCallResult::invalid(format_args!("the request of {function} is malformed: {error}"))
+}
+
+/// The audit entry of a host call. It is filled in its place in the log, the table's name by the context.
+#[inline(always)]
+fn open_entry<'l>(
+    audit: &'l mut AuditLog<Box<[AuditEntry]>>,
+    plugin: &Identity,
+    function: FunctionId,
+    arguments: &Arguments,
+) -> &'l mut AuditEntry {
+    let entry = audit.open();
+    entry.plugin = plugin.id;
+    entry.function = function;
+    entry.table = None;
+    entry.rows = 0;
+    entry.bytes_in = arguments.request_len;
+    entry
 }
 
 #[cold]
