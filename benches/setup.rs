@@ -9,7 +9,7 @@ use sochdb_wasmi::{
     },
     audit::PluginId,
     capability::{Capabilities, Globs},
-    database::{ColumnType, Database, MemoryLimits, Metric, TableSchema},
+    database::{ColumnType, Database, MemoryLimits, DistanceMetric, TableSchema},
     host::{Host, HostConfig, NoClock, PluginConfig},
     limits::Limits,
 };
@@ -229,7 +229,7 @@ fn fill_readings(database: &mut Database) {
 fn fill_vectors(database: &mut Database) {
     let dimensions = DIMENSIONS as u16;
     let schema = TableSchema::new("vectors")
-        .and_then(|table| table.vector("embedding", dimensions, Metric::Cosine))
+        .and_then(|table| table.vector("embedding", dimensions, DistanceMetric::Cosine))
         .expect("a schema");
     database.create_table(schema).expect("a table");
     for id in 0..ROWS {

@@ -10,7 +10,7 @@ use std::sync::{
 use sochdb_wasmi::{
     abi::{Seq, Status, Value, message::NewRow},
     database::MemoryLimits,
-    host::{CallError, Host, HostConfig, PluginConfig, Slice, SliceDecision},
+    host::{CallError, FuelSlice, Host, HostConfig, PluginConfig, SliceDecision},
     limits::{Limit, LimitExceeded, Limits},
 };
 use support::*;
@@ -221,7 +221,7 @@ fn a_call_past_its_deadline_is_stopped_between_slices_and_leaves_no_rows() {
     let limits = Limits { deadline_ms: Some(5), slice_fuel: 1000, ..roomy() };
     host.set_slice_hook({
         let time = time.clone();
-        move |_: &Slice| {
+        move |_: &FuelSlice| {
             time.fetch_add(1000, Ordering::Relaxed);
             SliceDecision::Continue
         }
@@ -240,7 +240,7 @@ fn the_hook_sees_every_slice_and_can_stop_the_call() {
     let numbers = Arc::new(AtomicU64::new(0));
     host.set_slice_hook({
         let numbers = numbers.clone();
-        move |slice: &Slice| {
+        move |slice: &FuelSlice| {
             assert_eq!(u64::from(slice.number), numbers.fetch_add(1, Ordering::Relaxed) + 1);
             if slice.number == 3 { SliceDecision::Stop } else { SliceDecision::Continue }
         }

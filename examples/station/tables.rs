@@ -1,7 +1,7 @@
 //! The tables of the weather station. Included by the example, by the tests of its job and by the
 //! golden lines, so it needs no `std`.
 
-use sochdb_wasmi::database::{ColumnType, Metric, SchemaError, TableSchema};
+use sochdb_wasmi::database::{ColumnType, DistanceMetric, SchemaError, TableSchema};
 
 const WEATHER: [(&str, ColumnType); 8] = [
     ("date", ColumnType::Text),
@@ -11,7 +11,7 @@ const WEATHER: [(&str, ColumnType); 8] = [
     ("temp_min", ColumnType::Float),
     ("wind", ColumnType::Float),
     ("kind", ColumnType::Text),
-    ("features", ColumnType::Vector { dimensions: 4, metric: Metric::Euclidean }),
+    ("features", ColumnType::Vector { dimensions: 4, metric: DistanceMetric::Euclidean }),
 ];
 
 const MONTHLY: [(&str, ColumnType); 5] = [

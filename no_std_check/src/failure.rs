@@ -6,7 +6,7 @@ use core::fmt;
 use sochdb_wasmi::{
     capability::GlobError,
     database::{DatabaseError, SchemaError},
-    host::{CallError, KeyError, LoadError, RegistryError},
+    host::{CallError, ConfigKeyError, LoadError, RegistryError},
 };
 
 /// Why the job did not go as it must. Small, as every step returns one.
@@ -74,7 +74,7 @@ macro_rules! wrong {
 wrong! {
     GlobError: "a pattern of names is wrong";
     SchemaError: "a schema is wrong";
-    KeyError: "a configuration key is wrong";
+    ConfigKeyError: "a configuration key is wrong";
     RegistryError: "the host function cannot be added";
     postcard::Error: "a message does not encode or decode";
 }

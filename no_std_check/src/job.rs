@@ -10,7 +10,7 @@ use sochdb_wasmi::{
     audit::PluginId,
     capability::{Capabilities, Globs},
     database::{Database, MemoryLimits},
-    host::{CallError, Host, HostConfig, PluginConfig, Slice, SliceDecision},
+    host::{CallError, Host, HostConfig, PluginConfig, FuelSlice, SliceDecision},
     limits::{Limit, LimitExceeded},
 };
 
@@ -45,7 +45,7 @@ static MEMORY: LinearMemory<{ 64 << 10 }> = LinearMemory::new();
 /// When the slice hook stops a call, in microseconds since its beginning.
 static STOP_AFTER_US: AtomicU32 = AtomicU32::new(u32::MAX);
 
-fn hook(slice: &Slice) -> SliceDecision {
+fn hook(slice: &FuelSlice) -> SliceDecision {
     if slice.elapsed_us > u64::from(STOP_AFTER_US.load(Relaxed)) {
         SliceDecision::Stop
     } else {

@@ -16,7 +16,7 @@ mod schema;
 mod storage;
 mod vectors;
 
-pub use engine::{Database, Entry, Neighbour, VisitEntry};
+pub use engine::{Database, IndexEntry, Neighbour, VisitEntry};
 pub use entries::Savepoint;
 pub use error::{Corruption, DatabaseError, GivenName};
 #[cfg(feature = "flash")]
@@ -32,7 +32,7 @@ pub use storage::{
 };
 #[cfg(feature = "redb")]
 pub use storage::{Durability, RedbConfig, RedbStorage};
-pub use vectors::Metric;
+pub use vectors::DistanceMetric;
 
 /// Where the storage on flash finds them.
 #[cfg(feature = "flash")]

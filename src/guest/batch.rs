@@ -3,7 +3,7 @@
 //! A [`WriteRequest`](crate::abi::message::WriteRequest) needs all its rows at once, as values in
 //! memory; this encodes each as it comes, and nothing else is kept of it.
 
-use super::{CallError, call::invoke_encoded, imports};
+use super::{HostCallError, call::invoke_encoded, imports};
 use crate::abi::{
     Seq, Value,
     message::{NewRow, WriteMode},
@@ -17,7 +17,7 @@ const MAX_ROWS: u8 = 0x7f;
 /// The most bytes that an assigned id takes in the response.
 const ID_LEN: usize = wire::varint_len(u64::MAX);
 
-/// Rows on their way to a table; [`Host::batch`](super::Host::batch) begins one.
+/// Rows on their way to a table; [`HostHandle::batch`](super::HostHandle::batch) begins one.
 ///
 /// Each call of `soch_write` writes all its rows or none. Several calls do not, but the call of the
 /// entry point does: if it returns an error, nothing is written.
@@ -41,7 +41,7 @@ impl<'a> WriteBatch<'a> {
         table: &str,
         mode: WriteMode,
         columns: &[&str],
-    ) -> Result<Self, CallError> {
+    ) -> Result<Self, HostCallError> {
         let mut writer = Writer::new(scratch);
         writer.text(table);
         mode.encode(&mut writer);
@@ -50,7 +50,7 @@ impl<'a> WriteBatch<'a> {
         writer.u8(0);
         match writer.finish() {
             Ok(at) => Ok(Self { scratch, header, at, rows: 0, ids_len: 0, written: 0 }),
-            Err(error) => Err(CallError::too_small(error.needed)),
+            Err(error) => Err(HostCallError::too_small(error.needed)),
         }
     }
 
@@ -58,9 +58,9 @@ impl<'a> WriteBatch<'a> {
     /// row that the host shall assign one to.
     ///
     /// # Errors
-    /// [`CallError`] of the write, or [`Status::BufferTooSmall`](crate::abi::Status) for a row that
+    /// [`HostCallError`] of the write, or [`Status::BufferTooSmall`](crate::abi::Status) for a row that
     /// does not fit the scratch alone.
-    pub fn push(&mut self, id: Option<u64>, values: &[Value<'_>]) -> Result<(), CallError> {
+    pub fn push(&mut self, id: Option<u64>, values: &[Value<'_>]) -> Result<(), HostCallError> {
         let row = NewRow { id, values: Seq::new(values) };
         if self.append(&row).is_err() {
             self.flush()?;
@@ -69,9 +69,9 @@ impl<'a> WriteBatch<'a> {
         Ok(())
     }
 
-    fn append(&mut self, row: &NewRow<'_>) -> Result<(), CallError> {
+    fn append(&mut self, row: &NewRow<'_>) -> Result<(), HostCallError> {
         if self.rows == MAX_ROWS {
-            return Err(CallError::too_small(self.at));
+            return Err(HostCallError::too_small(self.at));
         }
         let mut writer = Writer::new(self.scratch.get_mut(self.at..).unwrap_or_default());
         row.encode(&mut writer);
@@ -80,7 +80,7 @@ impl<'a> WriteBatch<'a> {
         let ids_len = self.ids_len + row.id.map_or(ID_LEN, wire::varint_len);
         let needed = end.saturating_add(1 + ids_len);
         if needed > self.scratch.len() {
-            return Err(CallError::too_small(needed));
+            return Err(HostCallError::too_small(needed));
         }
         (self.at, self.ids_len) = (end, ids_len);
         self.rows += 1;
@@ -90,8 +90,8 @@ impl<'a> WriteBatch<'a> {
     /// Writes the rows that were added since the last write.
     ///
     /// # Errors
-    /// [`CallError`]; the rows are kept.
-    pub fn flush(&mut self) -> Result<(), CallError> {
+    /// [`HostCallError`]; the rows are kept.
+    pub fn flush(&mut self) -> Result<(), HostCallError> {
         if self.rows == 0 {
             return Ok(());
         }
@@ -110,8 +110,8 @@ impl<'a> WriteBatch<'a> {
     /// Writes what is left and returns how many rows were written in all.
     ///
     /// # Errors
-    /// [`CallError`].
-    pub fn finish(mut self) -> Result<u64, CallError> {
+    /// [`HostCallError`].
+    pub fn finish(mut self) -> Result<u64, HostCallError> {
         self.flush()?;
         Ok(self.written)
     }
@@ -133,7 +133,7 @@ mod tests {
         batch.push(Some(7), &values[0]).expect("the row fits");
         batch.push(None, &values[1]).expect("the row fits");
         // There is no host here; the rows are kept.
-        assert_eq!(batch.flush(), Err(CallError::new(Status::Error)));
+        assert_eq!(batch.flush(), Err(HostCallError::new(Status::Error)));
 
         let rows = [
             NewRow { id: Some(7), values: Seq::new(&values[0]) },

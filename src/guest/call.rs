@@ -1,10 +1,10 @@
 //! One call of a host function: encode, invoke, look at the status, decode.
 //!
-//! It knows no particular function; [`Host`](super::Host) has a method for each.
+//! It knows no particular function; [`HostHandle`](super::HostHandle) has a method for each.
 
 use core::{fmt, ops::Range};
 
-use super::HostFunction;
+use super::HostImport;
 use crate::abi::{
     Status,
     wire::{self, Reader, Wire, WireError},
@@ -13,7 +13,7 @@ use crate::abi::{
 /// A host call that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct CallError {
+pub struct HostCallError {
     /// What the host returned.
     pub status: Status,
     /// For [`Status::BufferTooSmall`]: how many bytes the scratch buffer must have for this request
@@ -21,7 +21,7 @@ pub struct CallError {
     pub needed: u32,
 }
 
-impl CallError {
+impl HostCallError {
     /// A failure of `status` that is not about a buffer's size.
     #[must_use]
     pub const fn new(status: Status) -> Self {
@@ -46,26 +46,26 @@ impl CallError {
     }
 }
 
-impl From<Status> for CallError {
+impl From<Status> for HostCallError {
     fn from(status: Status) -> Self {
         Self::new(status)
     }
 }
 
-impl From<CallError> for Status {
-    fn from(error: CallError) -> Self {
+impl From<HostCallError> for Status {
+    fn from(error: HostCallError) -> Self {
         error.status
     }
 }
 
 /// A response that is not what the contract says is the host's fault, not the plugin's.
-impl From<WireError> for CallError {
+impl From<WireError> for HostCallError {
     fn from(_: WireError) -> Self {
         Self::new(Status::Error)
     }
 }
 
-impl fmt::Display for CallError {
+impl fmt::Display for HostCallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the host call failed: {}", self.status)?;
         if self.needed > 0 {
@@ -75,7 +75,7 @@ impl fmt::Display for CallError {
     }
 }
 
-impl core::error::Error for CallError {
+impl core::error::Error for HostCallError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         Some(&self.status)
     }
@@ -85,37 +85,38 @@ impl core::error::Error for CallError {
 /// and returns where in `scratch` the response is.
 ///
 /// # Errors
-/// [`CallError`] with the status that the host returned, or with [`Status::BufferTooSmall`] if
+/// [`HostCallError`] with the status that the host returned, or with [`Status::BufferTooSmall`] if
 /// `scratch` does not even hold the request.
-pub fn exchange<F: HostFunction>(
+pub fn exchange<F: HostImport>(
     request: &F::Request<'_>,
     scratch: &mut [u8],
-) -> Result<Range<usize>, CallError> {
-    let len = wire::encode(request, scratch).map_err(|error| CallError::too_small(error.needed))?;
+) -> Result<Range<usize>, HostCallError> {
+    let len =
+        wire::encode(request, scratch).map_err(|error| HostCallError::too_small(error.needed))?;
     invoke_encoded::<F>(len, scratch)
 }
 
 /// As [`exchange`]; returns a reader of the response, for one that is not decoded as a whole.
-pub(super) fn ask<'s, F: HostFunction>(
+pub(super) fn ask<'s, F: HostImport>(
     request: &F::Request<'_>,
     scratch: &'s mut [u8],
-) -> Result<Reader<'s>, CallError> {
+) -> Result<Reader<'s>, HostCallError> {
     let place = exchange::<F>(request, scratch)?;
     Ok(Reader::new(scratch.get(place).unwrap_or_default()))
 }
 
 /// Calls `F` with a request that is already in the first `request_len` bytes of `scratch`.
-pub(super) fn invoke_encoded<F: HostFunction>(
+pub(super) fn invoke_encoded<F: HostImport>(
     request_len: usize,
     scratch: &mut [u8],
-) -> Result<Range<usize>, CallError> {
+) -> Result<Range<usize>, HostCallError> {
     let Some((request, response)) = scratch.split_at_mut_checked(request_len) else {
-        return Err(CallError::too_small(request_len));
+        return Err(HostCallError::too_small(request_len));
     };
     let code = F::invoke(request, response);
     match usize::try_from(code) {
         Ok(len) => Ok(request_len..request_len.saturating_add(len)),
-        Err(_) => Err(CallError::from_code(code, request_len, response)),
+        Err(_) => Err(HostCallError::from_code(code, request_len, response)),
     }
 }
 
@@ -124,10 +125,10 @@ pub(super) fn invoke_encoded<F: HostFunction>(
 /// # Errors
 /// As [`exchange`], and [`Status::Error`] for a response that does not decode.
 #[inline]
-pub fn call<'s, F: HostFunction>(
+pub fn call<'s, F: HostImport>(
     request: &F::Request<'_>,
     scratch: &'s mut [u8],
-) -> Result<F::Response<'s>, CallError>
+) -> Result<F::Response<'s>, HostCallError>
 where
     F::Response<'s>: Wire<'s>,
 {
@@ -140,10 +141,10 @@ where
 /// # Errors
 /// As [`call`].
 #[inline]
-pub fn call_as<'s, F: HostFunction, R: Wire<'s>>(
+pub fn call_as<'s, F: HostImport, R: Wire<'s>>(
     request: &F::Request<'_>,
     scratch: &'s mut [u8],
-) -> Result<R, CallError> {
+) -> Result<R, HostCallError> {
     let response = exchange::<F>(request, scratch)?;
     Ok(wire::decode(scratch.get(response).unwrap_or_default())?)
 }
@@ -153,10 +154,10 @@ pub fn call_as<'s, F: HostFunction, R: Wire<'s>>(
 /// # Errors
 /// As [`exchange`].
 #[inline]
-pub fn send<F: HostFunction>(
+pub fn send<F: HostImport>(
     request: &F::Request<'_>,
     scratch: &mut [u8],
-) -> Result<(), CallError> {
+) -> Result<(), HostCallError> {
     exchange::<F>(request, scratch).map(|_| ())
 }
 
@@ -172,7 +173,7 @@ mod tests {
     /// A function of an embedder that answers the key it is asked for.
     struct Echo;
 
-    impl HostFunction for Echo {
+    impl HostImport for Echo {
         const NAME: &'static str = "echo";
         type Request<'a> = ConfigRequest<'a>;
         type Response<'a> = LastErrorResponse<'a>;
@@ -213,7 +214,11 @@ mod tests {
                 9..13 => 0,
                 _ => 18,
             };
-            assert_eq!(answer, Err(CallError { status: Status::BufferTooSmall, needed }), "{size}");
+            assert_eq!(
+                answer,
+                Err(HostCallError { status: Status::BufferTooSmall, needed }),
+                "{size}"
+            );
         }
         assert!(call::<Echo>(&request, &mut [0; 18]).is_ok());
     }
@@ -221,7 +226,7 @@ mod tests {
     #[test]
     fn without_a_host_every_call_fails() {
         let mut scratch = [0; 64];
-        let error = CallError::new(Status::Error);
+        let error = HostCallError::new(Status::Error);
         assert_eq!(call::<imports::LastError>(&LastErrorRequest {}, &mut scratch), Err(error));
         let line = LogRequest { level: LogLevel::Info, message: "" };
         assert_eq!(send::<imports::LogMessage>(&line, &mut scratch), Err(error));

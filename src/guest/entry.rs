@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Host;
+use super::HostHandle;
 use crate::abi::Status;
 
 /// Runs `body` as the body of an entry point and returns what the entry point returns: the length
@@ -13,7 +13,7 @@ use crate::abi::Status;
 /// the front of `output` in the same. An input that does not decode is
 /// [`Status::InvalidArgs`], an output that does not fit is [`Status::BufferTooSmall`].
 pub fn run<'h, 's, 'i, I, O, E, F>(
-    host: &'h mut Host<'s>,
+    host: &'h mut HostHandle<'s>,
     input: &'i [u8],
     input_len: i32,
     output: &mut [u8],
@@ -23,7 +23,7 @@ where
     I: Deserialize<'i>,
     O: Serialize,
     E: Into<Status>,
-    F: FnOnce(&'h mut Host<'s>, I) -> Result<O, E>,
+    F: FnOnce(&'h mut HostHandle<'s>, I) -> Result<O, E>,
 {
     let input = usize::try_from(input_len).ok().and_then(|len| input.get(..len));
     let Some(Ok((input, []))) = input.map(postcard::take_from_bytes) else {
@@ -43,9 +43,9 @@ where
 /// descriptor, and an exported entry point for each function that is named.
 ///
 /// The functions are ordinary ones of the enclosing module,
-/// `fn(&mut Host<'_>, I) -> Result<O, E>`: `I` is any type that `serde` deserializes (texts and
+/// `fn(&mut HostHandle<'_>, I) -> Result<O, E>`: `I` is any type that `serde` deserializes (texts and
 /// bytes may be borrowed from the Input Buffer), `O` any type that it serializes, `E` is
-/// [`Status`](crate::abi::Status) or [`CallError`](crate::guest::CallError). An `Err` rolls back
+/// [`Status`](crate::abi::Status) or [`HostCallError`](crate::guest::HostCallError). An `Err` rolls back
 /// everything that the call wrote.
 ///
 /// The scratch holds the request and the response of one host call at a time, so it bounds both.
@@ -53,9 +53,9 @@ where
 /// On other targets than `wasm32` it exports nothing.
 ///
 /// ```
-/// use sochdb_wasmi::guest::{Host, Status};
+/// use sochdb_wasmi::guest::{HostHandle, Status};
 ///
-/// fn add(_host: &mut Host<'_>, (a, b): (u32, u32)) -> Result<u32, Status> {
+/// fn add(_host: &mut HostHandle<'_>, (a, b): (u32, u32)) -> Result<u32, Status> {
 ///     a.checked_add(b).ok_or(Status::InvalidArgs)
 /// }
 ///
@@ -67,7 +67,7 @@ macro_rules! plugin {
     (input: $input:expr, output: $output:expr, scratch: $scratch:expr; $($name:ident),+ $(,)?) => {
         #[cfg(target_arch = "wasm32")]
         mod sochdb_plugin_exports {
-            use $crate::guest::{Host, Status, buffers, entry};
+            use $crate::guest::{HostHandle, Status, buffers, entry};
 
             static BUFFERS: buffers::Buffers<{ $input }, { $output }, { $scratch }> =
                 buffers::Buffers::new();
@@ -80,7 +80,7 @@ macro_rules! plugin {
                 #[unsafe(no_mangle)]
                 extern "C" fn $name(input_len: i32) -> i32 {
                     let result = BUFFERS.lend(|input, output, scratch| {
-                        let mut host = Host::new(scratch);
+                        let mut host = HostHandle::new(scratch);
                         entry::run(&mut host, input, input_len, output, super::$name)
                     });
                     result.unwrap_or(Status::Error.code())
@@ -113,13 +113,13 @@ macro_rules! panic_handler {
 mod tests {
     use super::*;
 
-    fn double(_: &mut Host<'_>, text: &str) -> Result<(u32, u32), Status> {
+    fn double(_: &mut HostHandle<'_>, text: &str) -> Result<(u32, u32), Status> {
         let len = text.len() as u32;
         if len == 0 { Err(Status::NotFound) } else { Ok((len, 2 * len)) }
     }
 
     fn run_double(input: &[u8], input_len: i32, output: &mut [u8]) -> i32 {
-        run(&mut Host::new(&mut []), input, input_len, output, double)
+        run(&mut HostHandle::new(&mut []), input, input_len, output, double)
     }
 
     #[test]

@@ -2,13 +2,13 @@
 //!
 //! What a method returns borrows from the scratch, so the compiler keeps it from being overwritten
 //! by the next call. A plugin that must hold an answer across calls copies what it needs, or
-//! [splits](Host::split) the scratch.
+//! [splits](HostHandle::split) the scratch.
 
 use core::ops::ControlFlow;
 
 use super::{
-    CallError, Fields, FromValue, HostFunction, Lookup, Scan, WriteBatch, call, call::ask, call_as,
-    exchange, imports, pages::Page, send,
+    Fields, FromValue, HostCallError, HostImport, Lookup, Scan, WriteBatch, call, call::ask,
+    call_as, exchange, imports, pages::Page, send,
 };
 use crate::abi::{
     Seq, Status, Value,
@@ -22,11 +22,11 @@ use crate::abi::{
 
 /// The host, as a plugin sees it.
 #[derive(Debug)]
-pub struct Host<'s> {
+pub struct HostHandle<'s> {
     scratch: &'s mut [u8],
 }
 
-impl<'s> Host<'s> {
+impl<'s> HostHandle<'s> {
     /// The host, with a buffer for the request and the response of one call at a time.
     pub const fn new(scratch: &'s mut [u8]) -> Self {
         Self { scratch }
@@ -34,19 +34,19 @@ impl<'s> Host<'s> {
 
     /// Two handles on parts of the scratch, the first with `first` bytes (or all there are), for a
     /// call whose answer is held during other calls.
-    pub fn split(&mut self, first: usize) -> (Host<'_>, Host<'_>) {
+    pub fn split(&mut self, first: usize) -> (HostHandle<'_>, HostHandle<'_>) {
         let (a, b) = self.scratch.split_at_mut(first.min(self.scratch.len()));
-        (Host::new(a), Host::new(b))
+        (HostHandle::new(a), HostHandle::new(b))
     }
 
     /// Calls any function; [`call`](call()) says how.
     ///
     /// # Errors
-    /// [`CallError`].
-    pub fn call<'a, F: HostFunction>(
+    /// [`HostCallError`].
+    pub fn call<'a, F: HostImport>(
         &'a mut self,
         request: &F::Request<'_>,
-    ) -> Result<F::Response<'a>, CallError>
+    ) -> Result<F::Response<'a>, HostCallError>
     where
         F::Response<'a>: Wire<'a>,
     {
@@ -56,8 +56,8 @@ impl<'s> Host<'s> {
     /// `soch_read` with all its options. The format is [`Format::Rows`] whatever `request` says.
     ///
     /// # Errors
-    /// [`CallError`].
-    pub fn read(&mut self, request: &ReadRequest<'_>) -> Result<RowsResponse<'_>, CallError> {
+    /// [`HostCallError`].
+    pub fn read(&mut self, request: &ReadRequest<'_>) -> Result<RowsResponse<'_>, HostCallError> {
         let request = ReadRequest { format: Format::Rows, ..*request };
         call::<imports::SochRead>(&request, self.scratch)
     }
@@ -66,8 +66,11 @@ impl<'s> Host<'s> {
     /// whatever `request` says.
     ///
     /// # Errors
-    /// [`CallError`].
-    pub fn read_toon(&mut self, request: &ReadRequest<'_>) -> Result<ToonResponse<'_>, CallError> {
+    /// [`HostCallError`].
+    pub fn read_toon(
+        &mut self,
+        request: &ReadRequest<'_>,
+    ) -> Result<ToonResponse<'_>, HostCallError> {
         let request = ReadRequest { format: Format::Toon, ..*request };
         call_as::<imports::SochRead, _>(&request, self.scratch)
     }
@@ -75,14 +78,14 @@ impl<'s> Host<'s> {
     /// The row of an id. No columns means all.
     ///
     /// # Errors
-    /// [`CallError`]; [`Status::NotFound`] if there is no such row.
+    /// [`HostCallError`]; [`Status::NotFound`] if there is no such row.
     #[inline]
     pub fn read_one(
         &mut self,
         table: &str,
         id: u64,
         columns: &[&str],
-    ) -> Result<Fields<'_>, CallError> {
+    ) -> Result<Fields<'_>, HostCallError> {
         let request = ReadRequest {
             table,
             rows: RowSelector::One(id),
@@ -91,7 +94,7 @@ impl<'s> Host<'s> {
             format: Format::Rows,
         };
         Fields::single(ask::<imports::SochRead>(&request, self.scratch)?)?
-            .ok_or(CallError::new(Status::NotFound))
+            .ok_or(HostCallError::new(Status::NotFound))
     }
 
     /// The rows of a list of ids, those that exist. No columns means all.
@@ -99,13 +102,13 @@ impl<'s> Host<'s> {
     /// The response's `next`, if any, is how many of the ids were looked at.
     ///
     /// # Errors
-    /// [`CallError`].
+    /// [`HostCallError`].
     pub fn read_list(
         &mut self,
         table: &str,
         ids: &[u64],
         columns: &[&str],
-    ) -> Result<RowsResponse<'_>, CallError> {
+    ) -> Result<RowsResponse<'_>, HostCallError> {
         let request = ReadRequest {
             table,
             rows: RowSelector::List(Seq::new(ids)),
@@ -137,8 +140,11 @@ impl<'s> Host<'s> {
     /// `soch_write` with all its options.
     ///
     /// # Errors
-    /// [`CallError`].
-    pub fn write(&mut self, request: &WriteRequest<'_>) -> Result<WriteResponse<'_>, CallError> {
+    /// [`HostCallError`].
+    pub fn write(
+        &mut self,
+        request: &WriteRequest<'_>,
+    ) -> Result<WriteResponse<'_>, HostCallError> {
         call::<imports::SochWrite>(request, self.scratch)
     }
 
@@ -149,7 +155,7 @@ impl<'s> Host<'s> {
         id: Option<u64>,
         columns: &[&str],
         values: &[Value<'_>],
-    ) -> Result<u64, CallError> {
+    ) -> Result<u64, HostCallError> {
         let rows = [NewRow { id, values: Seq::new(values) }];
         let request =
             WriteRequest { table, mode, columns: Seq::new(columns), rows: Seq::new(&rows) };
@@ -161,62 +167,62 @@ impl<'s> Host<'s> {
     /// Inserts one row under an id that the host assigns, and returns the id.
     ///
     /// # Errors
-    /// [`CallError`].
+    /// [`HostCallError`].
     pub fn insert(
         &mut self,
         table: &str,
         columns: &[&str],
         values: &[Value<'_>],
-    ) -> Result<u64, CallError> {
+    ) -> Result<u64, HostCallError> {
         self.write_row(table, WriteMode::Insert, None, columns, values)
     }
 
     /// Changes columns of one row.
     ///
     /// # Errors
-    /// [`CallError`]; [`Status::NotFound`] if there is no such row.
+    /// [`HostCallError`]; [`Status::NotFound`] if there is no such row.
     pub fn update(
         &mut self,
         table: &str,
         id: u64,
         columns: &[&str],
         values: &[Value<'_>],
-    ) -> Result<(), CallError> {
+    ) -> Result<(), HostCallError> {
         self.write_row(table, WriteMode::Update, Some(id), columns, values).map(|_| ())
     }
 
     /// Changes columns of the row of this id, or inserts it.
     ///
     /// # Errors
-    /// [`CallError`].
+    /// [`HostCallError`].
     pub fn upsert(
         &mut self,
         table: &str,
         id: u64,
         columns: &[&str],
         values: &[Value<'_>],
-    ) -> Result<(), CallError> {
+    ) -> Result<(), HostCallError> {
         self.write_row(table, WriteMode::Upsert, Some(id), columns, values).map(|_| ())
     }
 
     /// Many rows in as few calls of `soch_write` as the scratch allows.
     ///
     /// # Errors
-    /// [`CallError`] if the scratch is too small for the names alone.
+    /// [`HostCallError`] if the scratch is too small for the names alone.
     pub fn batch(
         &mut self,
         table: &str,
         mode: WriteMode,
         columns: &[&str],
-    ) -> Result<WriteBatch<'_>, CallError> {
+    ) -> Result<WriteBatch<'_>, HostCallError> {
         WriteBatch::new(self.scratch, table, mode, columns)
     }
 
     /// Deletes rows and returns how many there were.
     ///
     /// # Errors
-    /// [`CallError`].
-    pub fn delete(&mut self, table: &str, rows: RowSelector<'_>) -> Result<u64, CallError> {
+    /// [`HostCallError`].
+    pub fn delete(&mut self, table: &str, rows: RowSelector<'_>) -> Result<u64, HostCallError> {
         let request = DeleteRequest { table, rows };
         call::<imports::SochDelete>(&request, self.scratch).map(|response| response.count)
     }
@@ -224,8 +230,11 @@ impl<'s> Host<'s> {
     /// `vector_search`: the rows nearest to a query, nearest first.
     ///
     /// # Errors
-    /// [`CallError`].
-    pub fn search(&mut self, request: &SearchRequest<'_>) -> Result<SearchResponse<'_>, CallError> {
+    /// [`HostCallError`].
+    pub fn search(
+        &mut self,
+        request: &SearchRequest<'_>,
+    ) -> Result<SearchResponse<'_>, HostCallError> {
         call::<imports::VectorSearch>(request, self.scratch)
     }
 
@@ -234,8 +243,8 @@ impl<'s> Host<'s> {
     /// `each` takes.
     ///
     /// # Errors
-    /// [`CallError`], and what `each` returns.
-    pub fn search_each<E: From<CallError>>(
+    /// [`HostCallError`], and what `each` returns.
+    pub fn search_each<E: From<HostCallError>>(
         &mut self,
         request: &SearchRequest<'_>,
         mut each: impl FnMut(f32, &mut Fields<'_>) -> Result<ControlFlow<()>, E>,
@@ -250,7 +259,7 @@ impl<'s> Host<'s> {
         Ok(())
     }
 
-    fn hits(&mut self, request: &SearchRequest<'_>) -> Result<Page, CallError> {
+    fn hits(&mut self, request: &SearchRequest<'_>) -> Result<Page, HostCallError> {
         let place = exchange::<imports::VectorSearch>(request, self.scratch)?;
         let page = Page::begin(self.scratch, &place)?;
         Ok(page)
@@ -272,7 +281,7 @@ impl<'s> Host<'s> {
         name: &str,
         labels: &[(&str, &str)],
         value: f64,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), HostCallError> {
         let request = MetricRequest { kind, name, labels: Seq::new(labels), value };
         send::<imports::EmitMetric>(&request, self.scratch)
     }
@@ -280,64 +289,64 @@ impl<'s> Host<'s> {
     /// Adds to a counter. The names of the labels must rise.
     ///
     /// # Errors
-    /// [`CallError`]; [`Status::InvalidArgs`] if the name is in use for another kind, also by another
+    /// [`HostCallError`]; [`Status::InvalidArgs`] if the name is in use for another kind, also by another
     /// plugin, [`Status::LimitExceeded`] if the host has no room for a new series.
     pub fn counter(
         &mut self,
         name: &str,
         labels: &[(&str, &str)],
         value: f64,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), HostCallError> {
         self.metric(MetricKind::Counter, name, labels, value)
     }
 
     /// Sets a gauge. The names of the labels must rise.
     ///
     /// # Errors
-    /// [`CallError`]; [`Status::InvalidArgs`] if the name is in use for another kind, also by another
+    /// [`HostCallError`]; [`Status::InvalidArgs`] if the name is in use for another kind, also by another
     /// plugin, [`Status::LimitExceeded`] if the host has no room for a new series.
     pub fn gauge(
         &mut self,
         name: &str,
         labels: &[(&str, &str)],
         value: f64,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), HostCallError> {
         self.metric(MetricKind::Gauge, name, labels, value)
     }
 
     /// Observes a value in a histogram. The names of the labels must rise.
     ///
     /// # Errors
-    /// [`CallError`]; [`Status::InvalidArgs`] if the name is in use for another kind, also by another
+    /// [`HostCallError`]; [`Status::InvalidArgs`] if the name is in use for another kind, also by another
     /// plugin, [`Status::LimitExceeded`] if the host has no room for a new series.
     pub fn histogram(
         &mut self,
         name: &str,
         labels: &[(&str, &str)],
         value: f64,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), HostCallError> {
         self.metric(MetricKind::Histogram, name, labels, value)
     }
 
     /// Logs a text.
     ///
     /// # Errors
-    /// [`CallError`].
-    pub fn log(&mut self, level: LogLevel, message: &str) -> Result<(), CallError> {
+    /// [`HostCallError`].
+    pub fn log(&mut self, level: LogLevel, message: &str) -> Result<(), HostCallError> {
         send::<imports::LogMessage>(&LogRequest { level, message }, self.scratch)
     }
 
     /// The plugin's configuration under `key`.
     ///
     /// # Errors
-    /// [`CallError`]; [`Status::NotFound`] if there is no such key, [`Status::InvalidArgs`] if its
+    /// [`HostCallError`]; [`Status::NotFound`] if there is no such key, [`Status::InvalidArgs`] if its
     /// value is not a `T`.
-    pub fn config<'a, T: FromValue<'a>>(&'a mut self, key: &str) -> Result<T, CallError> {
+    pub fn config<'a, T: FromValue<'a>>(&'a mut self, key: &str) -> Result<T, HostCallError> {
         T::take(&mut self.config_value(key)?)
     }
 
     /// The value in a [`ConfigResponse`](crate::abi::message::ConfigResponse), which has nothing else.
-    fn config_value(&mut self, key: &str) -> Result<Reader<'_>, CallError> {
+    fn config_value(&mut self, key: &str) -> Result<Reader<'_>, HostCallError> {
         ask::<imports::GetConfig>(&ConfigRequest { key }, self.scratch)
     }
 
@@ -349,7 +358,7 @@ impl<'s> Host<'s> {
         &'a mut self,
         key: &str,
         default: T,
-    ) -> Result<T, CallError> {
+    ) -> Result<T, HostCallError> {
         match self.config(key) {
             Err(error) if error.status == Status::NotFound => Ok(default),
             result => result,
@@ -359,10 +368,10 @@ impl<'s> Host<'s> {
     /// What the host said about the last host call that failed since the entry point was called.
     ///
     /// # Errors
-    /// [`CallError`]; [`Status::NotFound`] if none has failed, [`Status::BufferTooSmall`] for a text
+    /// [`HostCallError`]; [`Status::NotFound`] if none has failed, [`Status::BufferTooSmall`] for a text
     /// that does not fit the scratch, which [`MAX_ERROR_LEN`](super::MAX_ERROR_LEN)` + 1` bytes always
     /// hold. The text is still there after either.
-    pub fn last_error(&mut self) -> Result<&str, CallError> {
+    pub fn last_error(&mut self) -> Result<&str, HostCallError> {
         call::<imports::LastError>(&LastErrorRequest {}, self.scratch).map(|response| response.text)
     }
 }

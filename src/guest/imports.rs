@@ -9,7 +9,7 @@ use crate::abi::{message::*, wire::Wire};
 ///
 /// An embedder that adds functions of its own gives its plugins an implementation of this for
 /// each; [`call`](super::call()) then works with them too.
-pub trait HostFunction {
+pub trait HostImport {
     /// Name that it is imported under.
     const NAME: &'static str;
 
@@ -44,7 +44,7 @@ macro_rules! imports {
             #[derive(Clone, Copy, Debug)]
             pub struct $type;
 
-            impl HostFunction for $type {
+            impl HostImport for $type {
                 const NAME: &'static str = stringify!($name);
                 type Request<'a> = imports!(@type $request $(<$request_life>)?, 'a);
                 type Response<'a> = imports!(@type $response $(<$response_life>)?, 'a);

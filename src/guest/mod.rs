@@ -2,7 +2,7 @@
 //! points out of ordinary functions. `docs/writing-plugins.md` builds a plugin with it.
 //!
 //! There is no allocator in here: a call encodes its request into the front of a buffer that the
-//! plugin lends (the scratch of [`Host`]), the host answers into the rest of it, and what the call
+//! plugin lends (the scratch of [`HostHandle`]), the host answers into the rest of it, and what the call
 //! returns borrows from there.
 //!
 //! On other targets than `wasm32` there is no host; every call then fails with
@@ -23,11 +23,11 @@ mod pages;
 mod typed;
 
 pub use batch::WriteBatch;
-pub use call::{CallError, call};
+pub use call::{HostCallError, call};
 #[doc(hidden)]
 pub use call::{call_as, exchange, send};
-pub use host::Host;
-pub use imports::HostFunction;
+pub use host::HostHandle;
+pub use imports::HostImport;
 pub use pages::{Lookup, Scan};
 pub use typed::{Fields, FromValue, RawText};
 

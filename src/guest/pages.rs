@@ -2,7 +2,7 @@
 
 use core::ops::{ControlFlow, Range};
 
-use super::{CallError, Fields, exchange, imports};
+use super::{Fields, HostCallError, exchange, imports};
 use crate::abi::{
     Seq,
     message::{IndexQuery, LookupRequest, LookupResponse, ReadRequest, RowSelector, RowsResponse},
@@ -25,7 +25,7 @@ pub(super) struct Page {
 
 impl Page {
     /// The page at `place`.
-    pub(super) fn begin(scratch: &[u8], place: &Range<usize>) -> Result<Self, CallError> {
+    pub(super) fn begin(scratch: &[u8], place: &Range<usize>) -> Result<Self, HostCallError> {
         let mut reader = Reader::new(scratch.get(place.clone()).unwrap_or_default());
         let left = reader.u32()?;
         Ok(Self { end: place.end, rest: reader.rest().len(), left })
@@ -39,7 +39,7 @@ impl Page {
     }
 
     /// The next row, if the page is one of rows.
-    fn row<'p>(&mut self, scratch: &'p [u8]) -> Result<Option<Fields<'p>>, CallError> {
+    fn row<'p>(&mut self, scratch: &'p [u8]) -> Result<Option<Fields<'p>>, HostCallError> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -51,7 +51,7 @@ impl Page {
     pub(super) fn hit<'p>(
         &mut self,
         scratch: &'p [u8],
-    ) -> Result<Option<(f32, Fields<'p>)>, CallError> {
+    ) -> Result<Option<(f32, Fields<'p>)>, HostCallError> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -60,7 +60,7 @@ impl Page {
     }
 
     /// Goes behind the row whose columns these are.
-    pub(super) fn pass(&mut self, fields: &mut Fields<'_>) -> Result<(), CallError> {
+    pub(super) fn pass(&mut self, fields: &mut Fields<'_>) -> Result<(), HostCallError> {
         self.rest = fields.skip()?.len();
         Ok(())
     }
@@ -74,7 +74,7 @@ macro_rules! every_row {
         /// Not inlined: the interpreter's compiler keeps buffers of the size of a plugin's largest
         /// function, which would be the plugin's loop with all of this in it.
         #[inline(never)]
-        fn row(&mut self, page: &mut Page) -> Result<Option<Fields<'_>>, CallError> {
+        fn row(&mut self, page: &mut Page) -> Result<Option<Fields<'_>>, HostCallError> {
             while page.left == 0 {
                 if page.end > 0 {
                     let next = Wire::decode(&mut page.reader(self.scratch))?;
@@ -91,8 +91,8 @@ macro_rules! every_row {
         /// Hands every row of every page to `each`, until there is no more or `each` breaks.
         ///
         /// # Errors
-        /// [`CallError`] of a page, and what `each` returns.
-        pub fn try_for_each<E: From<CallError>>(
+        /// [`HostCallError`] of a page, and what `each` returns.
+        pub fn try_for_each<E: From<HostCallError>>(
             mut self,
             mut each: impl FnMut(&mut Fields<'_>) -> Result<ControlFlow<()>, E>,
         ) -> Result<(), E> {
@@ -108,7 +108,7 @@ macro_rules! every_row {
     };
 }
 
-/// The pages of a range of ids; [`Host::scan`](super::Host::scan) begins one.
+/// The pages of a range of ids; [`HostHandle::scan`](super::HostHandle::scan) begins one.
 #[derive(Debug)]
 pub struct Scan<'a> {
     scratch: &'a mut [u8],
@@ -146,7 +146,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Where in the scratch the next page is, or `None` after the last.
-    fn fetch(&mut self) -> Result<Option<Range<usize>>, CallError> {
+    fn fetch(&mut self) -> Result<Option<Range<usize>>, HostCallError> {
         let Some(from) = self.state.0 else {
             return Ok(None);
         };
@@ -157,8 +157,8 @@ impl<'a> Scan<'a> {
     /// The next page, or `None` after the last.
     ///
     /// # Errors
-    /// [`CallError`]; the same page can be asked for again.
-    pub fn next_page(&mut self) -> Result<Option<RowsResponse<'_>>, CallError> {
+    /// [`HostCallError`]; the same page can be asked for again.
+    pub fn next_page(&mut self) -> Result<Option<RowsResponse<'_>>, HostCallError> {
         let Some(place) = self.fetch()? else {
             return Ok(None);
         };
@@ -171,7 +171,7 @@ impl<'a> Scan<'a> {
     every_row!();
 }
 
-/// The pages of an index lookup; [`Host::lookup`](super::Host::lookup) begins one.
+/// The pages of an index lookup; [`HostHandle::lookup`](super::HostHandle::lookup) begins one.
 ///
 /// Without further options the rows have ids only.
 #[derive(Debug)]
@@ -240,7 +240,7 @@ impl<'a> Lookup<'a> {
     }
 
     /// Where in the scratch the next page is, or `None` after the last.
-    fn fetch(&mut self) -> Result<Option<Range<usize>>, CallError> {
+    fn fetch(&mut self) -> Result<Option<Range<usize>>, HostCallError> {
         let LookupState { cursor, cursor_len, done } = self.state;
         if done {
             return Ok(None);
@@ -255,13 +255,13 @@ impl<'a> Lookup<'a> {
             self.state.cursor = tail;
         }
         let Some((work, cursor)) = self.scratch.split_at_mut_checked(tail) else {
-            return Err(CallError::too_small(end));
+            return Err(HostCallError::too_small(end));
         };
         let request =
             LookupRequest { after: (!cursor.is_empty()).then_some(&*cursor), ..self.request };
         let place = exchange::<imports::IndexLookup>(&request, work);
         // The scratch must hold the place to go on beside the request and the response.
-        place.map(Some).map_err(|error| CallError {
+        place.map(Some).map_err(|error| HostCallError {
             needed: if error.needed == 0 {
                 0
             } else {
@@ -274,8 +274,8 @@ impl<'a> Lookup<'a> {
     /// The next page, or `None` after the last.
     ///
     /// # Errors
-    /// [`CallError`]; the same page can be asked for again.
-    pub fn next_page(&mut self) -> Result<Option<LookupResponse<'_>>, CallError> {
+    /// [`HostCallError`]; the same page can be asked for again.
+    pub fn next_page(&mut self) -> Result<Option<LookupResponse<'_>>, HostCallError> {
         let Some(place) = self.fetch()? else {
             return Ok(None);
         };
@@ -288,8 +288,8 @@ impl<'a> Lookup<'a> {
     /// The first row, if there is any.
     ///
     /// # Errors
-    /// [`CallError`].
-    pub fn first(mut self) -> Result<Option<Fields<'a>>, CallError> {
+    /// [`HostCallError`].
+    pub fn first(mut self) -> Result<Option<Fields<'a>>, HostCallError> {
         self.request.limit = Some(1);
         let Some(place) = self.fetch()? else {
             return Ok(None);

@@ -5,7 +5,7 @@
 //! the calls for single rows and for whole pages hand out [`Fields`] instead: one look at each
 //! byte, and no kinds but the one that is asked for.
 
-use super::CallError;
+use super::HostCallError;
 use crate::abi::{
     Status, Value,
     wire::{Reader, Wire, WireError, WireErrorKind},
@@ -21,15 +21,15 @@ pub trait FromValue<'a>: Sized {
     /// # Errors
     /// [`Status::InvalidArgs`] if it is of another type, [`Status::Error`] if it is no value.
     #[inline]
-    fn take(reader: &mut Reader<'a>) -> Result<Self, CallError> {
+    fn take(reader: &mut Reader<'a>) -> Result<Self, HostCallError> {
         Self::from_value(Value::decode(reader)?).ok_or(WRONG_TYPE)
     }
 }
 
-const WRONG_TYPE: CallError = CallError::new(Status::InvalidArgs);
+const WRONG_TYPE: HostCallError = HostCallError::new(Status::InvalidArgs);
 
 /// Takes the tag of a value; the next value must be of this kind.
-fn tag(reader: &mut Reader<'_>, tag: u8) -> Result<(), CallError> {
+fn tag(reader: &mut Reader<'_>, tag: u8) -> Result<(), HostCallError> {
     if reader.u8()? == tag { Ok(()) } else { Err(WRONG_TYPE) }
 }
 
@@ -47,7 +47,7 @@ macro_rules! from_value {
                 value.$as()
             }
 
-            fn take(reader: &mut Reader<'a>) -> Result<Self, CallError> {
+            fn take(reader: &mut Reader<'a>) -> Result<Self, HostCallError> {
                 tag(reader, $tag)?;
                 Ok(reader.$read()?)
             }
@@ -73,7 +73,7 @@ impl<'a> FromValue<'a> for RawText<'a> {
         value.as_text().map(|text| Self(text.as_bytes()))
     }
 
-    fn take(reader: &mut Reader<'a>) -> Result<Self, CallError> {
+    fn take(reader: &mut Reader<'a>) -> Result<Self, HostCallError> {
         tag(reader, 5)?;
         Ok(Self(reader.bytes()?))
     }
@@ -85,7 +85,7 @@ impl<'a, T: FromValue<'a>> FromValue<'a> for Option<T> {
         if value.is_null() { Some(None) } else { T::from_value(value).map(Some) }
     }
 
-    fn take(reader: &mut Reader<'a>) -> Result<Self, CallError> {
+    fn take(reader: &mut Reader<'a>) -> Result<Self, HostCallError> {
         if reader.rest().first() == Some(&0) {
             reader.u8()?;
             return Ok(None);
@@ -175,7 +175,7 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// [`Status::InvalidArgs`] if it is not a `T`, or if there is no further column.
     #[inline]
-    pub fn take<T: FromValue<'a>>(&mut self) -> Result<T, CallError> {
+    pub fn take<T: FromValue<'a>>(&mut self) -> Result<T, HostCallError> {
         self.left = self.left.checked_sub(1).ok_or(WRONG_TYPE)?;
         T::take(&mut self.reader)
     }

@@ -30,7 +30,7 @@ pub(crate) mod tape;
 #[doc(hidden)]
 pub mod toon;
 
-pub use access::{HostFunctionContext, KeyError, MAX_KEY_LEN, OnDenied, PluginConfig};
+pub use access::{ConfigKeyError, HostFunctionContext, MAX_CONFIG_KEY_LEN, OnDenied, PluginConfig};
 pub use boundary::{HostCallFailure, HostCallResult, MAX_MESSAGE_LEN, Message};
 #[cfg(feature = "std")]
 pub use clock::MonotonicClock;
@@ -39,4 +39,4 @@ pub use error::{CallError, LoadError};
 pub use module::{MAX_EXPORTS, MAX_TABLES, RamBound};
 pub use registry::{HostFunction, HostFunctionRegistry, RegistryError};
 pub use report::CallReport;
-pub use runtime::{Host, HostConfig, Outcome, Slice, SliceDecision, SliceHook};
+pub use runtime::{FuelSlice, Host, HostConfig, Outcome, SliceDecision, SliceHook};

@@ -14,7 +14,7 @@ use crate::{
         MAX_DEPTH, Name, Value, ValueKind,
         wire::{Wire, Writer},
     },
-    host::{KeyError, MAX_KEY_LEN},
+    host::{ConfigKeyError, MAX_CONFIG_KEY_LEN},
 };
 
 /// A vector is Binary on the wire, and has a word of its own here.
@@ -45,8 +45,8 @@ pub fn settings(table: Table<'_>) -> Result<Vec<Setting>, DocumentError> {
     let mut settings = Vec::new();
     for field in table.fields() {
         let len = field.name.len();
-        if len == 0 || len > MAX_KEY_LEN {
-            return Err(field.error(Problem::Key(KeyError { len })));
+        if len == 0 || len > MAX_CONFIG_KEY_LEN {
+            return Err(field.error(Problem::Key(ConfigKeyError { len })));
         }
         // Once to count, once to write.
         let mut counter = Writer::new(&mut []);

@@ -16,7 +16,7 @@ use crate::{
         wire::{Reader, Wire, WireError, WireErrorKind, Writer},
     },
     capability::{Capabilities, GlobError, Globs, MAX_GLOBS},
-    host::{KeyError, OnDenied, PluginConfig},
+    host::{ConfigKeyError, OnDenied, PluginConfig},
     limits::Limits,
 };
 
@@ -58,7 +58,7 @@ pub enum UnpackProblem {
     /// A pattern of a capability is none.
     Glob(GlobError),
     /// A key of a setting is empty or too long.
-    Key(KeyError),
+    Key(ConfigKeyError),
     /// Entry points or keys do not rise.
     Order,
     /// It means something, and is not what packing that gives.

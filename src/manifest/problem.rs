@@ -8,7 +8,7 @@ use crate::{
     abi::{MAX_DEPTH, NameError},
     capability::GlobError,
     database::SchemaError,
-    host::KeyError,
+    host::ConfigKeyError,
 };
 
 /// What is wrong with a document, and where. Lines and columns are counted from 1, columns in
@@ -110,7 +110,7 @@ pub enum Problem {
     /// The plugin's version is none.
     Version(VersionError),
     /// A configuration key is none.
-    Key(KeyError),
+    Key(ConfigKeyError),
     /// A table cannot have this column or index.
     Schema(SchemaError),
     /// Lists and objects are nested deeper than a value may be.

@@ -30,6 +30,6 @@ pub use format::{
 };
 pub use host_call::HostCallEvent;
 pub(crate) use host_call::Usual;
-pub use reader::{Entry, TraceReader};
+pub use reader::{NumberedEvent, TraceReader};
 pub use record::{Recorder, Sink};
 pub use redaction::Redaction;

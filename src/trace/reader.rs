@@ -20,7 +20,7 @@ const NAME: &[u8] = b"SOCHTRC";
 /// An event of a trace and its number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Entry<'a> {
+pub struct NumberedEvent<'a> {
     /// Its number; the header is 0.
     pub number: u64,
     /// Offset of its frame in bytes.
@@ -77,7 +77,7 @@ impl<R: Read<Error: 'static>> TraceReader<R> {
     ///
     /// # Errors
     /// [`TraceError`]. After one there are no more events.
-    pub fn read(&mut self) -> Result<Option<Entry<'_>>, TraceError> {
+    pub fn read(&mut self) -> Result<Option<NumberedEvent<'_>>, TraceError> {
         if self.state == State::Done {
             return Ok(None);
         }
@@ -128,7 +128,7 @@ impl<R: Read<Error: 'static>> TraceReader<R> {
             self.ring = header.ring;
         }
         self.state = state_after(before, found, &event)?;
-        Ok(Some(Entry { number: found, offset, frame_len, event }))
+        Ok(Some(NumberedEvent { number: found, offset, frame_len, event }))
     }
 
     /// After the last event: succeeds if nothing is left.

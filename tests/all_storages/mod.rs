@@ -20,7 +20,7 @@ use sochdb_wasmi::{
         message::{Bound, IndexQuery, NewRow, RowSelector, WriteMode},
     },
     database::{
-        ColumnType, Database, DatabaseError, FlashStorage, Metric, RedbConfig, RedbStorage,
+        ColumnType, Database, DatabaseError, DistanceMetric, FlashStorage, RedbConfig, RedbStorage,
         Storage, TableSchema,
     },
     meter::Meter,
@@ -93,7 +93,7 @@ pub fn small_cache() -> RedbConfig {
 pub fn schema() -> TableSchema {
     let schema = TableSchema::new("t").unwrap().column("n", ColumnType::Int).unwrap();
     let schema = schema.nullable_column("s", ColumnType::Text).unwrap();
-    let vector = ColumnType::Vector { dimensions: 1, metric: Metric::Cosine };
+    let vector = ColumnType::Vector { dimensions: 1, metric: DistanceMetric::Cosine };
     let schema = schema.nullable_column("v", vector).unwrap();
     schema.index("by_s", &["s", "n"]).unwrap().unique_index("by_n", &["n"]).unwrap()
 }
@@ -145,7 +145,7 @@ pub fn by_index<S: Storage>(database: &Database<S>, reverse: bool) -> Vec<u64> {
     let table = database.table_id("t").unwrap();
     let all = IndexQuery::Range { lower: Bound::Unbounded, upper: Bound::Unbounded };
     let mut ids = Vec::new();
-    let visit = &mut |entry: sochdb_wasmi::database::Entry<'_>, _: &mut Meter| {
+    let visit = &mut |entry: sochdb_wasmi::database::IndexEntry<'_>, _: &mut Meter| {
         ids.push(entry.id);
         Ok(ControlFlow::Continue(()))
     };

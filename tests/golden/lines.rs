@@ -20,7 +20,9 @@ use sochdb_wasmi::{
     abi::{Seq, Value, wire},
     audit::PluginId,
     capability::{Capabilities, Globs},
-    database::{ColumnType, Database, KeyRange, MemoryLimits, Metric, Storage, TableSchema},
+    database::{
+        ColumnType, Database, DistanceMetric, KeyRange, MemoryLimits, Storage, TableSchema,
+    },
     host::{Host, HostConfig, PluginConfig},
     limits::Limits,
     meter::Meter,
@@ -285,7 +287,7 @@ fn day(line: &str) -> Option<Day<'_>> {
 /// Searches by every metric, among components of all magnitudes: units that flush subnormals to
 /// zero, fuse additions or keep wider intermediates would be seen here.
 fn vectors(out: &mut dyn Write) -> Result<(), Failure> {
-    for metric in [Metric::Euclidean, Metric::Dot, Metric::Cosine] {
+    for metric in [DistanceMetric::Euclidean, DistanceMetric::Dot, DistanceMetric::Cosine] {
         for dimensions in [1, 3, 8, 19] {
             let mut database = Database::in_memory(MemoryLimits::default());
             let table = database

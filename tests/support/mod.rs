@@ -13,7 +13,7 @@ use sochdb_wasmi::{
     },
     audit::PluginId,
     capability::{Capabilities, Globs},
-    database::{ColumnType, Database, MemoryLimits, Metric, TableSchema},
+    database::{ColumnType, Database, DistanceMetric, MemoryLimits, TableSchema},
     host::{CallError, CallReport, Host, HostConfig, NoClock, PluginConfig},
     limits::Limits,
 };
@@ -98,7 +98,7 @@ pub fn items() -> TableSchema {
         .and_then(|table| table.column("name", ColumnType::Text))
         .and_then(|table| table.column("stock", ColumnType::Int))
         .and_then(|table| table.nullable_column("price", ColumnType::Float))
-        .and_then(|table| table.vector("place", 3, Metric::Euclidean))
+        .and_then(|table| table.vector("place", 3, DistanceMetric::Euclidean))
         .and_then(|table| table.index("by_name", &["name"]))
         .and_then(|table| table.unique_index("by_stock", &["stock"]))
         .unwrap()

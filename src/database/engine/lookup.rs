@@ -25,7 +25,7 @@ pub type Entries = heapless::Vec<Key, 16>;
 /// An entry of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Entry<'a> {
+pub struct IndexEntry<'a> {
     /// The id of its row.
     pub id: u64,
     /// Where the entry is: given back as `after`, the same query goes on behind it. Its bytes mean
@@ -35,7 +35,7 @@ pub struct Entry<'a> {
 
 /// What a walk hands its entries to, with the meter that pays for what is done about them.
 pub type VisitEntry<'v> =
-    dyn FnMut(Entry<'_>, &mut Meter) -> Result<ControlFlow<()>, DatabaseError> + 'v;
+    dyn FnMut(IndexEntry<'_>, &mut Meter) -> Result<ControlFlow<()>, DatabaseError> + 'v;
 
 impl<S: Storage> Database<S> {
     /// Hands the entries of an index that meet `query` to `visit`, rising by values and then by
@@ -75,7 +75,7 @@ impl<S: Storage> Database<S> {
             for entry in &entries {
                 meter.visit_row()?;
                 let cursor = entry.get(INDEX_PREFIX_LEN..).unwrap_or_default();
-                if visit(Entry { id: key::id(entry), cursor }, meter)?.is_break() {
+                if visit(IndexEntry { id: key::id(entry), cursor }, meter)?.is_break() {
                     return Ok(());
                 }
             }

@@ -12,5 +12,5 @@ mod view;
 mod write;
 
 pub use database::Database;
-pub use lookup::{Entry, VisitEntry};
+pub use lookup::{IndexEntry, VisitEntry};
 pub use neighbour::Neighbour;

@@ -7,7 +7,7 @@ use crate::{
     escaped::{Escaped, Quoted},
 };
 
-/// A name that a request or an embedder gave and that nothing here has. It need not be a [`Name`].
+/// A name that a request or an embedder gave and that nothing here has. It need not be a [`Name`](crate::abi::Name).
 /// Kept up to [`MAX_NAME_LEN`] bytes, with the count of those behind.
 #[derive(Clone, PartialEq, Eq)]
 pub struct GivenName {

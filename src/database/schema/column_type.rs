@@ -10,7 +10,7 @@ use crate::{
         ValueKind,
         wire::{Reader, Writer},
     },
-    database::vectors::Metric,
+    database::vectors::DistanceMetric,
 };
 
 /// Declares the types of columns. A new one is one entry, at the end, with the next number. The vector is the
@@ -29,7 +29,7 @@ macro_rules! column_types {
                 /// How many, 1 to [`MAX_DIMENSIONS`](crate::database::MAX_DIMENSIONS).
                 dimensions: u16,
                 /// How far apart two of them are.
-                metric: Metric,
+                metric: DistanceMetric,
             },
         }
 
@@ -85,7 +85,7 @@ macro_rules! column_types {
                     $($number => Self::$kind,)*
                     $vector => {
                         let dimensions = reader.u32().ok()?.try_into().ok()?;
-                        let metric = Metric::from_tag(reader.u8().ok()?)?;
+                        let metric = DistanceMetric::from_tag(reader.u8().ok()?)?;
                         Self::Vector { dimensions, metric }
                     }
                     _ => return None,

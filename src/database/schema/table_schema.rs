@@ -10,7 +10,7 @@ use super::bounds::{MAX_COLUMNS, MAX_DIMENSIONS, MAX_INDEX_COLUMNS, MAX_INDEXES}
 use super::column_type::ColumnType;
 use crate::{
     abi::{MAX_NAME_LEN, Name, NameError},
-    database::vectors::Metric,
+    database::vectors::DistanceMetric,
 };
 
 /// A column of a table.
@@ -166,7 +166,12 @@ impl TableSchema {
     ///
     /// # Errors
     /// [`SchemaError`], for the name, the dimensions, or one column too many.
-    pub fn vector(self, name: &str, dimensions: u16, metric: Metric) -> Result<Self, SchemaError> {
+    pub fn vector(
+        self,
+        name: &str,
+        dimensions: u16,
+        metric: DistanceMetric,
+    ) -> Result<Self, SchemaError> {
         self.with_column(name, ColumnType::Vector { dimensions, metric }, false)
     }
 

@@ -14,12 +14,12 @@ macro_rules! metrics {
     )*) => {
         /// How far apart two vectors are; lower is nearer.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Metric {$(
+        pub enum DistanceMetric {$(
             $(#[$meta])*
             $variant,
         )*}
 
-        impl Metric {
+        impl DistanceMetric {
             /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
@@ -85,7 +85,7 @@ metrics! {
         };
 }
 
-impl Metric {
+impl DistanceMetric {
     /// The metric of a word.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {

@@ -7,5 +7,5 @@ mod metric;
 mod square_root;
 
 pub(super) use distance::{COMPONENT, Distance, Query};
-pub use metric::Metric;
+pub use metric::DistanceMetric;
 pub(super) use square_root::sqrt;

@@ -6,7 +6,7 @@ use crate::abi::{
     message::{Hit, Row, SearchResponse},
 };
 
-const ERROR: CallError = CallError::new(Status::Error);
+const ERROR: HostCallError = HostCallError::new(Status::Error);
 
 /// What a function of the host would have been asked: the request at the front of `scratch`.
 fn asked<'a, T: Wire<'a>>(scratch: &'a [u8]) -> T {

@@ -7,4 +7,4 @@ mod plugin_config;
 
 pub use context::HostFunctionContext;
 pub(super) use identity::{Identity, WHOLE};
-pub use plugin_config::{KeyError, MAX_KEY_LEN, OnDenied, PluginConfig};
+pub use plugin_config::{ConfigKeyError, MAX_CONFIG_KEY_LEN, OnDenied, PluginConfig};

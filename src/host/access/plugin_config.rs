@@ -42,23 +42,27 @@ impl OnDenied {
 }
 
 /// The longest configuration key, in bytes.
-pub const MAX_KEY_LEN: usize = 64;
+pub const MAX_CONFIG_KEY_LEN: usize = 64;
 
-/// A configuration key is empty or longer than [`MAX_KEY_LEN`].
+/// A configuration key is empty or longer than [`MAX_CONFIG_KEY_LEN`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct KeyError {
+pub struct ConfigKeyError {
     /// Its length in bytes.
     pub len: usize,
 }
 
-impl fmt::Display for KeyError {
+impl fmt::Display for ConfigKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a configuration key has {} bytes, 1 to {MAX_KEY_LEN} are allowed", self.len)
+        write!(
+            f,
+            "a configuration key has {} bytes, 1 to {MAX_CONFIG_KEY_LEN} are allowed",
+            self.len
+        )
     }
 }
 
-impl core::error::Error for KeyError {}
+impl core::error::Error for ConfigKeyError {}
 
 /// What a plugin is granted and configured with. The default grants nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -162,10 +166,14 @@ impl PluginConfig {
     /// Sets what `get_config` answers under `key`.
     ///
     /// # Errors
-    /// [`KeyError`].
-    pub fn set<'v>(mut self, key: &str, value: impl Into<Value<'v>>) -> Result<Self, KeyError> {
-        if key.is_empty() || key.len() > MAX_KEY_LEN {
-            return Err(KeyError { len: key.len() });
+    /// [`ConfigKeyError`].
+    pub fn set<'v>(
+        mut self,
+        key: &str,
+        value: impl Into<Value<'v>>,
+    ) -> Result<Self, ConfigKeyError> {
+        if key.is_empty() || key.len() > MAX_CONFIG_KEY_LEN {
+            return Err(ConfigKeyError { len: key.len() });
         }
         self.settings.set(key.as_bytes(), encoded(&value.into()));
         Ok(self)

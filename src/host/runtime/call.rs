@@ -10,7 +10,7 @@ use wasmi::{Store, TrapCode, TypedFunc, TypedResumableCall};
 
 use super::{
     host::Host,
-    slice::{Slice, SliceDecision, SliceHook},
+    slice::{FuelSlice, SliceDecision, SliceHook},
 };
 use crate::{
     audit::PluginId,
@@ -339,7 +339,7 @@ impl Slices {
         let (number, started_us) = (self.count, self.started_us);
         let mut pause = |now_us: u64| {
             let elapsed_us = now_us.saturating_sub(started_us);
-            let slice = Slice { plugin: state.identity.id, number, fuel, elapsed_us };
+            let slice = FuelSlice { plugin: state.identity.id, number, fuel, elapsed_us };
             decide(&slice, limits, hook)
         };
         match shared {
@@ -361,7 +361,7 @@ impl Slices {
 
 /// Is there time, and does the embedder want to go on?
 fn decide(
-    slice: &Slice,
+    slice: &FuelSlice,
     limits: &Limits,
     hook: &mut Option<Box<dyn SliceHook>>,
 ) -> Result<(), CallError> {

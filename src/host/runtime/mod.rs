@@ -12,4 +12,4 @@ mod slice;
 pub use call::Outcome;
 pub use config::HostConfig;
 pub use host::Host;
-pub use slice::{Slice, SliceDecision, SliceHook};
+pub use slice::{FuelSlice, SliceDecision, SliceHook};

@@ -5,7 +5,7 @@ use crate::audit::PluginId;
 /// A moment between two fuel slices of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Slice {
+pub struct FuelSlice {
     /// The running plugin.
     pub plugin: PluginId,
     /// How many slices have run.
@@ -29,11 +29,11 @@ pub enum SliceDecision {
 /// Called between fuel slices: feed a watchdog, yield to other tasks, or stop the call.
 pub trait SliceHook: Send {
     /// Decides what happens after a slice.
-    fn between_slices(&mut self, slice: &Slice) -> SliceDecision;
+    fn between_slices(&mut self, slice: &FuelSlice) -> SliceDecision;
 }
 
-impl<F: FnMut(&Slice) -> SliceDecision + Send> SliceHook for F {
-    fn between_slices(&mut self, slice: &Slice) -> SliceDecision {
+impl<F: FnMut(&FuelSlice) -> SliceDecision + Send> SliceHook for F {
+    fn between_slices(&mut self, slice: &FuelSlice) -> SliceDecision {
         self(slice)
     }
 }

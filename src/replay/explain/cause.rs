@@ -1,9 +1,9 @@
-//! Why a plugin that did not change does something else, as far as can be told.
+//! Why an unchanged plugin does something else: a guess at the cause of a divergence.
 //!
-//! The same module computes the same from the same, so what it was told was something else, or the
-//! hosts do not compute alike. Which of what it was told is a guess, and the report says what the
-//! guess rests on: a value that stands in the input or in an answer, or else the last answer up to
-//! which everything was the same, fuel included.
+//! A module is deterministic, so a divergence means that its inputs differed, or that the hosts compute
+//! differently. Which input it was is a guess, and the report names what the guess rests on: a value that
+//! stands in the input or in an answer, or else the last answer up to which everything was the same, fuel
+//! included.
 
 use alloc::{format, string::String, vec, vec::Vec};
 
@@ -14,8 +14,8 @@ use crate::{
     trace::{Data, Event},
 };
 
-/// What a plugin was told in a call until it diverged.
-pub(in crate::replay) struct Told<'a> {
+/// What a plugin was given in a call until it diverged.
+pub(in crate::replay) struct Evidence<'a> {
     pub(in crate::replay) names: &'a Names,
     pub(in crate::replay) input: &'a [u8],
     /// The host calls of the call that were answered, oldest first.
@@ -24,7 +24,7 @@ pub(in crate::replay) struct Told<'a> {
     pub(in crate::replay) other_features: bool,
 }
 
-impl Told<'_> {
+impl Evidence<'_> {
     /// The likely cause of a difference, and what speaks for it.
     pub(in crate::replay) fn cause(&self, difference: &Difference) -> (Cause, String) {
         let expected = encodings(&difference.expected.value);

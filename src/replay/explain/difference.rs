@@ -189,21 +189,21 @@ pub(in crate::replay) fn difference(names: &Names, expected: &Event<'_>, got: &G
                 "a call of {} with a request of {len} bytes that are not in memory",
                 names.function(*function)
             );
-            return Difference::of_values("request", told(names, expected), got);
+            return Difference::of_values("request", shown(names, expected), got);
         }
         Got::Growth { asked } => {
             let got = format!("growth of linear memory to {asked} bytes, refused");
-            return Difference::of_values("event", told(names, expected), got);
+            return Difference::of_values("event", shown(names, expected), got);
         }
         Got::Slice => {
-            return Difference::of_values("event", told(names, expected), "the end of a slice");
+            return Difference::of_values("event", shown(names, expected), "the end of a slice");
         }
     };
     let Event::HostCall(call) = expected else {
         let got = format!("a call of {}", names.function(function));
         return Difference {
             field: Some("event".into()),
-            expected: Side { value: told(names, expected), ..Side::default() },
+            expected: Side { value: shown(names, expected), ..Side::default() },
             got: Side { value: got, ..bytes_side(request) },
         };
     };
@@ -222,7 +222,7 @@ pub(in crate::replay) fn difference(names: &Names, expected: &Event<'_>, got: &G
     }
     let Data::Full(recorded) = call.request else {
         let got = format!("{} bytes", request.len());
-        return Difference::of_values("request", told(names, expected), got);
+        return Difference::of_values("request", shown(names, expected), got);
     };
     if recorded == request {
         return Difference::of_values("response capacity", call.capacity, capacity);
@@ -334,7 +334,7 @@ pub(in crate::replay) struct Compared {
 }
 
 /// An event in words.
-pub(in crate::replay) fn told(names: &Names, event: &Event<'_>) -> String {
+pub(in crate::replay) fn shown(names: &Names, event: &Event<'_>) -> String {
     let line = crate::replay::explain::event_text::Line { number: 0, event, names }.to_string();
     line.strip_prefix("#0 ").unwrap_or(&line).to_string()
 }

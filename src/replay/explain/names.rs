@@ -12,7 +12,7 @@ use crate::{
     trace::Event,
 };
 
-/// Names of plugins, functions and columns, as the events so far told them.
+/// Names of plugins, functions and columns, as the events so far give them.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     plugins: BTreeMap<PluginId, String>,

@@ -21,7 +21,7 @@ use crate::{
         tape::{Answering, Limited, Player, Recorded, ending},
     },
     replay::explain::{
-        cause::Told,
+        cause::Evidence,
         difference::{self, Compared, Difference},
         divergence::{Cause, Divergence},
     },
@@ -62,7 +62,7 @@ impl Session<'_, '_> {
             Compared { ending: !played.stopped, trap: self.same_wasmi, fuel, memory: fuel };
         let expected = kept_end(&end, &got);
         let ended = |session: &Self| {
-            session.told(input, &played).ended(call.end.number, &expected, &got, compared)
+            session.evidence(input, &played).ended(call.end.number, &expected, &got, compared)
         };
         let found = if let Some(found) = not_begun(&call.begin, &kept) {
             Some(found)
@@ -119,7 +119,7 @@ impl Session<'_, '_> {
             _ if self.replay.redacted => return Err(ReplayError::Redacted),
             Data::Digest { .. } | Data::Absent { .. } => return Err(ReplayError::NoAnswers),
         }
-        let known = self.plugins.get(&begin.plugin).copied().filter(|plugin| plugin.told);
+        let known = self.plugins.get(&begin.plugin).copied().filter(|plugin| plugin.announced);
         let plugin = known.ok_or(ReplayError::UnknownPlugin { event, plugin: begin.plugin.0 })?;
         self.entry = begin.entry.into();
         Ok(plugin)
@@ -180,8 +180,8 @@ impl Session<'_, '_> {
         Ok(kept)
     }
 
-    fn told<'a>(&'a self, input: &'a [u8], played: &'a Played) -> Told<'a> {
-        Told {
+    fn evidence<'a>(&'a self, input: &'a [u8], played: &'a Played) -> Evidence<'a> {
+        Evidence {
             names: &self.names,
             input,
             answered: &played.answered,
@@ -198,14 +198,14 @@ impl Session<'_, '_> {
         got: &CallOut<'_>,
         fuel: bool,
     ) -> Option<Found> {
-        let told = self.told(input, played);
+        let evidence = self.evidence(input, played);
         let missing = played.rest.iter().find(|event| !skipped(event, fuel));
         match (&played.mismatch, missing) {
             (Some(mismatch), _) => {
                 let expected = mismatch.expected.as_ref().or(end)?;
-                Some(told.mismatched(mismatch, expected, &played.rest))
+                Some(evidence.mismatched(mismatch, expected, &played.rest))
             }
-            (None, Some(missing)) => Some(told.missing(missing, got)),
+            (None, Some(missing)) => Some(evidence.missing(missing, got)),
             (None, None) => None,
         }
     }

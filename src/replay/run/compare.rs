@@ -5,8 +5,8 @@ use alloc::string::{String, ToString};
 use crate::{
     host::tape::{Got, Mismatch, Recorded},
     replay::explain::{
-        cause::Told,
-        difference::{Compared, Difference, difference, end_difference, told},
+        cause::Evidence,
+        difference::{Compared, Difference, difference, end_difference, shown},
         divergence::{Cause, Side},
     },
     trace::{CallOut, Event},
@@ -21,7 +21,7 @@ pub(in crate::replay) struct Found {
     pub(in crate::replay) because: String,
 }
 
-impl Told<'_> {
+impl Evidence<'_> {
     /// A host call, a growth or a slice that was not recorded like this. `expected` is what was, or
     /// the call's end; `later` is what was recorded behind it.
     pub(in crate::replay) fn mismatched<'l>(
@@ -81,10 +81,10 @@ impl Told<'_> {
         };
         let difference = Difference {
             field: Some("event".into()),
-            expected: Side { fuel_left: fuel_left(&event), ..Side::of(told(self.names, &event)) },
+            expected: Side { fuel_left: fuel_left(&event), ..Side::of(shown(self.names, &event)) },
             got: Side {
                 fuel_left: Some(got.fuel_left),
-                ..Side::of(told(self.names, &Event::CallOut(*got)))
+                ..Side::of(shown(self.names, &Event::CallOut(*got)))
             },
         };
         let (cause, because) = (Cause::Missing, String::new());

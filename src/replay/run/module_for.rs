@@ -30,7 +30,7 @@ impl<'p> Session<'_, 'p> {
 
     pub(super) fn load(&mut self, number: u64, load: &Load<'_>) -> Result<(), ReplayError> {
         let name = load.name;
-        if self.plugins.get(&load.plugin).is_some_and(|known| known.told) {
+        if self.plugins.get(&load.plugin).is_some_and(|known| known.announced) {
             return Err(ReplayError::Misplaced { event: number, what: "load" });
         }
         let (wasm, changed) = self.module(load)?;
@@ -68,8 +68,10 @@ impl<'p> Session<'_, 'p> {
         let module = <[u8; 32]>::try_from(load.module).unwrap_or_default();
         let fuel_per_call = limits.fuel_per_call;
         let limits = recorded;
-        self.plugins
-            .insert(load.plugin, Loaded { id, limits, fuel_per_call, changed, told: true, module });
+        self.plugins.insert(
+            load.plugin,
+            Loaded { id, limits, fuel_per_call, changed, announced: true, module },
+        );
         Ok(())
     }
 }

@@ -69,7 +69,7 @@ pub struct Replay {
     /// Names of the plugins that are not the recorded modules.
     pub changed_plugins: Vec<String>,
     /// Whether values of the trace are redacted: a plugin that decides by one of them does something
-    /// else, which is told as [`Cause::Redaction`](crate::replay::Cause::Redaction).
+    /// else, which is reported as [`Cause::Redaction`](crate::replay::Cause::Redaction).
     pub redacted: bool,
     /// Where the trace breaks off, if it does: what is before was replayed.
     pub broken_off: Option<TraceError>,
@@ -187,7 +187,7 @@ pub(in crate::replay) struct Loaded {
     pub(in crate::replay) fuel_per_call: u64,
     pub(in crate::replay) changed: bool,
     /// It was named since the last checkpoint.
-    pub(in crate::replay) told: bool,
+    pub(in crate::replay) announced: bool,
     /// SHA-256 of the recorded module.
     pub(in crate::replay) module: [u8; 32],
 }

@@ -133,7 +133,7 @@ impl<'r, 'p> Session<'r, 'p> {
         match &event {
             Event::Header(header) => return self.header(header),
             Event::Checkpoint(checkpoint) => {
-                self.plugins.values_mut().for_each(|plugin| plugin.told = false);
+                self.plugins.values_mut().for_each(|plugin| plugin.announced = false);
                 self.host.replay_checkpoint(checkpoint.audited);
             }
             Event::Function(function) => {

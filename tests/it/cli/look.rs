@@ -6,7 +6,8 @@ use serde_json::{Value as Json, json};
 use sochdb_wasmi::{
     abi::Value,
     database::{
-        ColumnType, Database, FlashStorage, Metric, RedbConfig, RedbStorage, Storage, TableSchema,
+        ColumnType, Database, DistanceMetric, FlashStorage, RedbConfig, RedbStorage, Storage,
+        TableSchema,
     },
 };
 
@@ -20,7 +21,7 @@ fn fill<S: Storage>(database: &mut Database<S>) {
         .and_then(|t| t.nullable_column("stock", ColumnType::Int))
         .and_then(|t| t.column("price", ColumnType::Float))
         .and_then(|t| t.column("code", ColumnType::Binary))
-        .and_then(|t| t.vector("shape", 2, Metric::Euclidean))
+        .and_then(|t| t.vector("shape", 2, DistanceMetric::Euclidean))
         .and_then(|t| t.column("origin", ColumnType::Ref))
         .and_then(|t| t.unique_index("by_name", &["name"]))
         .expect("a schema");

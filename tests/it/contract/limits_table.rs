@@ -75,7 +75,7 @@ fn constants() -> [(&'static str, u64); 13] {
         ("database::MAX_DIMENSIONS", database::MAX_DIMENSIONS.into()),
         ("database::MAX_CONDITIONS", database::MAX_CONDITIONS as u64),
         ("database::MAX_KEY_LEN", database::MAX_KEY_LEN as u64),
-        ("host::MAX_KEY_LEN", host::MAX_KEY_LEN as u64),
+        ("host::MAX_CONFIG_KEY_LEN", host::MAX_CONFIG_KEY_LEN as u64),
         ("host::MAX_MESSAGE_LEN", host::MAX_MESSAGE_LEN as u64),
         ("host::metrics::MAX_LABELS", host::metrics::MAX_LABELS as u64),
         ("host::metrics::MAX_LABEL_VALUE", host::metrics::MAX_LABEL_VALUE as u64),

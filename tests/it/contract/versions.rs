@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, env, fmt::Write as _, fs};
 use sha2::{Digest as _, Sha256};
 use sochdb_wasmi::{
     abi::{ABI_VERSION, Descriptor, HOST_FUNCTIONS, MAX_DEPTH, MAX_NAME_LEN, Status, Value},
-    database::{ColumnType, Database, MemoryStorage, Metric, Storage, TableSchema},
+    database::{ColumnType, Database, DistanceMetric, MemoryStorage, Storage, TableSchema},
     limits::{LIMITS, Limits},
     manifest::PACKED_VERSION,
     meter::Prices,
@@ -86,7 +86,7 @@ fn store() -> Covered {
     for (name, kind) in scalars {
         schema = schema.nullable_column(name, kind).expect("a column");
     }
-    for metric in Metric::ALL {
+    for metric in DistanceMetric::ALL {
         schema = schema.vector(metric.as_str(), 2, *metric).expect("a vector");
     }
     let schema = schema.index("by_e_b", &["e", "b"]).and_then(|s| s.unique_index("by_c", &["c"]));
@@ -105,10 +105,10 @@ fn store() -> Covered {
         Value::Null,
         Value::Ref { table: "all", id: 7 },
     ];
-    row.extend(Metric::ALL.iter().map(|_| vector));
+    row.extend(DistanceMetric::ALL.iter().map(|_| vector));
     database.insert("all", Some(7), &row).expect("a row");
     let mut empty = vec![Value::Null; scalars.len()];
-    empty.extend(Metric::ALL.iter().map(|_| vector));
+    empty.extend(DistanceMetric::ALL.iter().map(|_| vector));
     database.insert("all", None, &empty).expect("a row of Nulls");
     let storage = database.into_storage();
     let (mut number, mut covered) = (0, Covered::new());

@@ -11,7 +11,7 @@ use sochdb_wasmi::{
         message::{IndexQuery, NewRow, RowSelector, WriteMode},
     },
     database::{
-        ColumnType, Database, DatabaseError, MemoryStorage, Metric, Savepoint, Storage,
+        ColumnType, Database, DatabaseError, DistanceMetric, MemoryStorage, Savepoint, Storage,
         StorageError, TableId, TableSchema,
     },
     limits::Limits,
@@ -21,7 +21,7 @@ use sochdb_wasmi::{
 fn schema() -> TableSchema {
     let schema = TableSchema::new("t").unwrap().column("n", ColumnType::Int).unwrap();
     let schema = schema.nullable_column("s", ColumnType::Text).unwrap();
-    let vector = ColumnType::Vector { dimensions: 1, metric: Metric::Cosine };
+    let vector = ColumnType::Vector { dimensions: 1, metric: DistanceMetric::Cosine };
     let schema = schema.nullable_column("v", vector).unwrap();
     schema.index("by_s", &["s", "n"]).unwrap().unique_index("by_n", &["n"]).unwrap()
 }

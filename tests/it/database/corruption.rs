@@ -11,14 +11,14 @@ use sochdb_wasmi::{
         message::{Bound, Comparison, Condition, IndexQuery, NewRow, RowSelector, WriteMode},
         wire::Writer,
     },
-    database::{ColumnType, Corruption, Database, DatabaseError, Metric, TableSchema},
+    database::{ColumnType, Corruption, Database, DatabaseError, DistanceMetric, TableSchema},
     meter::Meter,
 };
 
 fn schema() -> TableSchema {
     let schema = TableSchema::new("t").unwrap().column("n", ColumnType::Int).unwrap();
     let schema = schema.nullable_column("s", ColumnType::Text).unwrap();
-    let vector = ColumnType::Vector { dimensions: 1, metric: Metric::Cosine };
+    let vector = ColumnType::Vector { dimensions: 1, metric: DistanceMetric::Cosine };
     let schema = schema.nullable_column("v", vector).unwrap();
     schema.index("by_s", &["s", "n"]).unwrap().unique_index("by_n", &["n"]).unwrap()
 }
@@ -110,7 +110,7 @@ fn use_up(mut database: Database<Device>) {
     }
     let all = IndexQuery::Range { lower: Bound::Unbounded, upper: Bound::Unbounded };
     for reverse in [false, true] {
-        let visit = &mut |entry: sochdb_wasmi::database::Entry<'_>, _: &mut Meter| {
+        let visit = &mut |entry: sochdb_wasmi::database::IndexEntry<'_>, _: &mut Meter| {
             let _ = database
                 .read_row(table, entry.id, &mut Meter::unlimited(), |row| row.value(1).is_some());
             Ok(ControlFlow::Continue(()))

@@ -37,7 +37,7 @@ fn cursor_of_another_query_is_refused() {
     let attempt = |query: &[Value], cursor: &[u8]| {
         let query = IndexQuery::Point(Seq::new(query));
         let mut visit =
-            |_: sochdb_wasmi::database::Entry, _: &mut Meter| Ok(ControlFlow::Continue(()));
+            |_: sochdb_wasmi::database::IndexEntry, _: &mut Meter| Ok(ControlFlow::Continue(()));
         database.lookup(
             table,
             "i",
@@ -77,7 +77,7 @@ fn queries_that_make_no_sense_are_refused_by_name() {
     let (database, table) = database(false);
     let attempt = |index: &str, query: IndexQuery| {
         let mut visit =
-            |_: sochdb_wasmi::database::Entry, _: &mut Meter| Ok(ControlFlow::Continue(()));
+            |_: sochdb_wasmi::database::IndexEntry, _: &mut Meter| Ok(ControlFlow::Continue(()));
         let mut meter = Meter::unlimited();
         database.lookup(table, index, &query, false, None, &mut meter, &mut visit).unwrap_err()
     };

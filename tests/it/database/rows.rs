@@ -9,8 +9,8 @@ use sochdb_wasmi::{
         wire::{self, Writer},
     },
     database::{
-        ColumnType, Database, DatabaseError, MAX_COLUMNS, MAX_INDEXES, MemoryLimits, Metric,
-        SchemaError, TableId, TableSchema,
+        ColumnType, Database, DatabaseError, DistanceMetric, MAX_COLUMNS, MAX_INDEXES,
+        MemoryLimits, SchemaError, TableId, TableSchema,
     },
     meter::Meter,
 };
@@ -29,7 +29,7 @@ fn everything() -> TableSchema {
         ("b", ColumnType::Int),
         ("c", ColumnType::UInt),
         ("d", ColumnType::Float),
-        ("e", ColumnType::Vector { dimensions: 2, metric: Metric::Cosine }),
+        ("e", ColumnType::Vector { dimensions: 2, metric: DistanceMetric::Cosine }),
         ("f", ColumnType::Text),
         ("g", ColumnType::Binary),
         ("h", ColumnType::Array),
@@ -363,15 +363,21 @@ fn schema_errors_say_what_is_wrong() {
     let table = || TableSchema::new("t").unwrap().column("a", text).unwrap();
     assert!(matches!(TableSchema::new("1"), Err(SchemaError::Name(_))));
     assert!(matches!(table().column("a", text), Err(SchemaError::DuplicateColumn(_))));
-    assert!(matches!(table().vector("v", 0, Metric::Dot), Err(SchemaError::Dimensions { .. })));
-    assert!(matches!(table().vector("v", 4097, Metric::Dot), Err(SchemaError::Dimensions { .. })));
+    assert!(matches!(
+        table().vector("v", 0, DistanceMetric::Dot),
+        Err(SchemaError::Dimensions { .. })
+    ));
+    assert!(matches!(
+        table().vector("v", 4097, DistanceMetric::Dot),
+        Err(SchemaError::Dimensions { .. })
+    ));
     assert!(matches!(table().index("i", &[]), Err(SchemaError::IndexColumns { columns: 0, .. })));
     assert!(matches!(table().index("i", &["a"; 5]), Err(SchemaError::IndexColumns { .. })));
     for columns in [["a", "a"], ["a", "missing"]] {
         let error = table().index("i", &columns).unwrap_err();
         assert!(matches!(error, SchemaError::IndexColumn { place: 1, .. }));
     }
-    let vector = table().vector("v", 4, Metric::Dot).unwrap();
+    let vector = table().vector("v", 4, DistanceMetric::Dot).unwrap();
     assert!(matches!(vector.index("i", &["v"]), Err(SchemaError::IndexColumn { .. })));
     let full = (1..MAX_COLUMNS).fold(table(), |t, n| t.column(&format!("c{n}"), text).unwrap());
     assert_eq!(full.column("more", text), Err(SchemaError::TooManyColumns));

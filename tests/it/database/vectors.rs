@@ -7,7 +7,7 @@ use sochdb_wasmi::{
         message::{Comparison, Condition, NewRow, WriteMode},
     },
     database::{
-        ColumnType, Database, DatabaseError, MAX_CONDITIONS, MemoryLimits, Metric, TableId,
+        ColumnType, Database, DatabaseError, DistanceMetric, MAX_CONDITIONS, MemoryLimits, TableId,
         TableSchema,
     },
     limits::Limits,
@@ -18,7 +18,7 @@ fn bytes(vector: &[f32]) -> Vec<u8> {
     vector.iter().flat_map(|component| component.to_le_bytes()).collect()
 }
 
-fn database(dimensions: u16, metric: Metric) -> (Database, TableId) {
+fn database(dimensions: u16, metric: DistanceMetric) -> (Database, TableId) {
     let kind = ColumnType::Vector { dimensions, metric };
     let schema = TableSchema::new("v").unwrap().nullable_column("group", ColumnType::Int).unwrap();
     let schema = schema.nullable_column("at", kind).unwrap();
@@ -77,14 +77,14 @@ fn ordinary(sum: f32) -> bool {
     sum.is_finite() && sum.abs() >= 2f32.powi(-100)
 }
 
-fn distance(metric: Metric, a: &[f32], b: &[f32]) -> f32 {
+fn distance(metric: DistanceMetric, a: &[f32], b: &[f32]) -> f32 {
     match metric {
-        Metric::Dot => {
+        DistanceMetric::Dot => {
             let (narrow, wide) = (dot(a, b), wide_dot(a, b));
             let cancelled = narrow.is_finite() && wide.abs() >= 2f64.powi(-100);
             0.0 - if ordinary(narrow) || cancelled { narrow } else { wide as f32 }
         }
-        Metric::Euclidean => {
+        DistanceMetric::Euclidean => {
             let square = lanes(a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)));
             if ordinary(square) {
                 return square.sqrt();
@@ -92,7 +92,7 @@ fn distance(metric: Metric, a: &[f32], b: &[f32]) -> f32 {
             let difference = |(a, b): (&f32, &f32)| f64::from(*a) - f64::from(*b);
             wide(a.iter().zip(b).map(difference).map(|d| d * d)).sqrt() as f32
         }
-        Metric::Cosine => {
+        DistanceMetric::Cosine => {
             let (a_square, b_square, product) = (dot(a, a), dot(b, b), dot(a, b));
             let quotient = if ordinary(a_square) && ordinary(b_square) && product.is_finite() {
                 let norm = |square: f32| std::hint::black_box(f64::from(square.sqrt()));
@@ -116,14 +116,14 @@ fn component() -> impl Strategy<Value = f32> {
     ]
 }
 
-/// A schema's reader had `_ => Metric::Euclidean`: a word that nobody had mapped became a metric.
+/// A schema's reader had `_ => DistanceMetric::Euclidean`: a word that nobody had mapped became a metric.
 #[test]
 fn every_metric_has_a_word_of_its_own_that_is_read_as_it() {
-    assert_eq!(Metric::ALL.len(), Metric::WORDS.len());
-    for (metric, word) in Metric::ALL.iter().zip(Metric::WORDS) {
-        assert_eq!((metric.as_str(), Metric::parse(word)), (*word, Some(*metric)));
+    assert_eq!(DistanceMetric::ALL.len(), DistanceMetric::WORDS.len());
+    for (metric, word) in DistanceMetric::ALL.iter().zip(DistanceMetric::WORDS) {
+        assert_eq!((metric.as_str(), DistanceMetric::parse(word)), (*word, Some(*metric)));
         let wrong = [word.to_uppercase(), format!("{word} "), word[1..].to_owned()];
-        assert!(wrong.iter().all(|word| Metric::parse(word).is_none()), "{wrong:?}");
+        assert!(wrong.iter().all(|word| DistanceMetric::parse(word).is_none()), "{wrong:?}");
     }
 }
 
@@ -133,7 +133,7 @@ proptest! {
     #[test]
     fn neighbours_equal_a_sort_by_distance_and_id(
         dimensions in 1..20usize,
-        metric in proptest::sample::select(Metric::ALL),
+        metric in proptest::sample::select(DistanceMetric::ALL),
         pool in proptest::collection::vec(component(), 400),
         rows in 0..80usize,
         k in 1..100u32,
@@ -179,7 +179,7 @@ fn sequence(seed: u32, len: usize) -> Vec<f32> {
 #[test]
 fn sums_have_the_same_bits_on_every_target() {
     let mut bits = Vec::new();
-    for &metric in Metric::ALL {
+    for &metric in DistanceMetric::ALL {
         for dimensions in [1, 7, 8, 9, 128, 1003] {
             let (mut database, table) = database(dimensions, metric);
             insert(&mut database, None, Some(&sequence(1, dimensions.into())));
@@ -203,14 +203,16 @@ const COMMITTED_BITS: [u32; 18] = [
 #[test]
 fn equal_roots_of_different_squares_are_ordered_by_id() {
     // Squares of neighbouring floats, many of which round to one root.
-    let (mut database, table) = database(2, Metric::Euclidean);
+    let (mut database, table) = database(2, DistanceMetric::Euclidean);
     let near = |n: u32| [1.0, f32::from_bits(0x3980_0000 - n * 0x1000)];
     for n in 0..200 {
         insert(&mut database, None, Some(&near(n)));
     }
     let found = search(&mut database, table, &[0.0, 0.0], 150, &[]).unwrap();
     let mut expected: Vec<_> = (0..200)
-        .map(|n| (u64::from(n) + 1, distance(Metric::Euclidean, &near(n), &[0.0; 2]).to_bits()))
+        .map(|n| {
+            (u64::from(n) + 1, distance(DistanceMetric::Euclidean, &near(n), &[0.0; 2]).to_bits())
+        })
         .collect();
     expected.sort_by_key(|&(id, bits)| (bits, id));
     expected.truncate(150);
@@ -221,7 +223,7 @@ fn equal_roots_of_different_squares_are_ordered_by_id() {
 
 #[test]
 fn zero_vectors_are_at_cosine_distance_one() {
-    let (mut database, table) = database(3, Metric::Cosine);
+    let (mut database, table) = database(3, DistanceMetric::Cosine);
     insert(&mut database, None, Some(&[0.0; 3]));
     insert(&mut database, None, Some(&[1.0, 0.0, 0.0]));
     let one = 1f32.to_bits();
@@ -234,7 +236,7 @@ fn zero_vectors_are_at_cosine_distance_one() {
 #[test]
 fn a_cosine_distance_is_never_below_0_or_above_2() {
     for dimensions in [1, 3, 8, 33] {
-        let (mut database, table) = database(dimensions, Metric::Cosine);
+        let (mut database, table) = database(dimensions, DistanceMetric::Cosine);
         let mut query = vec![0.1; usize::from(dimensions)];
         let mut outside = 0;
         for step in 1..200u32 {
@@ -261,7 +263,7 @@ fn a_cosine_distance_is_never_below_0_or_above_2() {
 }
 
 /// The nearest of these vectors to the query, and their distances.
-fn ranked(metric: Metric, query: &[f32], vectors: &[Vec<f32>]) -> Vec<(u64, f32)> {
+fn ranked(metric: DistanceMetric, query: &[f32], vectors: &[Vec<f32>]) -> Vec<(u64, f32)> {
     let (mut database, table) = database(query.len() as u16, metric);
     vectors.iter().for_each(|vector| insert(&mut database, None, Some(vector)));
     let found = search(&mut database, table, query, u32::MAX, &[]).unwrap();
@@ -280,7 +282,7 @@ fn large_and_small_vectors_have_their_euclidean_distances() {
                 vector
             };
             let all = [vector(4.0), vector(2.0), vector(-3.0), vector(0.0)];
-            let found = ranked(Metric::Euclidean, &vector(0.0), &all);
+            let found = ranked(DistanceMetric::Euclidean, &vector(0.0), &all);
             let ids: Vec<u64> = found.iter().map(|(id, _)| *id).collect();
             assert_eq!(ids, [4, 2, 3, 1], "{scale}: {found:?}");
             for ((_, distance), times) in found.iter().zip([0.0, 2.0, 3.0, 4.0]) {
@@ -301,15 +303,15 @@ fn parallel_vectors_are_at_cosine_distance_zero_and_opposite_ones_at_two_whateve
         for scale in scales {
             let query: Vec<f32> = (1..=dimensions).map(|n| n as f32 * scale).collect();
             let parallel = scales.map(|scale| (1..=dimensions).map(|n| n as f32 * scale).collect());
-            for (_, distance) in ranked(Metric::Cosine, &query, &parallel) {
+            for (_, distance) in ranked(DistanceMetric::Cosine, &query, &parallel) {
                 // Components of 1e-44 have three bits.
                 assert!((0.0..2e-2).contains(&distance), "{scale}: {distance}");
                 assert!(scale < 1e-37 || distance < 1e-2, "{scale}: {distance}");
             }
             let opposite = [query.iter().map(|component| -component).collect()];
-            assert!(ranked(Metric::Cosine, &query, &opposite)[0].1 > 1.999_999);
+            assert!(ranked(DistanceMetric::Cosine, &query, &opposite)[0].1 > 1.999_999);
             let exactly = [query.clone()];
-            assert!(ranked(Metric::Cosine, &query, &exactly)[0].1 < 1e-6);
+            assert!(ranked(DistanceMetric::Cosine, &query, &exactly)[0].1 < 1e-6);
         }
     }
 }
@@ -318,19 +320,19 @@ fn parallel_vectors_are_at_cosine_distance_zero_and_opposite_ones_at_two_whateve
 fn only_a_distance_that_no_float_can_hold_is_infinite() {
     let (most, half) = (f32::MAX, f32::MAX / 2.0);
     let opposite = [vec![most, -most], vec![half, 0.0], vec![0.0, 0.0]];
-    let found = ranked(Metric::Euclidean, &[-most, -most], &opposite);
+    let found = ranked(DistanceMetric::Euclidean, &[-most, -most], &opposite);
     let infinite: Vec<u64> =
         found.iter().filter(|hit| hit.1 == f32::INFINITY).map(|h| h.0).collect();
     assert_eq!(infinite, [1, 2, 3]);
-    let found = ranked(Metric::Euclidean, &[half, half], &opposite);
+    let found = ranked(DistanceMetric::Euclidean, &[half, half], &opposite);
     assert!(found.iter().all(|(_, distance)| *distance < f32::INFINITY || *distance > half));
     assert_eq!(found.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [2, 3, 1]);
     // Products that overflow both ways cancel each other out.
-    let found = ranked(Metric::Dot, &[most, most], &opposite);
+    let found = ranked(DistanceMetric::Dot, &[most, most], &opposite);
     assert_eq!(found, [(2, -f32::INFINITY), (1, 0.0), (3, 0.0)]);
     // A product that vanishes is none; a sum of many is.
     let tiny = [vec![1e-23; 1000], vec![2e-23; 1000]];
-    let found = ranked(Metric::Dot, &[1e-23; 1000], &tiny);
+    let found = ranked(DistanceMetric::Dot, &[1e-23; 1000], &tiny);
     assert_eq!(found.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [2, 1]);
     assert!((found[0].1 / -2e-43 - 1.0).abs() < 1e-2, "{found:?}");
 }
@@ -361,22 +363,22 @@ proptest! {
         };
         let pairs = || a.iter().zip(&b).map(|(a, b)| (f64::from(*a), f64::from(*b)));
         let euclidean = pairs().map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
-        let found = ranked(Metric::Euclidean, &b, std::slice::from_ref(&a))[0].1;
+        let found = ranked(DistanceMetric::Euclidean, &b, std::slice::from_ref(&a))[0].1;
         prop_assert!(close(found, euclidean, euclidean * 1e-6), "{found} and not {euclidean}");
         let norms = pairs().map(|(a, _)| a * a).sum::<f64>() * pairs().map(|(_, b)| b * b).sum::<f64>();
         let norms = norms.sqrt();
         let dot = pairs().map(|(a, b)| a * b).sum::<f64>();
-        let found = ranked(Metric::Dot, &b, std::slice::from_ref(&a))[0].1;
+        let found = ranked(DistanceMetric::Dot, &b, std::slice::from_ref(&a))[0].1;
         prop_assert!(close(found, -dot, norms * 1e-6), "{found} and not {}", -dot);
         let cosine = if norms == 0.0 { 1.0 } else { 1.0 - dot / norms };
-        let found = ranked(Metric::Cosine, &b, std::slice::from_ref(&a))[0].1;
+        let found = ranked(DistanceMetric::Cosine, &b, std::slice::from_ref(&a))[0].1;
         prop_assert!(close(found, cosine, 1e-5), "{found} and not {cosine}");
     }
 }
 
 #[test]
 fn filter_meets_each_comparison_and_null_only_itself() {
-    let (mut database, table) = database(1, Metric::Dot);
+    let (mut database, table) = database(1, DistanceMetric::Dot);
     for group in [Some(1), Some(2), Some(3), None] {
         insert(&mut database, group, Some(&[0.0]));
     }
@@ -398,7 +400,7 @@ fn filter_meets_each_comparison_and_null_only_itself() {
 
 #[test]
 fn searches_that_make_no_sense_are_refused_by_name() {
-    let (mut database, table) = database(2, Metric::Cosine);
+    let (mut database, table) = database(2, DistanceMetric::Cosine);
     insert(&mut database, None, Some(&[1.0, 1.0]));
     let mut attempt = |column: &str, query: &[f32], k, filter: &[Condition]| {
         let mut meter = Meter::unlimited();
@@ -437,7 +439,7 @@ fn searches_that_make_no_sense_are_refused_by_name() {
 
 #[test]
 fn search_sees_pending_writes_and_pays_for_each_row() {
-    let (mut database, table) = database(9, Metric::Euclidean);
+    let (mut database, table) = database(9, DistanceMetric::Euclidean);
     insert(&mut database, None, Some(&[1.0; 9]));
     let vector = bytes(&[0.0; 9]);
     let values = [Value::Binary(&vector)];
@@ -461,7 +463,7 @@ fn search_sees_pending_writes_and_pays_for_each_row() {
 #[test]
 fn filter_pays_for_the_values_that_it_reads() {
     let schema = TableSchema::new("v").unwrap().column("long", ColumnType::Binary).unwrap();
-    let schema = schema.vector("at", 1, Metric::Dot).unwrap();
+    let schema = schema.vector("at", 1, DistanceMetric::Dot).unwrap();
     let schema = schema.column("group", ColumnType::Int).unwrap();
     let mut database = Database::in_memory(MemoryLimits::default());
     let table = database.create_table(schema).unwrap();

@@ -10,8 +10,8 @@ use sochdb_wasmi::{
     },
     database::{ColumnType, Database, DatabaseError, MemoryLimits, Storage, TableSchema},
     host::{
-        CallError, HostCallResult, HostFunction, HostFunctionContext, LoadError, MAX_EXPORTS,
-        PluginConfig, Slice, SliceDecision,
+        CallError, FuelSlice, HostCallResult, HostFunction, HostFunctionContext, LoadError,
+        MAX_EXPORTS, PluginConfig, SliceDecision,
     },
     limits::{Limit, Limits},
     meter::{Meter, PRICES},
@@ -148,7 +148,7 @@ fn a_call_is_refused_while_writes_from_outside_are_pending() {
 fn a_hook_that_unwinds_leaves_no_rows_and_a_plugin_that_starts_anew() {
     let mut host = host();
     let mut unwinds = true;
-    host.set_slice_hook(move |_: &Slice| {
+    host.set_slice_hook(move |_: &FuelSlice| {
         if std::mem::take(&mut unwinds) {
             std::panic::resume_unwind(Box::new("the hook's own"));
         }

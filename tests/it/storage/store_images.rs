@@ -14,7 +14,8 @@ use sochdb_wasmi::{
         message::{RowSelector, WriteMode},
     },
     database::{
-        ColumnType, Database, FlashStorage, Metric, RedbConfig, RedbStorage, Storage, TableSchema,
+        ColumnType, Database, DistanceMetric, FlashStorage, RedbConfig, RedbStorage, Storage,
+        TableSchema,
     },
     meter::Meter,
 };
@@ -73,7 +74,7 @@ fn fill<S: Storage>(database: &mut Database<S>) {
         .and_then(|table| table.column("array", ColumnType::Array))
         .and_then(|table| table.column("object", ColumnType::Object))
         .and_then(|table| table.column("ref", ColumnType::Ref))
-        .and_then(|table| table.vector("place", 3, Metric::Cosine))
+        .and_then(|table| table.vector("place", 3, DistanceMetric::Cosine))
         .and_then(|table| table.unique_index("by_int", &["int"]))
         .and_then(|table| table.index("by_text", &["text", "float"]))
         .unwrap();

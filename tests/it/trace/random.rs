@@ -288,7 +288,7 @@ fn probe(setting: &Setting) -> Probe {
     }
     if let Some(stop_at) = setting.stop_at {
         let mut slices = 0;
-        probe.host.set_slice_hook(move |_: &sochdb_wasmi::host::Slice| {
+        probe.host.set_slice_hook(move |_: &sochdb_wasmi::host::FuelSlice| {
             slices += 1;
             if slices == stop_at { SliceDecision::Stop } else { SliceDecision::Continue }
         });

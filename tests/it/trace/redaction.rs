@@ -12,7 +12,7 @@ use sochdb_wasmi::{
         },
         wire,
     },
-    database::{ColumnType, Database, Metric, Storage, TableSchema},
+    database::{ColumnType, Database, DistanceMetric, Storage, TableSchema},
     host::{Host, HostCallResult, HostConfig, HostFunction, HostFunctionContext, PluginConfig},
     replay::ReplayError,
     trace::{Event, HostCallEvent, Recorder, Redaction},
@@ -31,7 +31,7 @@ pub(super) fn patients() -> TableSchema {
         .and_then(|table| table.column("name", ColumnType::Text))
         .and_then(|table| table.column("ward", ColumnType::Text))
         .and_then(|table| table.nullable_column("weight", ColumnType::Float))
-        .and_then(|table| table.vector("face", 4, Metric::Euclidean))
+        .and_then(|table| table.vector("face", 4, DistanceMetric::Euclidean))
         .and_then(|table| table.index("by_name", &["name"]))
         .and_then(|table| table.index("by_ward", &["ward", "name"]))
         .unwrap()

@@ -182,7 +182,7 @@ fn a_deadline_is_passed_at_the_same_slice() {
 fn a_hook_that_stops_a_call_is_not_needed_to_replay_it() {
     let mut probe = ticking_probe(with_limits(Limits { slice_fuel: 1000, ..roomy() }));
     let mut slices = 0;
-    probe.host.set_slice_hook(move |_: &sochdb_wasmi::host::Slice| {
+    probe.host.set_slice_hook(move |_: &sochdb_wasmi::host::FuelSlice| {
         slices += 1;
         if slices == 7 { SliceDecision::Stop } else { SliceDecision::Continue }
     });
@@ -200,7 +200,7 @@ fn a_hook_that_stops_a_call_is_not_needed_to_replay_it() {
 fn a_hook_that_unwinds_is_recorded_as_one_that_stops() {
     let mut probe = ticking_probe(with_limits(Limits { slice_fuel: 2_000, ..roomy() }));
     let mut slices = 0;
-    probe.host.set_slice_hook(move |_: &sochdb_wasmi::host::Slice| {
+    probe.host.set_slice_hook(move |_: &sochdb_wasmi::host::FuelSlice| {
         slices += 1;
         if slices == 3 {
             std::panic::resume_unwind(Box::new("the hook's own"));

@@ -17,7 +17,7 @@
 use core::ops::ControlFlow;
 
 use serde::Serialize;
-use sochdb_wasmi::guest::{CallError, Host, Value};
+use sochdb_wasmi::guest::{HostCallError, HostHandle, Value};
 
 sochdb_wasmi::panic_handler!();
 
@@ -44,7 +44,10 @@ pub struct Report {
 }
 
 /// Keeps a reading, unless it cannot be one.
-fn record(host: &mut Host<'_>, (minute, hundredths): (u32, i32)) -> Result<bool, CallError> {
+fn record(
+    host: &mut HostHandle<'_>,
+    (minute, hundredths): (u32, i32),
+) -> Result<bool, HostCallError> {
     if !PLAUSIBLE.contains(&hundredths) {
         host.counter("readings_rejected", &[], 1.0)?;
         return Ok(false);
@@ -56,12 +59,15 @@ fn record(host: &mut Host<'_>, (minute, hundredths): (u32, i32)) -> Result<bool,
 
 /// Looks at the readings from a minute to before another one. Ids rise with time, as they are given
 /// in the order of recording.
-fn report(host: &mut Host<'_>, (from, until, limit): (u32, u32, i32)) -> Result<Report, CallError> {
+fn report(
+    host: &mut HostHandle<'_>,
+    (from, until, limit): (u32, u32, i32),
+) -> Result<Report, HostCallError> {
     let minutes = u64::from(from)..u64::from(until);
     let mut report = Report { lowest: i32::MAX, highest: i32::MIN, ..Report::default() };
     let mut sum = 0_i64;
     let mut above = 0;
-    host.scan("readings", 0, None, &COLUMNS).try_for_each(|row| -> Result<_, CallError> {
+    host.scan("readings", 0, None, &COLUMNS).try_for_each(|row| -> Result<_, HostCallError> {
         let minute: u64 = row.take()?;
         let hundredths: i64 = row.take()?;
         if minutes.contains(&minute) {
@@ -85,7 +91,7 @@ fn report(host: &mut Host<'_>, (from, until, limit): (u32, u32, i32)) -> Result<
 
 /// Records a reading and never returns. The host's fuel ends the call, and the reading must not be
 /// there afterwards.
-fn wait(host: &mut Host<'_>, (): ()) -> Result<(), CallError> {
+fn wait(host: &mut HostHandle<'_>, (): ()) -> Result<(), HostCallError> {
     record(host, (0, 0))?;
     loop {
         core::hint::spin_loop();

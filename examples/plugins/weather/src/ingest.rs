@@ -1,7 +1,7 @@
 //! Ingestion: which days are plausible, and what is written for them.
 
 use heapless::{String, Vec};
-use sochdb_wasmi::guest::{CallError, Host, IndexQuery, LogLevel, Seq, Value, WriteMode};
+use sochdb_wasmi::guest::{HostCallError, HostHandle, IndexQuery, LogLevel, Seq, Value, WriteMode};
 
 use crate::{
     calendar,
@@ -50,7 +50,10 @@ struct Rollup<'a> {
 
 /// Checks each day, writes the plausible ones to `weather` and adds them to the rollups in
 /// `monthly`. A date that is in the table already fails the whole call, as it would count twice.
-pub fn ingest(host: &mut Host<'_>, days: Vec<Day<'_>, MAX_DAYS>) -> Result<Summary, CallError> {
+pub fn ingest(
+    host: &mut HostHandle<'_>,
+    days: Vec<Day<'_>, MAX_DAYS>,
+) -> Result<Summary, HostCallError> {
     let (mut small, mut large) = host.split(SMALL_CALLS);
     let thresholds = Thresholds {
         max_wind: small.config_or("max_wind", 60.0)?,
@@ -132,7 +135,7 @@ pub fn features(day: &Day<'_>) -> [u8; 16] {
     bytes
 }
 
-fn warn(host: &mut Host<'_>, day: &Day<'_>, reason: usize) -> Result<(), CallError> {
+fn warn(host: &mut HostHandle<'_>, day: &Day<'_>, reason: usize) -> Result<(), HostCallError> {
     let mut text = String::<64>::new();
     // What does not fit is left out: a log line must not fail an ingestion. A date is input like
     // any other and may be long.
@@ -163,7 +166,7 @@ impl MonthReport {
 
 impl Rollup<'_> {
     /// Adds this to the month's row, or makes it the month's row.
-    fn write(mut self, host: &mut Host<'_>) -> Result<(), CallError> {
+    fn write(mut self, host: &mut HostHandle<'_>) -> Result<(), HostCallError> {
         let stored = find_month(host, self.month)?;
         if let Some((_, report)) = &stored {
             self.report.add(report);
@@ -185,9 +188,9 @@ impl Rollup<'_> {
 
 /// The row of a month in `monthly`, and its id.
 pub fn find_month(
-    host: &mut Host<'_>,
+    host: &mut HostHandle<'_>,
     month: &str,
-) -> Result<Option<(u64, MonthReport)>, CallError> {
+) -> Result<Option<(u64, MonthReport)>, HostCallError> {
     let key = [Value::Text(month)];
     let row = host
         .lookup("monthly", "by_month", IndexQuery::Point(Seq::new(&key)))

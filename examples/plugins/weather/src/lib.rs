@@ -56,7 +56,7 @@ pub mod types;
 use core::ops::ControlFlow;
 
 use heapless::Vec;
-use sochdb_wasmi::guest::{CallError, Host, IndexQuery, RowSelector, Seq, Status, Value};
+use sochdb_wasmi::guest::{HostCallError, HostHandle, IndexQuery, RowSelector, Seq, Status, Value};
 
 use crate::{
     ingest::{COLUMNS, features, ingest, values},
@@ -72,7 +72,7 @@ sochdb_wasmi::plugin! {
 }
 
 /// Deletes days and returns how many. The rollups in `monthly` stay: they say what was measured.
-fn purge(host: &mut Host<'_>, input: Purge<'_, Vec<u64, MAX_IDS>>) -> Result<u64, Status> {
+fn purge(host: &mut HostHandle<'_>, input: Purge<'_, Vec<u64, MAX_IDS>>) -> Result<u64, Status> {
     let before = match input {
         Purge::Ids(ids) => {
             return Ok(host.delete("weather", RowSelector::List(Seq::new(&ids)))?);
@@ -89,7 +89,7 @@ fn purge(host: &mut Host<'_>, input: Purge<'_, Vec<u64, MAX_IDS>>) -> Result<u64
         // From the front each time: what was found before is gone.
         let mut ids = Vec::<u64, MAX_IDS>::new();
         host.lookup("weather", "by_date", query).page_limit(MAX_IDS as u32).try_for_each(
-            |row| -> Result<_, CallError> {
+            |row| -> Result<_, HostCallError> {
                 let _ = ids.push(row.id());
                 Ok(if ids.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
             },
@@ -102,7 +102,7 @@ fn purge(host: &mut Host<'_>, input: Purge<'_, Vec<u64, MAX_IDS>>) -> Result<u64
 }
 
 /// Tries to read a table that no host should grant to a weather plugin, and reports the answer.
-fn peek_secret<'h>(host: &'h mut Host<'_>, (): ()) -> Result<Denial<'h>, Status> {
+fn peek_secret<'h>(host: &'h mut HostHandle<'_>, (): ()) -> Result<Denial<'h>, Status> {
     let status = match host.read_one("payroll", 1, &[]) {
         Ok(_) => return Ok(Denial { status: 0, message: "" }),
         Err(error) => error.status.code(),
@@ -112,7 +112,7 @@ fn peek_secret<'h>(host: &'h mut Host<'_>, (): ()) -> Result<Denial<'h>, Status>
 
 /// Writes a day and never returns. The host's fuel or deadline ends the call, and the row must not
 /// be there afterwards.
-fn spin(host: &mut Host<'_>, (): ()) -> Result<(), Status> {
+fn spin(host: &mut HostHandle<'_>, (): ()) -> Result<(), Status> {
     let day = Day {
         date: "1970-01-01",
         precipitation: 0.0,

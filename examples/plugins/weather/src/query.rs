@@ -3,7 +3,9 @@
 use core::ops::ControlFlow;
 
 use heapless::Vec;
-use sochdb_wasmi::guest::{Bound, Host, IndexQuery, RawText, SearchRequest, Seq, Status, Value};
+use sochdb_wasmi::guest::{
+    Bound, HostHandle, IndexQuery, RawText, SearchRequest, Seq, Status, Value,
+};
 
 use crate::{
     calendar, ingest,
@@ -12,7 +14,7 @@ use crate::{
 
 /// The first spells of consecutive rainy days, by date.
 pub fn rainy_spells(
-    host: &mut Host<'_>,
+    host: &mut HostHandle<'_>,
     query: SpellQuery<'_>,
 ) -> Result<Vec<Spell, MAX_SPELLS>, Status> {
     if query.min_days == 0 {
@@ -67,7 +69,7 @@ fn date(RawText(text): RawText<'_>) -> Result<Date, Status> {
 
 /// The days most like a given one, without that one.
 pub fn similar_days(
-    host: &mut Host<'_>,
+    host: &mut HostHandle<'_>,
     query: SimilarQuery<'_>,
 ) -> Result<Vec<Similar, MAX_SIMILAR>, Status> {
     if query.k == 0 || query.k as usize > MAX_SIMILAR {
@@ -105,7 +107,7 @@ pub fn similar_days(
 
 /// The wettest days of a kind of weather, wettest first.
 pub fn wettest(
-    host: &mut Host<'_>,
+    host: &mut HostHandle<'_>,
     (kind, count): (&str, u32),
 ) -> Result<Vec<(Date, f64), MAX_SPELLS>, Status> {
     if count == 0 || count as usize > MAX_SPELLS {
@@ -127,7 +129,7 @@ pub fn wettest(
 }
 
 /// The rollup of a month.
-pub fn month_report(host: &mut Host<'_>, month: &str) -> Result<MonthReport, Status> {
+pub fn month_report(host: &mut HostHandle<'_>, month: &str) -> Result<MonthReport, Status> {
     match ingest::find_month(host, month)? {
         Some((_, report)) => Ok(report),
         None => Err(Status::NotFound),

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use sochdb_wasmi::{
-    database::{ColumnType, MAX_DIMENSIONS, Metric, SchemaError, TableSchema},
+    database::{ColumnType, DistanceMetric, MAX_DIMENSIONS, SchemaError, TableSchema},
     manifest::document::{Document, DocumentError, Field, Item, Problem, Table},
 };
 
@@ -121,7 +121,7 @@ struct Given<'t> {
     scalar: Option<Option<ColumnType>>,
     nullable: bool,
     dimensions: Option<u64>,
-    metric: Option<Metric>,
+    metric: Option<DistanceMetric>,
     only_vectors: Option<Field<'t>>,
     only_others: Option<Field<'t>>,
     source: Source,
@@ -147,7 +147,7 @@ fn given<'t>(table: Table<'t>, source: Source) -> Result<Given<'t>, DocumentErro
                 given.only_vectors = Some(field);
             }
             "metric" => {
-                given.metric = Some(value.one_of(Metric::WORDS, Metric::ALL)?);
+                given.metric = Some(value.one_of(DistanceMetric::WORDS, DistanceMetric::ALL)?);
                 given.only_vectors = Some(field);
             }
             "from" => given.source.from = headers(&value)?,

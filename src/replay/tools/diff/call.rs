@@ -8,7 +8,7 @@ use crate::{
     host::tape::Recorded,
     replay::{
         explain::{
-            difference::{self, Compared, Difference, bytes_difference, end_difference, told},
+            difference::{self, Compared, Difference, bytes_difference, end_difference, shown},
             divergence::{Cause, Side},
             names::Names,
         },
@@ -68,9 +68,9 @@ impl Pair<'_> {
             }
             self.times(&a.begin, begun.time_us, again.time_us);
         }
-        let shown = |event: &&Recorded| !matches!(event.event(), Event::Slice(_));
+        let compared = |event: &&Recorded| !matches!(event.event(), Event::Slice(_));
         let (mut rest_a, mut rest_b) =
-            (a.events.iter().filter(shown), b.events.iter().filter(shown));
+            (a.events.iter().filter(compared), b.events.iter().filter(compared));
         let found = loop {
             let found = match (rest_a.next(), rest_b.next()) {
                 (None, None) => break None,
@@ -82,7 +82,8 @@ impl Pair<'_> {
                         .or_else(|| self.answered(x, &left, &right)),
                     (Event::Growth(left), Event::Growth(right)) if left == right => None,
                     (left, right) => {
-                        let (left, right) = (told(self.names.0, &left), told(self.names.1, &right));
+                        let (left, right) =
+                            (shown(self.names.0, &left), shown(self.names.1, &right));
                         let difference = Difference::of_values("event", left, right);
                         Some(found(x, None, difference, Cause::Memory))
                     }
@@ -95,7 +96,7 @@ impl Pair<'_> {
         found.or_else(|| self.ends(a, b))
     }
 
-    /// What a plugin does that was told the same.
+    /// What a plugin does on the same answers.
     fn otherwise(&self) -> Cause {
         if self.changed { Cause::PluginChanged } else { Cause::DifferentRequest }
     }
@@ -243,7 +244,7 @@ impl Pair<'_> {
             None
         };
         let side =
-            |names, event| Side { fuel_left: fuel_left(event), ..Side::of(told(names, event)) };
+            |names, event| Side { fuel_left: fuel_left(event), ..Side::of(shown(names, event)) };
         let difference = Difference {
             field: Some("event".into()),
             expected: side(self.names.0, &left),

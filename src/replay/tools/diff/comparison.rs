@@ -17,7 +17,7 @@ use crate::{
     host::tape::Recorded,
     replay::{
         explain::{
-            difference::{Difference, bytes_side, told},
+            difference::{Difference, bytes_side, shown},
             divergence::{Cause, Divergence, Side},
             event_text::Line,
             names::Names,
@@ -27,7 +27,7 @@ use crate::{
     trace::Event,
 };
 
-/// How many events before a difference are told.
+/// How many events before a difference are listed.
 const REMEMBERED: usize = 5;
 
 /// Compares two traces. Bytes are compared with digests where one of the traces has only those.
@@ -300,7 +300,7 @@ fn call_side(names: &Names, call: &Call) -> Side {
     } else {
         &[]
     };
-    Side { value: told(names, &event), ..bytes_side(input) }
+    Side { value: shown(names, &event), ..bytes_side(input) }
 }
 
 /// The fields of an event, but for the numbers that a host gave.

@@ -26,7 +26,7 @@ pub struct DiffOptions {
 pub struct Diff {
     /// Calls that were compared.
     pub calls: u64,
-    /// The first difference that shows in what plugins asked, were told or answered; if there is
+    /// The first difference that shows in what plugins asked, were answered or returned; if there is
     /// none, the first one of memory, fuel or time.
     pub divergence: Option<Divergence>,
     /// What differs in the headers, `wasmi: "2.0.0" and "2.0.1"`: it may explain a difference, and

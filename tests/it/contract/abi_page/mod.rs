@@ -24,7 +24,7 @@ use sochdb_wasmi::{
             WriteRequest, WriteResponse,
         },
     },
-    database::{ColumnType, Database, MemoryLimits, Metric, TableSchema},
+    database::{ColumnType, Database, DistanceMetric, MemoryLimits, TableSchema},
     host::{CallError, Host, HostConfig, NoClock, PluginConfig},
 };
 use support::{
@@ -54,9 +54,9 @@ const COLUMNS: [(&str, ColumnType); 12] = [
     ("array", ColumnType::Array),
     ("object", ColumnType::Object),
     ("link", ColumnType::Ref),
-    ("cosine", ColumnType::Vector { dimensions: 2, metric: Metric::Cosine }),
-    ("euclidean", ColumnType::Vector { dimensions: 2, metric: Metric::Euclidean }),
-    ("dot", ColumnType::Vector { dimensions: 2, metric: Metric::Dot }),
+    ("cosine", ColumnType::Vector { dimensions: 2, metric: DistanceMetric::Cosine }),
+    ("euclidean", ColumnType::Vector { dimensions: 2, metric: DistanceMetric::Euclidean }),
+    ("dot", ColumnType::Vector { dimensions: 2, metric: DistanceMetric::Dot }),
 ];
 const SCALARS: [&str; 6] = ["bool", "int", "uint", "float", "text", "binary"];
 
