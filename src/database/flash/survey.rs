@@ -50,8 +50,7 @@ impl<F: NorFlash> Region<F> {
     pub fn survey(&mut self) -> Result<Survey, StorageError> {
         let mut odd = false;
         loop {
-            let mut newest: Option<(u32, u32)> = None;
-            let mut older = None;
+            let (mut newest, mut older): (Option<(u32, u32)>, _) = (None, None);
             let mut entries = false;
             for page in 0..self.page_count() {
                 let mut header = [0; DATA_HEADER];

@@ -231,8 +231,8 @@ pub fn stats<R: Read<Error: 'static>>(trace: R) -> Result<Stats, TraceError> {
     let mut reader = TraceReader::new(trace);
     let mut names = Names::default();
     let mut stats = Stats::default();
-    let mut functions = BTreeMap::new();
-    let mut entries = BTreeMap::new();
+    let mut functions = BTreeMap::<_, FunctionStats>::new();
+    let mut entries = BTreeMap::<_, EntryStats>::new();
     let mut running: Option<(PluginId, String, u64)> = None;
     let (mut started_us, mut time_us) = (None, 0);
     loop {
@@ -258,12 +258,10 @@ pub fn stats<R: Read<Error: 'static>>(trace: R) -> Result<Stats, TraceError> {
             }
             Event::HostCall(call) => {
                 time_us = call.time_us;
-                let of: &mut FunctionStats = functions.entry(call.function).or_default();
-                of.count(&call, &names);
+                functions.entry(call.function).or_default().count(&call, &names);
                 if let Some((plugin, entry, _)) = &running {
                     let key = (names.plugin(*plugin), entry.clone());
-                    let of: &mut EntryStats = entries.entry(key).or_default();
-                    of.host_calls += 1;
+                    entries.entry(key).or_default().host_calls += 1;
                 }
             }
             Event::Growth(_) => stats.refused_growths += 1,
@@ -283,10 +281,8 @@ pub fn stats<R: Read<Error: 'static>>(trace: R) -> Result<Stats, TraceError> {
         }
     }
     stats.functions = functions.into_values().collect();
-    stats.entries = entries
-        .into_iter()
-        .map(|((plugin, entry), of)| EntryStats { plugin, entry, ..of })
-        .collect();
+    let named = |((plugin, entry), of)| EntryStats { plugin, entry, ..of };
+    stats.entries = entries.into_iter().map(named).collect();
     stats.time_us = time_us.saturating_sub(started_us.unwrap_or(0));
     Ok(stats)
 }

@@ -96,3 +96,20 @@ fn every_name_that_the_rule_names_is_public() {
         assert!(found, "{name}");
     }
 }
+
+/// `host::Host` and `guest::Host`, `host::Slice` and `trace::Slice`, and five more pairs could not be imported
+/// together, and a reader had to look up which one was meant.
+#[test]
+fn no_two_public_items_have_one_name() {
+    let items = items();
+    let mut known = BTreeMap::new();
+    for item in items.keys() {
+        // Functions are called with their module's name: `entry::run`.
+        let (kind, path) = item.split_once(' ').expect("a kind and a path");
+        if !matches!(kind, "fn" | "macro") {
+            let name = path.rsplit("::").next().expect("a name");
+            assert_eq!(known.insert(name, item), None, "{item} has the name of another item");
+        }
+    }
+    assert!(known.len() > 100, "the list holds {} names", known.len());
+}

@@ -4,3 +4,4 @@
 mod crates;
 mod imports;
 mod plan;
+mod sizes;
