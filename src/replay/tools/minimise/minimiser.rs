@@ -52,7 +52,7 @@ impl Minimiser<'_> {
         steps.truncate(after.map_or(steps.len(), |at| at + 1));
         let mut search =
             Search { minimiser: self, failure, tries: 0, ended: false, best: None, watch };
-        if !search.fails(&steps) && search.best.is_none() {
+        if search.fails(&steps) != Some(true) && search.best.is_none() {
             return Err(MinimiseError::NotReproducible(search.failure));
         }
         loop {
@@ -61,14 +61,14 @@ impl Minimiser<'_> {
             search.smaller_answers(&mut steps);
             let smaller = search.record(&steps)?;
             let bytes = steps.iter().map(size).sum();
-            if !search.take(smaller, bytes) {
+            if !search.take(smaller, bytes) || search.is_over() {
                 break;
             }
             if let Some((best, _)) = &search.best {
                 steps = read(&best.trace)?;
             }
         }
-        let exhausted = search.ended || search.tries >= self.tries;
+        let exhausted = search.is_over();
         let Some((best, _)) = search.best else {
             return Err(MinimiseError::NotReproducible(search.failure));
         };

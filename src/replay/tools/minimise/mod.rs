@@ -5,6 +5,7 @@
 //! is recorded anew, so that it is a whole trace. The same trace and plugins give the same result.
 
 mod answer;
+mod calls;
 mod ddmin;
 mod failure;
 mod minimiser;

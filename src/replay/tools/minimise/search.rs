@@ -6,7 +6,7 @@ use core::ops::ControlFlow;
 
 use super::{
     answer::Answer,
-    ddmin::{ddmin, ddmin_to, shortest},
+    ddmin::{Verdict, ddmin, ddmin_to, shortest},
     failure::Failure,
     result::Progress,
     settings::Minimiser,
@@ -39,10 +39,15 @@ pub(super) struct Search<'m, 'p> {
 }
 
 impl Search<'_, '_> {
+    /// Whether it was ended, or there are no tries left.
+    pub(super) const fn is_over(&self) -> bool {
+        self.ended || self.tries >= self.minimiser.tries
+    }
+
     /// Whether the last of these calls fails as it is to.
-    pub(super) fn fails<'s>(&mut self, steps: impl IntoIterator<Item = &'s Step>) -> bool {
-        if self.ended || self.tries >= self.minimiser.tries {
-            return false;
+    pub(super) fn fails<'s>(&mut self, steps: impl IntoIterator<Item = &'s Step>) -> Verdict {
+        if self.is_over() {
+            return None;
         }
         self.tries += 1;
         let steps: Vec<&Step> = steps.into_iter().collect();
@@ -51,7 +56,7 @@ impl Search<'_, '_> {
             self.keep(&steps);
         }
         self.tell(None);
-        fails
+        Some(fails)
     }
 
     /// Records steps that fail, if that is much smaller than what was recorded before: whoever ends
@@ -124,51 +129,6 @@ impl Search<'_, '_> {
         replayer.blessed(replayer.run_steps(steps, Answering::SameFunction, recorder)?)
     }
 
-    /// Leaves out calls, checkpoints and what was unloaded; then plugins and tables that nobody
-    /// uses any more.
-    pub(super) fn fewer_calls(&mut self, steps: Vec<Step>) -> Vec<Step> {
-        let last = steps.len().saturating_sub(1);
-        let mut checkpoints = 0;
-        let mut may_go = |step: &Step| match step {
-            Step::Call(_) => true,
-            Step::Between(recorded) => match recorded.event() {
-                Event::Checkpoint(_) => {
-                    checkpoints += 1;
-                    checkpoints > 1
-                }
-                Event::Unload(_) => true,
-                Event::Header(_)
-                | Event::Function(_)
-                | Event::Table(_)
-                | Event::Load(_)
-                | Event::CallIn(_)
-                | Event::HostCall(_)
-                | Event::Growth(_)
-                | Event::Slice(_)
-                | Event::CallOut(_)
-                | Event::End(_) => false,
-            },
-        };
-        let optional: Vec<usize> = steps
-            .iter()
-            .enumerate()
-            .filter(|(at, step)| may_go(step) && *at != last)
-            .map(|(at, _)| at)
-            .collect();
-        let all: BTreeSet<usize> = optional.iter().copied().collect();
-        let kept_steps = |kept: &[usize]| -> Vec<usize> {
-            (0..steps.len()).filter(|at| !all.contains(at) || kept.contains(at)).collect()
-        };
-        let kept = ddmin(optional, |kept| {
-            let places = kept_steps(kept);
-            self.fails(places.iter().filter_map(|&at| steps.get(at)))
-        });
-        let places = kept_steps(&kept);
-        let steps: Vec<Step> = places.iter().filter_map(|&at| steps.get(at).cloned()).collect();
-        let fewer: Vec<Step> = steps.iter().filter(|step| used(step, &steps)).cloned().collect();
-        if fewer.len() < steps.len() && self.fails(&fewer) { fewer } else { steps }
-    }
-
     /// Makes the answers of many host calls as small as they can be, at once.
     pub(super) fn smallest_answers(&mut self, steps: &mut [Step]) {
         for level in 0..3 {
@@ -202,10 +162,10 @@ impl Search<'_, '_> {
                 }
             }
             if puts.is_empty() {
-                return false;
+                return Some(false);
             }
             let fails = self.fails(&*steps);
-            if !fails {
+            if fails != Some(true) {
                 for (at, event, old) in puts {
                     old.map(|old| put(steps, at, event, old));
                 }
@@ -215,7 +175,8 @@ impl Search<'_, '_> {
         // Often the call that fails needs its answers, and none before it does.
         let of_last = |number: &usize| small.get(*number).is_some_and(|(at, ..)| *at == last);
         let needed: Vec<usize> = places.iter().copied().filter(of_last).collect();
-        if !places.is_empty() && !fails(&[]) && !fails(&needed) && parts > 1 {
+        let mut none_with = |large: &[usize]| fails(large) == Some(false);
+        if !places.is_empty() && none_with(&[]) && none_with(&needed) && parts > 1 {
             ddmin_to(places, parts, fails);
         }
     }
@@ -223,6 +184,9 @@ impl Search<'_, '_> {
     /// Makes the answers of all host calls smaller, the last call's first.
     pub(super) fn smaller_answers(&mut self, steps: &mut [Step]) {
         for at in (0..steps.len()).rev() {
+            if self.is_over() {
+                return;
+            }
             let events = match steps.get(at) {
                 Some(Step::Call(call)) => call.events.len(),
                 _ => 0,
@@ -242,10 +206,12 @@ impl Search<'_, '_> {
         let Event::HostCall(call) = recorded.event() else { return };
         let Some(mut answer) = Answer::of(&call) else { return };
         let mut fails = |answer: &Answer<'_>| {
-            let Some(new) = answer.put_into(&recorded) else { return false };
+            let Some(new) = answer.put_into(&recorded) else { return Some(false) };
             let old = put(steps, at, event, new);
             let fails = self.fails(&*steps);
-            if !fails && let Some(old) = old {
+            if fails != Some(true)
+                && let Some(old) = old
+            {
                 put(steps, at, event, old);
             }
             fails
@@ -255,14 +221,14 @@ impl Search<'_, '_> {
         ddmin(rows, |keep| {
             let fewer = answer.with_rows(keep);
             let failed = fails(&fewer);
-            if failed {
+            if failed == Some(true) {
                 best = fewer;
             }
             failed
         });
         answer = best;
         if let Some(last) = answer.without_next()
-            && fails(&last)
+            && fails(&last) == Some(true)
         {
             answer = last;
         }
@@ -279,34 +245,6 @@ fn put(steps: &mut [Step], at: usize, event: usize, new: Recorded) -> Option<Rec
     let Some(Step::Call(call)) = steps.get_mut(at) else { return None };
     let place = call.events.get_mut(event)?;
     Some(core::mem::replace(place, new))
-}
-
-/// Whether a plugin or a table is used by one of the calls; everything else is.
-fn used(step: &Step, steps: &[Step]) -> bool {
-    let Step::Between(recorded) = step else { return true };
-    let mut calls = steps.iter().filter_map(|step| match step {
-        Step::Call(call) => Some(call),
-        Step::Between(_) => None,
-    });
-    match recorded.event() {
-        Event::Load(load) => calls.any(|call| {
-            matches!(call.begin.event(), Event::CallIn(begin) if begin.plugin == load.plugin)
-        }),
-        Event::Table(table) => calls.flat_map(|call| &call.events).any(|event| {
-            let table = Some(table.name);
-            matches!(event.event(), Event::HostCall(call) if call.table == table)
-        }),
-        Event::Header(_)
-        | Event::Checkpoint(_)
-        | Event::Function(_)
-        | Event::Unload(_)
-        | Event::CallIn(_)
-        | Event::HostCall(_)
-        | Event::Growth(_)
-        | Event::Slice(_)
-        | Event::CallOut(_)
-        | Event::End(_) => true,
-    }
 }
 
 /// About how many bytes a step takes in a trace.
