@@ -26,7 +26,10 @@ use crate::{
         completions, db, inspect, minimise, new, record, replay, run, trace, watch, what_if,
     },
     files::signals,
-    report::output,
+    report::{
+        output::{self, Report},
+        quiet,
+    },
 };
 
 const EXIT_CODES: &str = "\
@@ -56,13 +59,23 @@ Of a trace:
 Data goes to stdout; logs, summaries and errors go to stderr. With --json, stdout is one
 JSON object, also when the command fails, unless its options are invalid.";
 
+/// What stands at the end of the help of a command.
+macro_rules! example {
+    ($example:literal) => {
+        concat!("Example:\n  ", $example, "\n\nExit codes: sochdb-wasmi help exit-codes")
+    };
+}
+
 /// Runs SochDB plugins (WebAssembly) on a desk, as a device would.
 #[derive(Parser)]
-#[command(version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(version, after_help = "Exit codes: sochdb-wasmi help exit-codes", max_term_width = 100)]
 struct Cli {
     /// Print one JSON object on stdout.
     #[arg(long, global = true)]
     json: bool,
+    /// Print no summaries, logs of plugins or progress on stderr; errors stay.
+    #[arg(long, short, global = true)]
+    quiet: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -70,41 +83,48 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Calls an entry point of a plugin and reports what it cost.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = example!("sochdb-wasmi run weather.wasm month_report --input '\"2014-07\"' \\
+      --manifest weather.toml --load weather=days.csv"))]
     Run(run::Arguments),
     /// Calls entry points and writes a trace, which can be replayed without tables and files.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = example!("sochdb-wasmi record weather.wasm --calls calls.jsonl --manifest weather.toml --out job.trace"))]
     Record(record::Arguments),
     /// Runs a plugin on the answers of a trace and reports where it diverges.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = example!("sochdb-wasmi replay job.trace --plugin weather.wasm"))]
     Replay(replay::Arguments),
     /// Reports which recorded calls another manifest would deny, or writes the narrowest manifest.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = example!("sochdb-wasmi what-if job.trace --manifest narrower.toml"))]
     WhatIf(what_if::Arguments),
     /// Shrinks a failing trace: fewer calls, rows and bytes, as long as it fails the same way.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = example!("sochdb-wasmi minimise failing.trace --plugin weather.wasm --out small.trace"))]
     Minimise(minimise::Arguments),
     /// Inspects traces.
-    #[command(subcommand, after_help = EXIT_CODES)]
+    #[command(subcommand, after_help = example!("sochdb-wasmi trace show job.trace --function log_message --grep rejected"))]
     Trace(trace::Command),
     /// Shows what a database holds: a file of --db, or a dump of a device's flash.
-    #[command(subcommand, after_help = EXIT_CODES)]
+    #[command(subcommand, after_help = example!("sochdb-wasmi db show weather.redb weather --where kind=rain"))]
     Db(db::Command),
     /// Describes a plugin, what it needs, and whether it loads.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = example!("sochdb-wasmi inspect weather.wasm --manifest weather.toml"))]
     Inspect(inspect::Arguments),
     /// Writes a plugin project that builds and passes its own test.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = example!("sochdb-wasmi new notes --path ../sochdb-wasmi"))]
     New(new::Arguments),
     /// Prints a script that completes commands and options in a shell.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = example!("sochdb-wasmi completions bash > ~/.local/share/bash-completion/completions/sochdb-wasmi"))]
     Completions(completions::Arguments),
+    /// Lists the exit codes.
+    #[command(override_help = EXIT_CODES)]
+    ExitCodes,
 }
 
 fn main() -> std::process::ExitCode {
     signals::install();
     let cli = Cli::parse();
     let json = cli.json;
+    if cli.quiet {
+        quiet::set();
+    }
     let outcome = match &cli.command {
         Command::Run(arguments) => run::run(arguments),
         Command::Record(arguments) => record::record(arguments),
@@ -118,9 +138,16 @@ fn main() -> std::process::ExitCode {
         Command::Db(command) => db::run(command, json),
         Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::New(arguments) => new::new(arguments),
+        Command::ExitCodes => Ok(exit_codes()),
         Command::Completions(arguments) => {
             Ok(completions::completions(arguments, &mut Cli::command()))
         }
     };
     output::finish(outcome, json)
+}
+
+fn exit_codes() -> Report {
+    let lines: Vec<_> = EXIT_CODES.lines().collect();
+    let json = serde_json::json!({ "exit_codes": lines });
+    Report { data: format!("{EXIT_CODES}\n"), talk: String::new(), json, code: 0 }
 }

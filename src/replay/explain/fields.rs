@@ -1,6 +1,6 @@
 //! All of an event, field by field, for people and for tools.
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 
 use super::{difference, names::Names};
 use crate::{
@@ -10,6 +10,9 @@ use crate::{
     },
     trace::{Data, Event, HostCallEvent},
 };
+
+/// How much of a request is shown in one line, in characters, and of one of its fields.
+const REQUEST_LINE: usize = 100;
 
 impl Names {
     /// The fields of an event. The request and the answer of SochDB's host functions are decoded,
@@ -42,6 +45,41 @@ impl Names {
             }
         }
         decoded
+    }
+
+    /// What a host call asks for, in one line: the fields of its request, without the table, the columns
+    /// and what is left at its default: `index="by_date" limit=3`. A long request is cut.
+    #[must_use]
+    pub fn request_line(&self, call: &HostCallEvent<'_>) -> String {
+        let mut line = String::new();
+        let fields = self.fields(&Event::HostCall(*call));
+        let asked = fields.iter().filter_map(|field| {
+            let path = field.path.strip_prefix("request")?;
+            Some((path.strip_prefix('.').unwrap_or("request"), field.value.as_str()))
+        });
+        for (path, value) in asked {
+            let left_out = path == "table" || path.starts_with("columns");
+            if left_out || matches!(value, "none" | "false" | "unbounded" | "empty") {
+                continue;
+            }
+            if line.len() > REQUEST_LINE {
+                line += " …";
+                break;
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line += path;
+            line.push('=');
+            match value.char_indices().nth(REQUEST_LINE) {
+                None => line += value,
+                Some((at, _)) => {
+                    line += value.get(..at).unwrap_or_default();
+                    line.push('…');
+                }
+            }
+        }
+        line
     }
 
     /// Why the request of a host call cannot be decoded, if its bytes are those that were asked.

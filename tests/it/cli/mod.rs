@@ -149,17 +149,20 @@ fn small_plugin(test: &str) -> String {
 
 #[test]
 fn the_help_has_every_exit_code_and_every_command() {
+    let codes = sochdb(&["help", "exit-codes"]);
+    assert_eq!((codes.code, &*codes.stderr), (0, ""));
+    assert_eq!(sochdb(&["exit-codes"]).stdout.trim_end(), codes.stdout.trim_end());
     let help = sochdb(&["--help"]);
     assert_eq!((help.code, &*help.stderr), (0, ""));
     assert!(help.stdout.contains("--json"));
     let docs = fs::read_to_string("docs/cli.md").expect("it is there");
     for cause in Cause::ALL {
         let (code, word) = (cause.exit_code(), cause.as_str());
-        assert!(help.stdout.contains(&format!("  {code}  {word}")), "{code} {word}");
+        assert!(codes.stdout.contains(&format!("  {code}  {word}")), "{code} {word}");
         assert!(docs.contains(&format!("| {code} | `{word}`: ")), "{code} {word}");
     }
     for code in (0..=4).chain(30..=34) {
-        assert!(help.stdout.contains(&format!("  {code}  ")), "{code}");
+        assert!(codes.stdout.contains(&format!("  {code}  ")), "{code}");
         assert!(docs.contains(&format!("| {code} | ")), "{code}");
     }
     let commands = [
@@ -177,8 +180,43 @@ fn the_help_has_every_exit_code_and_every_command() {
     for command in commands {
         assert!(help.stdout.contains(&format!("\n  {command} ")), "{command}");
         assert!(docs.contains(&format!("\n## `{command}`\n")), "{command}");
-        assert!(sochdb(&[command, "--help"]).stdout.contains("Exit codes"), "{command}");
+        let help = sochdb(&[command, "--help"]).stdout;
+        assert!(help.contains("sochdb-wasmi help exit-codes"), "{command}");
+        assert!(help.contains(&format!("Example:\n  sochdb-wasmi {command}")), "{command}");
     }
+}
+
+/// What an example in a help names was not an option any more.
+#[test]
+fn the_options_in_the_examples_of_the_help_are_options() {
+    for command in ["run", "record", "replay", "what-if", "minimise", "inspect", "new"] {
+        let help = sochdb(&[command, "--help"]).stdout;
+        let (options, example) = help.split_once("Example:\n").expect("an example");
+        let named = example.split_whitespace().filter(|word| word.starts_with("--"));
+        for option in named {
+            assert!(options.contains(&format!("{option} <")), "{command} {option}");
+        }
+    }
+}
+
+/// Scripts had to send stderr away, and errors with it.
+#[test]
+fn a_quiet_command_prints_data_and_errors_only() {
+    let trace = weather_job();
+    for arguments in [
+        &["trace", "show", &trace, "--grep", "nothing of this"][..],
+        &["run", WEATHER, "month_report", "--input", "\"2014-07\""],
+        &["replay", &trace, "--plugin", WEATHER],
+    ] {
+        let (loud, quiet) = (sochdb(arguments), sochdb(&[arguments, &["-q"]].concat()));
+        assert_eq!((loud.code, &loud.stdout), (quiet.code, &quiet.stdout), "{arguments:?}");
+        if quiet.code == 0 {
+            assert_eq!(quiet.stderr, "", "{arguments:?}");
+        }
+    }
+    let ran = sochdb(&["inspect", "nothing.wasm", "--quiet"]);
+    assert_eq!(ran.code, 4);
+    assert!(ran.stderr.starts_with("error: nothing.wasm: "), "{}", ran.stderr);
 }
 
 #[test]

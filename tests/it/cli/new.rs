@@ -75,12 +75,29 @@ fn a_directory_that_is_there_is_left_alone() {
     assert_eq!(fs::read_dir(Path::new(parent).join("taken")).expect("it is there").count(), 0);
 }
 
+/// `new my-notes` was refused, and `new fn` wrote a project that Cargo does not build.
+#[test]
+fn a_hyphen_in_the_name_of_a_project_is_an_underscore_in_its_plugin() {
+    let parent = directory("hyphens");
+    let _ = fs::remove_dir_all(parent.join("my-notes"));
+    let parent_text = parent.to_str().expect("the path is UTF-8");
+    let ran = sochdb(&["new", "my-notes", "--dir", parent_text, "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let read = |name: &str| fs::read_to_string(parent.join("my-notes").join(name)).expect("a file");
+    assert!(read("Cargo.toml").contains("name = \"my-notes\""));
+    assert!(read("plugin.toml").contains("name = \"my_notes\""));
+    assert!(read("build.sh").contains("release/my_notes.wasm"));
+    assert!(read("tests/plugin.rs").contains("release/my_notes.wasm"));
+}
+
 #[test]
 fn a_name_that_no_plugin_can_have_is_refused() {
     let parent = directory("names");
     let parent = parent.to_str().expect("the path is UTF-8");
-    for name in ["my-notes", "1st", "_x", "a/b", ""] {
-        let ran = sochdb(&["new", name, "--dir", parent, "--json"]);
+    for name in
+        ["1st", "_x", "-x", "a/b", "a.b", "", "fn", "self", "async", "test", "std", "postcard"]
+    {
+        let ran = sochdb(&["new", "--dir", parent, "--json", "--", name]);
         assert_eq!((ran.code, &*ran.error().0), (3, "project_name"), "{name}");
     }
     let ran = sochdb(&["new", "notes", "--dir", parent, "--path", "nowhere", "--json"]);

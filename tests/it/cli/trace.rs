@@ -27,7 +27,8 @@ fn events_are_listed_by_call_function_table_and_denial() {
     let ran = sochdb(&["trace", "show", &trace, "--denied"]);
     assert_eq!(
         ran.stdout,
-        "#1783 host call: soch_read payroll, -1 (permission denied), fuel 46 of 19999184, t=0us\n"
+        "#1783 host call: soch_read payroll, -1 (permission denied), fuel 46 of 19999184, t=0us: \
+         rows.id=1 format=rows\n"
     );
     let ran = sochdb(&["trace", "show", &trace, "--function", "vector_search", "--fields"]);
     assert!(
@@ -35,6 +36,26 @@ fn events_are_listed_by_call_function_table_and_denial() {
         "{}",
         ran.stdout
     );
+}
+
+/// A listing had 1,484 lines that said "emit_metric, 0 bytes": which metric, which key and which text
+/// were only found with --fields, and nothing searched them.
+#[test]
+fn a_line_of_a_host_call_has_the_names_keys_and_texts_of_its_request() {
+    let trace = weather_job();
+    let lines = |more: &[&str]| sochdb(&[&["trace", "show", &trace][..], more].concat()).stdout;
+    let metrics = lines(&["--function", "emit_metric"]);
+    assert!(metrics.lines().all(|line| line.contains(": kind=") && line.contains(" name=\"")));
+    assert!(lines(&["--function", "get_config"]).contains(": key=\"max_wind\"\n"));
+    let wanted = "name=\"days_accepted\"";
+    let found = lines(&["--grep", wanted]);
+    assert_eq!(found.lines().count(), metrics.lines().filter(|l| l.contains(wanted)).count());
+    assert!(found.lines().count() > 0 && found.lines().all(|line| line.contains(wanted)));
+    let deep = lines(&["--grep", "temp_max = 35.6", "--fields"]);
+    assert!(deep.contains("temp_max = 35.6"), "{deep}");
+    let none = sochdb(&["trace", "show", &trace, "--grep", "no such text"]);
+    assert_eq!((none.code, &*none.stdout), (0, ""));
+    assert!(none.stderr.starts_with("no event matches: the trace has 28 calls"), "{}", none.stderr);
 }
 
 #[test]

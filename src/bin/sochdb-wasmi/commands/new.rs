@@ -14,7 +14,70 @@ use crate::{
     report::{failure::Failure, output::Report},
 };
 
-/// Files of the project, with `@NAME@` for the plugin's name and `@SOURCE@` for where the SDK is.
+/// Names that Cargo or the compiler refuses for a crate: keywords, and crates that the project has already.
+const TAKEN: &[&str] = &[
+    "Self",
+    "abstract",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "postcard",
+    "priv",
+    "proc_macro",
+    "pub",
+    "ref",
+    "return",
+    "self",
+    "sochdb_wasmi",
+    "static",
+    "std",
+    "struct",
+    "super",
+    "test",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "unsafe",
+    "unsized",
+    "use",
+    "virtual",
+    "where",
+    "while",
+    "yield",
+];
+
+/// Files of the project, with `@NAME@` for the plugin's name, `@PACKAGE@` for the crate's, and `@SOURCE@` for where the SDK is.
 const FILES: &[(&str, &str)] = &[
     ("Cargo.toml", include_str!("template/Cargo.toml.in")),
     ("rust-toolchain.toml", include_str!("template/rust-toolchain.toml.in")),
@@ -44,8 +107,11 @@ pub struct Arguments {
 /// Writes the project.
 pub fn new(arguments: &Arguments) -> Result<Report, Failure> {
     let name = &arguments.name;
-    // Cargo's names of crates and this host's names of plugins have this in common.
-    let usable = Name::new(name).is_ok() && name.starts_with(|c: char| c.is_ascii_alphabetic());
+    // A crate may have hyphens in its name, which are _ in its module's; a plugin has the module's name.
+    let plugin = name.replace('-', "_");
+    let usable = Name::new(&plugin).is_ok()
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && !TAKEN.contains(&plugin.as_str());
     if !usable {
         return Err(Failure::ProjectName { name: name.clone() });
     }
@@ -64,7 +130,10 @@ pub fn new(arguments: &Arguments) -> Result<Report, Failure> {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(io(parent))?;
         }
-        let text = template.replace("@NAME@", name).replace("@SOURCE@", &source);
+        let text = template
+            .replace("@NAME@", &plugin)
+            .replace("@PACKAGE@", name)
+            .replace("@SOURCE@", &source);
         files::write(&path, text.as_bytes())?;
     }
     #[cfg(unix)]

@@ -76,7 +76,8 @@ impl fmt::Display for Failure {
 
 /// What the name of a project is.
 const PROJECT_NAME: &str = "is not a valid plugin name: it begins with an ASCII letter, continues with \
-                            letters, digits or _, and is at most 32 bytes long";
+                            letters, digits, _ or -, is at most 32 bytes long, and is neither a keyword \
+                            of Rust nor a crate that the project has";
 
 /// An error with what it is about before it.
 struct Of<T>(&'static str, T);

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use sochdb_wasmi::host::logs::Escaped;
 
-use super::failure::Failure;
+use super::{failure::Failure, quiet};
 
 /// What a command has to say when it was done, or was tried.
 pub struct Report {
@@ -50,9 +50,9 @@ pub fn unwritten(error: &io::Error) {
 pub fn show(outcome: Result<Report, Failure>, json: bool) -> io::Result<()> {
     let (data, talk) = match outcome {
         // It was printed while it was made.
-        Ok(report) if report.json.is_null() => (String::new(), report.talk),
+        Ok(report) if report.json.is_null() => (String::new(), talk(report.talk, report.code)),
         Ok(report) if json => (line(&report.json), String::new()),
-        Ok(report) => (report.data, report.talk),
+        Ok(report) => (report.data, talk(report.talk, report.code)),
         Err(failure) => {
             let object = json!({ "error": failure.json() });
             let data = if json { line(&object) } else { String::new() };
@@ -65,6 +65,11 @@ pub fn show(outcome: Result<Report, Failure>, json: bool) -> io::Result<()> {
     // The exit code says how it went, whether anybody reads this or not.
     let _ = io::stderr().lock().write_all(talk.as_bytes());
     Ok(())
+}
+
+/// What belongs to the data; with `--quiet` only of what failed.
+fn talk(talk: String, code: u8) -> String {
+    if code == 0 && quiet::is_set() { String::new() } else { talk }
 }
 
 fn line(value: &Value) -> String {

@@ -2,12 +2,17 @@
 
 use std::io::Write;
 
+use crate::report::quiet;
+
 struct Stderr;
 
 static STDERR: Stderr = Stderr;
 
 /// From now on, what plugins log is written to stderr.
 pub fn install() {
+    if quiet::is_set() {
+        return;
+    }
     // Only a second logger in the same process would be refused.
     let _ = log::set_logger(&STDERR);
     log::set_max_level(log::LevelFilter::Debug);

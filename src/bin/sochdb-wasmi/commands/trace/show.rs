@@ -34,6 +34,9 @@ pub struct Arguments {
     /// Only host calls that were denied.
     #[arg(long)]
     denied: bool,
+    /// Only events whose line has this text; with --fields, whose fields have it.
+    #[arg(long, value_name = "TEXT")]
+    grep: Option<String>,
     /// All of each event: requests and answers field by field.
     #[arg(long)]
     fields: bool,
@@ -75,10 +78,11 @@ pub fn show(arguments: &Arguments, json: bool) -> Result<Report, Failure> {
             (call, inside) = (call + 1, true);
         }
         found.look(call, event, &names);
-        if arguments.wants(call, inside, event, &names) {
+        let shown = Shown { number: entry.number, call, inside, event, names: &names };
+        let fields = arguments.fields;
+        let has = |text: &String| shown.text(fields).contains(text.as_str());
+        if arguments.wants(call, inside, event, &names) && arguments.grep.as_ref().is_none_or(has) {
             found.wanted += 1;
-            let shown = Shown { number: entry.number, call, inside, event, names: &names };
-            let fields = arguments.fields;
             if !listing.item(|| shown.text(fields), || shown.json(fields)) {
                 break Ok(());
             }
@@ -143,6 +147,14 @@ impl Shown<'_> {
     fn text(&self, fields: bool) -> String {
         let Self { number, event, names, .. } = *self;
         let mut text = Line { number, event, names }.to_string();
+        if let Event::HostCall(call) = event
+            && !fields
+        {
+            let request = names.request_line(call);
+            if !request.is_empty() {
+                text += &format!(": {request}");
+            }
+        }
         if fields {
             for field in names.fields(event) {
                 text += &format!("\n    {} = {}", field.path, field.value);
@@ -163,6 +175,7 @@ impl Shown<'_> {
             object["function"] = names.function(call.function).into();
             object["table"] = call.table.into();
             object["status"] = call.status.into();
+            object["request"] = names.request_line(call).into();
         }
         if fields {
             let fields = names.fields(event).into_iter();
