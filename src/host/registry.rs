@@ -1,5 +1,6 @@
-//! The host functions that plugins can import: the eight of SochDB, `last_error`, and an
-//! embedder's own. It holds them; [`dispatch`](super::plugin::dispatch) calls them.
+//! The host functions that plugins can import: SochDB's eight, `last_error`, and the embedder's own.
+//!
+//! The registry holds them; [`dispatch`](super::plugin::dispatch) calls them.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;

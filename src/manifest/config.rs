@@ -1,7 +1,7 @@
 //! The section `[config]`: TOML values as those that `get_config` answers.
 //!
-//! A plugin asks for one kind of value and nothing is converted, so what TOML cannot tell apart is
-//! said by a table of one key: `{ uint = 5 }`.
+//! A plugin asks for one kind of value and nothing is converted, so a table of one key names a kind that
+//! TOML does not have: `{ uint = 5 }`.
 
 use alloc::{string::String, vec, vec::Vec};
 

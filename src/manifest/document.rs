@@ -1,5 +1,5 @@
-//! Strict reading of a TOML document: every error has a line and a column, and a field that nobody
-//! asked for is one.
+//! Strict reading of a TOML document: every error has a line and a column, and an unknown field is an
+//! error.
 //!
 //! It knows TOML and no manifest; [`Manifest::from_toml`](super::Manifest::from_toml) does. It is
 //! public for programs that keep settings of their own beside manifests, as the command line keeps

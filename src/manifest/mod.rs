@@ -1,4 +1,4 @@
-//! Manifests: what whoever loads a plugin says of it, kept apart from the program that loads it.
+//! Manifests: a plugin's name, grants, limits and configuration, kept apart from the program that loads it.
 //!
 //! A [`Manifest`] is a name, the entry points that must be there, and a
 //! [`PluginConfig`](crate::host::PluginConfig). People write it in TOML ([`Manifest::from_toml`],

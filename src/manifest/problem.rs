@@ -1,4 +1,4 @@
-//! What can be wrong with a document, named, with its place and in words.
+//! The errors of a document, each with its name, its place and its text.
 
 use alloc::{string::String, vec::Vec};
 use core::fmt;

@@ -1,4 +1,4 @@
-//! What a search finds, and the buffers that it keeps for the next one.
+//! The results of a search, and the buffers that it keeps for the next one.
 
 use alloc::vec::Vec;
 use core::cmp::Ordering;

@@ -1,5 +1,5 @@
-//! What a statement that writes works with, and how it encodes: shared by what creates tables, writes
-//! rows and deletes them.
+//! The state of a writing statement, and its encoding, for statements that create tables, write rows and
+//! delete them.
 
 use alloc::vec::Vec;
 

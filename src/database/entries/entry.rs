@@ -1,5 +1,5 @@
-//! What passes the seam to a storage: keys, entries, the sums of a batch, and the errors that come
-//! back. It knows neither storages nor transactions.
+//! What a storage is given and returns: key ranges, entries, totals of a batch, errors. It knows neither
+//! storages nor transactions.
 
 use core::{fmt, ops::ControlFlow};
 

@@ -1,5 +1,4 @@
-//! What a store can hold that the database never wrote: the faults that opening, reading and
-//! checking find.
+//! Corruption: contents of a store that the database never wrote, found by opening, reading or checking it.
 
 use core::fmt;
 

@@ -1,4 +1,4 @@
-//! Names that were given and that nothing has.
+//! Unknown names, as a request or an embedder gave them.
 
 use core::fmt;
 
@@ -7,7 +7,8 @@ use crate::{
     escaped::{Escaped, Quoted},
 };
 
-/// A name that a request or an embedder gave and that nothing here has. It need not be a [`Name`](crate::abi::Name).
+/// A name that a request or an embedder gave and that nothing here has. It need not be a
+/// [`Name`](crate::abi::Name).
 /// Kept up to [`MAX_NAME_LEN`] bytes, with the count of those behind.
 #[derive(Clone, PartialEq, Eq)]
 pub struct GivenName {

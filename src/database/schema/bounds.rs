@@ -1,4 +1,4 @@
-//! Bounds of what a table may have and a request may ask of it.
+//! Bounds of tables and of the conditions in a request.
 
 /// The most columns of a table.
 pub const MAX_COLUMNS: usize = 32;

@@ -1,8 +1,8 @@
 //! A storage in a file, over the `redb` crate: a B-tree with copies on write, whose commits survive
 //! the process and power failures.
 //!
-//! What is asked of `redb` is an ordered map and commits. What a file may hold is decided here, and
-//! whether it is one of ours.
+//! `redb` provides an ordered map and commits. The limits of a file, and whether it is a store of this crate,
+//! are decided here.
 
 use std::{fs, io, path::Path};
 

@@ -3,8 +3,8 @@
 //! Point reads go through a hash table, scans through an ordered list; both hold numbers of slots
 //! in one arena. Nothing here survives the process, and nothing observable depends on hashes.
 //!
-//! The hash is fixed, so that every run does the same work. Whoever may choose row ids can choose
-//! ones that collide; a probe then looks at up to [`MemoryLimits::max_rows`] tags.
+//! The hash is fixed, so that every run does the same work. An attacker who controls row ids can force
+//! collisions; a probe then looks at up to [`MemoryLimits::max_rows`] tags.
 
 use alloc::vec::Vec;
 use core::ops::ControlFlow;

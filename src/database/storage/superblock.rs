@@ -1,6 +1,5 @@
-//! What a storage that outlives the program keeps about itself, beside the entries: that it is
-//! ours, in which format, and what it holds. Written with every batch, so that it is as whole as
-//! they are.
+//! The record that a durable storage keeps about itself beside its entries: that it is a store of this crate,
+//! its format and its totals. It is written with every batch, so it is always consistent with the entries.
 //!
 //! Its version covers how entries are kept on the device; what is in them has versions of its own:
 //! the catalog, each counter and index entry, and each row begin with one.

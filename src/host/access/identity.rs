@@ -1,5 +1,5 @@
-//! What the host knows of a plugin, whether it runs or not: its name, grants, configuration and last
-//! failure. It decides nothing.
+//! What the host knows about a plugin, running or not: name, grants, configuration and last failure. It
+//! decides nothing.
 
 use alloc::{format, string::String, vec::Vec};
 

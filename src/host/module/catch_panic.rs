@@ -1,7 +1,7 @@
 //! A panic inside the interpreter while it loads a module becomes an error: the last net, where panics
 //! can be caught.
 //!
-//! It is for faults that nobody knows of yet. Nothing here makes a call of a plugin safe from panics:
+//! It is for faults that are not known yet. Nothing here makes a call of a plugin safe from panics:
 //! the interpreter's frames of running code cannot be unwound, and a panic under them may end the
 //! process.
 

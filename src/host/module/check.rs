@@ -1,7 +1,7 @@
-//! What is checked of a module's bytes before anything translates them: its sections and its code.
+//! Checks of a module's sections and code before it is translated.
 //!
-//! Whether a module is valid is the validator's business. This asks for what no validator looks at:
-//! limits of this crate, and operators that the interpreter translates wrongly.
+//! The validator decides whether a module is valid. These checks cover what a validator does not: the limits
+//! of this crate, and operators that the interpreter translates wrongly.
 
 use alloc::vec::Vec;
 

@@ -1,8 +1,8 @@
-//! Makes a module that declares its memory one that imports it: so the host can say where it is,
+//! Rewrites a module that declares its memory so that it imports it. The host can then place the memory,
 //! whatever linker made the module.
 //!
-//! Nothing else changes: a module has one memory, and it is number 0 either way. What is no module
-//! stays none.
+//! Nothing else changes: a module has one memory, and it is number 0 either way. Bytes that are not a
+//! module are left alone.
 
 use alloc::vec::Vec;
 

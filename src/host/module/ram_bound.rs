@@ -1,7 +1,7 @@
-//! How much RAM a plugin can take at the most, before anything of it is loaded.
+//! An upper bound of the RAM that a plugin can take, known before any of it is loaded.
 //!
-//! The factors bound what was measured with modules that are made to be large: `tests/it/host/ram_bound.rs`.
-//! They are those of 64-bit targets, and the same everywhere.
+//! The factors bound what adversarial modules were measured to take (`tests/it/host/ram_bound.rs`) on 64-bit
+//! targets, and are the same on every target.
 
 use super::check::MAX_TABLES;
 use crate::limits::Limits;

@@ -1,4 +1,4 @@
-//! The buffers of the embedder's that can be linear memories. It lends each to one plugin at a time.
+//! The embedder's buffers for linear memories. Each is lent to one plugin at a time.
 
 use alloc::vec::Vec;
 use core::{

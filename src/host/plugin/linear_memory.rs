@@ -1,6 +1,6 @@
 //! The linear memory of a plugin that imports it: on the heap, or in a buffer of the embedder's.
 //!
-//! A memory that the module declares itself is the interpreter's business.
+//! The interpreter makes a memory that the module declares itself.
 
 use alloc::boxed::Box;
 

@@ -1,4 +1,4 @@
-//! Recording from the embedder's side: a recorder is given to a host, looked at and taken back.
+//! Recording as the embedder sees it: a host takes a recorder, lends it and gives it back.
 
 use alloc::boxed::Box;
 

@@ -1,4 +1,4 @@
-//! Replaying from the side of `replay`: a host that answers from a trace, step by step.
+//! What `replay` needs of a host that answers from a trace.
 
 use alloc::boxed::Box;
 

@@ -1,4 +1,4 @@
-//! What a trace knows a module by.
+//! The hash that identifies a module in a trace.
 
 /// SHA-256 of a module.
 #[cfg(feature = "record")]

@@ -1,9 +1,7 @@
-//! What was recorded of a call, and how a replay of it goes: the script of a
-//! [`replaying`](crate::host::runtime::replaying) host.
+//! The script of a replay: the recorded events of one call, handed out as the plugin asks.
 //!
-//! The player holds the recorded events of one call and hands them out as the plugin asks. What the
-//! plugin does otherwise than was recorded is noted, once, and ends the call. What that means and how
-//! it is told is the business of [`replay`](crate::replay).
+//! The first difference between what the plugin does and what was recorded is noted and ends the call.
+//! [`replay`](crate::replay) interprets and reports it.
 
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 

@@ -1,4 +1,4 @@
-//! Which values are redacted, and with which key: what the embedder chose, and where that is in each table.
+//! The embedder's choice of values to redact, with the key, and the places of those values in each table.
 
 use alloc::{boxed::Box, vec::Vec};
 
