@@ -268,15 +268,7 @@ impl Machine {
                 frame.stack.push(u64::from(value == 0));
             }
             Other::MemorySize => frame.stack.push(self.memory.len() as u64 / PAGE),
-            Other::MemoryGrow => {
-                let before = self.memory.len() as u64 / PAGE;
-                let after = before + pop(frame);
-                let grown = after <= MOST_PAGES;
-                if grown {
-                    self.memory.resize((after * PAGE) as usize, 0);
-                }
-                frame.stack.push(if grown { before } else { u64::from(u32::MAX) });
-            }
+            Other::MemoryGrow => self.grow(frame),
             Other::DataDrop => self.data_dropped[at] = true,
             Other::ElemDrop => self.elements_dropped[at] = true,
             Other::MemoryInit | Other::MemoryCopy | Other::MemoryFill => {
@@ -291,6 +283,16 @@ impl Machine {
             | Other::TableFill => self.table(frame, other, at)?,
         }
         Ok(Flow::Next)
+    }
+
+    fn grow(&mut self, frame: &mut Frame<'_>) {
+        let before = self.memory.len() as u64 / PAGE;
+        let after = before + pop(frame);
+        let grown = after <= MOST_PAGES;
+        if grown {
+            self.memory.resize((after * PAGE) as usize, 0);
+        }
+        frame.stack.push(if grown { before } else { u64::from(u32::MAX) });
     }
 
     /// Where bytes of memory are.

@@ -29,7 +29,7 @@ pub const KINDS: [&str; 6] = [
 ];
 
 /// Of so many modules, how many are of a kind: `one` says it.
-const SHARES: usize = 16;
+const SHARES: usize = 32;
 
 /// Keeps the module that is being tried.
 pub fn keep() {
@@ -52,19 +52,19 @@ fn config() -> PluginConfig {
 pub fn one(host: &mut Host, seed: u64) -> usize {
     let mut random = random_of(seed);
     match random.below(SHARES) {
-        0..=4 => {
+        0..=9 => {
             let wasm = flipped(&mut random);
             load(host, seed, &wasm);
             0
         }
-        5 | 6 => {
+        10..=13 => {
             if let Some(wasm) = smith(&mut random) {
                 load(host, seed, &wasm);
             }
             1
         }
         // It takes ten times as long as the others.
-        7 => {
+        14 => {
             let wasm = mutated(&mut random);
             load(host, seed, &wasm);
             2

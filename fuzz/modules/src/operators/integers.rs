@@ -17,8 +17,14 @@ fn remainder(a: i64, b: i64) -> Result<i64, Trap> {
     if b == 0 { Err(Trap::DivisionByZero) } else { Ok(a.wrapping_rem(b)) }
 }
 
-#[rustfmt::skip]
 pub(super) fn operators() -> Vec<Operator> {
+    let mut all = of_32_bits();
+    all.extend(of_64_bits());
+    all
+}
+
+#[rustfmt::skip]
+fn of_32_bits() -> Vec<Operator> {
     rows! {
         I32Eqz 0x45 (a: I32) I32 (a == 0);
         I32Eq 0x46 (a: I32, b: I32) I32 (a == b);
@@ -51,6 +57,12 @@ pub(super) fn operators() -> Vec<Operator> {
         I32Rotr 0x78 (a: I32, b: I32) I32 a.rotate_right(b % 32);
         I32Extend8S 0xc0 (a: I32) I32 i32::from(a as i8);
         I32Extend16S 0xc1 (a: I32) I32 i32::from(a as i16);
+    }
+}
+
+#[rustfmt::skip]
+fn of_64_bits() -> Vec<Operator> {
+    rows! {
         I64Eqz 0x50 (a: I64) I32 (a == 0);
         I64Eq 0x51 (a: I64, b: I64) I32 (a == b);
         I64Ne 0x52 (a: I64, b: I64) I32 (a != b);
