@@ -11,6 +11,7 @@
 mod bulk;
 mod calls;
 mod code;
+mod conditions;
 mod generator;
 mod instructions;
 mod machine;

@@ -112,7 +112,7 @@ impl<'a> Writer<'a> {
             7 => self.call(out, ty, depth),
             8 => {
                 self.values(out, &[ty, ty], depth - 1);
-                self.value(out, Ty::I32, depth - 1);
+                self.condition(out, depth - 1);
                 out.push(match ty != Ty::Func && !self.random.one_in(3) {
                     true => plain(Other::Select, 0),
                     false => Instruction::TypedSelect(ty),
@@ -146,7 +146,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Leaves the operands as they are.
-    fn nothing(&mut self, out: &mut Code) {
+    pub fn nothing(&mut self, out: &mut Code) {
         match self.random.below(6) {
             0 => out.push(plain(Other::Nop, 0)),
             1 => {
@@ -212,7 +212,7 @@ impl<'a> Writer<'a> {
         self.values(out, &takes, depth);
         let ty = type_index(&mut self.module.types, &takes, gives);
         if kind == Other::If {
-            self.value(out, Ty::I32, depth);
+            self.condition(out, depth);
         }
         let label = match kind {
             Other::Loop => Label { types: takes.clone(), open: false },
@@ -312,7 +312,7 @@ impl<'a> Writer<'a> {
                 out.push(Instruction::BranchTable(labels));
             }
             _ => {
-                self.value(out, Ty::I32, depth.min(1));
+                self.condition(out, depth.min(1));
                 out.push(plain(Other::BrIf, self.random.pick(&labels)));
             }
         }
@@ -321,7 +321,7 @@ impl<'a> Writer<'a> {
     /// A way out of what is around, on a condition.
     fn exit(&mut self, out: &mut Code, depth: u32) {
         let depth = depth.min(1);
-        self.value(out, Ty::I32, depth);
+        self.condition(out, depth);
         let mut code = Code::new();
         let open: Vec<usize> = (0..self.labels.len()).filter(|&at| self.labels[at].open).collect();
         self.labels.push(Label { types: Vec::new(), open: false });
