@@ -8,7 +8,7 @@
 use sochdb_wasmi::{
     abi::Capability,
     capability::{Capabilities, Globs},
-    database::{Database, MemoryLimits, Storage},
+    database::{Database, Storage},
     host::*,
 };
 
@@ -30,10 +30,8 @@ impl<S: Storage> HostFunction<S> for ReadSensor {
         request: &[u8],
         response: &mut [u8],
     ) -> HostCallResult {
-        let &[pin] = request else {
-            return HostCallResult::invalid("the request is the number of a pin, one byte");
-        };
-        // The conversion is work of the host: the plugin pays for it.
+        let &[pin] = request else { return HostCallResult::invalid("one byte: a pin's number") };
+        // The plugin pays for the conversion.
         if let Err(stop) = context.charge(500) {
             return stop.into();
         }
@@ -45,21 +43,16 @@ impl<S: Storage> HostFunction<S> for ReadSensor {
     }
 }
 
-const PLUGIN: &str = include_str!("plugins/thermometer.wat");
-
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let database = Database::in_memory(MemoryLimits::default());
-    let mut host = Host::new(HostConfig::default(), database, NoClock);
+    let mut host = Host::new(HostConfig::default(), Database::in_memory(<_>::default()), NoClock);
     host.register("board", ReadSensor)?;
     let granted =
         Capabilities { can_call_host: Globs::named(&["board.*"])?, ..Capabilities::default() };
-    let wasm = wat::parse_str(PLUGIN)?;
+    let wasm = wat::parse_str(include_str!("plugins/thermometer.wat"))?;
     let plugin = host.load("thermometer", &wasm, &PluginConfig::new(granted))?;
     let outcome = host.call(plugin, "measure", &[2])?;
-    let hundredths = i32::from_le_bytes(outcome.output.try_into()?);
-    println!("pin 2: {:.2} °C for {} fuel", f64::from(hundredths) / 100.0, outcome.report.fuel);
-    for entry in host.audit().iter() {
-        println!("{}", host.describe(entry));
-    }
+    let degrees = f64::from(i32::from_le_bytes(outcome.output.try_into()?)) / 100.0;
+    println!("pin 2: {degrees:.2} °C for {} fuel", outcome.report.fuel);
+    host.audit().iter().for_each(|entry| println!("{}", host.describe(entry)));
     Ok(())
 }

@@ -250,8 +250,14 @@ const FLOAT: &str = "add sub mul div min max copysign";
 const COMPARISONS: &str = "eq ne lt gt le ge";
 
 /// Every class of operators that the engine allows: its name, and its code in WAT.
-#[rustfmt::skip]
 pub fn classes() -> Vec<(&'static str, String)> {
+    let mut classes = of_numbers();
+    classes.extend(of_control_and_memory());
+    classes
+}
+
+#[rustfmt::skip]
+fn of_numbers() -> Vec<(&'static str, String)> {
     let types = ["i32", "i64", "f32", "f64"];
     let each = |code: fn(&str) -> String| types.map(code).concat();
     vec![
@@ -304,6 +310,14 @@ pub fn classes() -> Vec<(&'static str, String)> {
             mix(ty, &format!("(select (local.get $x_{ty}) (local.get $y_{ty}) (i32.and (local.get $i) (i32.const 1)))"))
                 + &mix(ty, &format!("(select (result {ty}) (local.get $x_{ty}) ({ty}.const 9) (i32.lt_u (local.get $i) (i32.const 5000)))"))
         })),
+    ]
+}
+
+#[rustfmt::skip]
+fn of_control_and_memory() -> Vec<(&'static str, String)> {
+    let types = ["i32", "i64", "f32", "f64"];
+    let each = |code: fn(&str) -> String| types.map(code).concat();
+    vec![
         ("blocks and br", mix("i32", "(block $out (result i32) (block $in (br $in)) (loop $l (result i32) (br $out (local.get $i))))")),
         ("br_if", each(|ty| {
             let compare = if ty.starts_with('i') { "lt_u" } else { "lt" };

@@ -164,10 +164,7 @@ macro_rules! example {
     };
 }
 
-#[test]
-fn every_hex_example_is_the_encoding_of_its_value() {
-    let mut examples = Examples { shown: shown(), wrong: String::new() };
-
+fn wire_types_and_values(examples: &mut Examples) {
     example!(examples, "u32: 7", 7_u32);
     example!(examples, "u64: 300", 300_u64);
     example!(examples, "u64: 18446744073709551615", u64::MAX);
@@ -199,7 +196,9 @@ fn every_hex_example_is_the_encoding_of_its_value() {
     let bytes = <[u8; Descriptor::SIZE]>::try_from(&*descriptor).expect("20 bytes");
     assert_eq!(Descriptor::from_bytes(&bytes).output_ptr, 1280);
     examples.bytes("Descriptor", &descriptor);
+}
 
+fn reads(examples: &mut Examples) {
     let read = ReadRequest {
         table: "days",
         rows: RowSelector::One(7),
@@ -232,7 +231,9 @@ fn every_hex_example_is_the_encoding_of_its_value() {
         "ToonResponse",
         ToonResponse { text: "days[1]{id,kind}:\n  10,rain", next: Some(11) }
     );
+}
 
+fn writes_and_deletes(examples: &mut Examples) {
     let values = [Value::Text("sun"), Value::Null];
     let new = [NewRow { id: None, values: Seq::new(&values) }];
     example!(
@@ -262,7 +263,10 @@ fn every_hex_example_is_the_encoding_of_its_value() {
     let open = RowSelector::Range { from: 10, until: None };
     example!(examples, "DeleteRequest", DeleteRequest { table: "days", rows: open });
     example!(examples, "DeleteResponse", DeleteResponse { count: 3 });
+}
 
+fn searches_and_lookups(examples: &mut Examples) {
+    let vector: Vec<u8> = [1.0_f32, -2.5].iter().flat_map(|x| x.to_le_bytes()).collect();
     let condition =
         Condition { column: "kind", comparison: Comparison::Equal, value: Value::Text("rain") };
     let conditions = [condition];
@@ -316,7 +320,9 @@ fn every_hex_example_is_the_encoding_of_its_value() {
         "LookupResponse",
         LookupResponse { rows: Seq::new(&found), next: Some(&[0x01, 0x02]) }
     );
+}
 
+fn the_other_functions(examples: &mut Examples) {
     example!(
         examples,
         "MetricRequest",
@@ -339,6 +345,17 @@ fn every_hex_example_is_the_encoding_of_its_value() {
         "LogRequest: the one of hello.c",
         LogRequest { level: LogLevel::Info, message: "hello" }
     );
+}
+
+#[test]
+fn every_hex_example_is_the_encoding_of_its_value() {
+    let mut examples = Examples { shown: shown(), wrong: String::new() };
+
+    wire_types_and_values(&mut examples);
+    reads(&mut examples);
+    writes_and_deletes(&mut examples);
+    searches_and_lookups(&mut examples);
+    the_other_functions(&mut examples);
 
     assert!(examples.wrong.is_empty(), "the doc should have:\n{}", examples.wrong);
     let left: Vec<_> = examples.shown.keys().collect();

@@ -96,10 +96,8 @@ fn queries_that_make_no_sense_are_refused_by_name() {
     assert!(matches!(error, DatabaseError::NotAPrefix { .. }));
 }
 
-/// A lookup of a text that no entry can hold was "limit exceeded", though it is as good a question as
-/// any: a plugin that looks up what somebody typed had to know the limit of keys.
-#[test]
-fn values_longer_than_a_key_are_looked_up_like_all_others() {
+/// A table whose indexes have a text first.
+fn texts_and_numbers() -> (Database, TableId) {
     let schema = TableSchema::new("t")
         .and_then(|table| table.nullable_column("a", ColumnType::Text))
         .and_then(|table| table.nullable_column("b", ColumnType::Int))
@@ -108,6 +106,14 @@ fn values_longer_than_a_key_are_looked_up_like_all_others() {
         .unwrap();
     let mut database = Database::in_memory(MemoryLimits::default());
     let table = database.create_table(schema).unwrap();
+    (database, table)
+}
+
+/// A lookup of a text that no entry can hold was "limit exceeded", though it is as good a question as
+/// any: a plugin that looks up what somebody typed had to know the limit of keys.
+#[test]
+fn values_longer_than_a_key_are_looked_up_like_all_others() {
+    let (mut database, table) = texts_and_numbers();
     // Texts around the longest that fit both indexes, zeros among them, which take two bytes each.
     let mut texts: Vec<String> = (95..=101).map(|len| "x".repeat(len)).collect();
     texts.extend((48..=50).map(|len| "\0".repeat(len)));

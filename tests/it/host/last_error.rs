@@ -83,13 +83,8 @@ fn a_text_of_the_greatest_length_is_answered_whole() {
     assert_eq!(Message::new(format_args!("x{wide}")).as_str().len(), MAX_ERROR_LEN);
 }
 
-/// "its last host failure: ..." stood behind a status of the plugin's own that had nothing to do with it.
-#[test]
-fn a_failure_is_blamed_only_for_the_status_that_was_passed_on() {
-    let mut probe = Probe::new();
-    // The input is the request of a soch_read that finds no row: -2.
-    let plugin = importing_plugin(
-        r#"
+/// Entry points that fail after a host call failed, each in its own way.
+const BLAMING: &str = r#"
            (data (i32.const 1024) "\03\02no")
            (data (i32.const 1040) "\00\01n\00\00\00\00\00\00\00\f0\3f")
            (data (i32.const 1060) "\04none")
@@ -121,8 +116,14 @@ fn a_failure_is_blamed_only_for_the_status_that_was_passed_on() {
              (i32.const -2))
            (func (export "fail_twice") (param i32) (result i32)
              (drop (call $fail (local.get 0)))
-             (call $get_config (i32.const 1060) (i32.const 5) (i32.const 768) (i32.const 200)))"#,
-    );
+             (call $get_config (i32.const 1060) (i32.const 5) (i32.const 768) (i32.const 200)))"#;
+
+/// "its last host failure: ..." stood behind a status of the plugin's own that had nothing to do with it.
+#[test]
+fn a_failure_is_blamed_only_for_the_status_that_was_passed_on() {
+    let mut probe = Probe::new();
+    // The input is the request of a soch_read that finds no row: -2.
+    let plugin = importing_plugin(BLAMING);
     let config = PluginConfig::new(everything()).with_limits(roomy()).set("known", 1_i64).unwrap();
     let plugin = probe.host.load("blaming", &plugin, &config).unwrap();
     let request = encoded(&read_request(RowSelector::One(5)));

@@ -55,6 +55,12 @@ fn functions_of_many_locals(count: usize) -> Vec<u8> {
 /// Modules of about `n` bytes, each of much of one thing, in which nothing returns more than `results`
 /// values.
 fn modules(n: usize, results: usize) -> Vec<(&'static str, Vec<u8>)> {
+    let mut modules = of_code(n, results);
+    modules.extend(of_sections(n));
+    modules
+}
+
+fn of_code(n: usize, results: usize) -> Vec<(&'static str, Vec<u8>)> {
     let types = "i32 ".repeat(results);
     let values = "(i32.const 1) ".repeat(results);
     let drops = "drop ".repeat(results);
@@ -62,8 +68,6 @@ fn modules(n: usize, results: usize) -> Vec<(&'static str, Vec<u8>)> {
         code(&(first.repeat(n / bytes) + &then.repeat(n / bytes)))
     };
     let block = |inside: &str| code(&format!("(block (result {types}) {values} {inside}) {drops}"));
-    let exports: String =
-        (0..990.min(n / 6)).map(|name| format!(r#"(export "{name:x}" (global 0))"#)).collect();
     let calls = |bytes: usize| "(call $g)".repeat(n / bytes) + &drops.repeat(n / bytes);
     let parameters = "(i32.const 0) ".repeat(500);
     vec![
@@ -96,17 +100,6 @@ fn modules(n: usize, results: usize) -> Vec<(&'static str, Vec<u8>)> {
                 ),
             ),
         ),
-        ("types", module(&"(type (func))".repeat(n / 3), "")),
-        ("imports", module(&r#"(import "" "" (func))"#.repeat(n / 4), "")),
-        ("functions", module("", &"(func)".repeat(n / 4))),
-        ("globals", module("", &"(global i32 (i32.const 0))".repeat(n / 5))),
-        ("exports", module("", &exports)),
-        ("elements", module("", &format!("(func $g) (elem func {})", "$g ".repeat(n)))),
-        ("lists of elements", module("", &"(elem func)".repeat(n / 4))),
-        ("pieces of data", module("", &r#"(data "")"#.repeat(n / 2))),
-        ("data", module("", &format!(r#"(data "{}")"#, "x".repeat(n)))),
-        ("a table", module("", "(table 1024 funcref)")),
-        ("tables", module("", &"(table 1024 funcref)".repeat(8))),
         (
             "stores far away",
             code(&"(i32.store offset=65536 (local.get 0) (local.get 0))".repeat(n / 9)),
@@ -119,6 +112,24 @@ fn modules(n: usize, results: usize) -> Vec<(&'static str, Vec<u8>)> {
                 "local.get 0 i32.eqz select ".repeat(n / 6)
             )),
         ),
+    ]
+}
+
+fn of_sections(n: usize) -> Vec<(&'static str, Vec<u8>)> {
+    let exports: String =
+        (0..990.min(n / 6)).map(|name| format!(r#"(export "{name:x}" (global 0))"#)).collect();
+    vec![
+        ("types", module(&"(type (func))".repeat(n / 3), "")),
+        ("imports", module(&r#"(import "" "" (func))"#.repeat(n / 4), "")),
+        ("functions", module("", &"(func)".repeat(n / 4))),
+        ("globals", module("", &"(global i32 (i32.const 0))".repeat(n / 5))),
+        ("exports", module("", &exports)),
+        ("elements", module("", &format!("(func $g) (elem func {})", "$g ".repeat(n)))),
+        ("lists of elements", module("", &"(elem func)".repeat(n / 4))),
+        ("pieces of data", module("", &r#"(data "")"#.repeat(n / 2))),
+        ("data", module("", &format!(r#"(data "{}")"#, "x".repeat(n)))),
+        ("a table", module("", "(table 1024 funcref)")),
+        ("tables", module("", &"(table 1024 funcref)".repeat(8))),
         ("locals", module("", &format!("(func (local {}))", "i64 ".repeat(1000)))),
         ("more locals", module("", &format!("(func (local {}))", "i64 ".repeat(10_000)))),
         ("functions of many locals", functions_of_many_locals(n / 8)),

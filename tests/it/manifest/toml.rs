@@ -26,10 +26,8 @@ fn wrong(more: &str) -> (u32, u32, &'static str, String) {
     (error.line, error.column, error.problem.as_str(), error.to_string())
 }
 
-#[test]
-fn every_field_of_a_manifest_means_what_the_documentation_says() {
-    let manifest = Manifest::from_toml(
-        r#"
+/// A manifest with every field.
+const WHOLE: &str = r#"
 [plugin]
 name = "analytics"
 version = "1.2.3-rc.1"
@@ -77,9 +75,11 @@ text = "x"
 flag = true
 bytes = { binary = "00ff" }
 "a.key with-more" = [1, { uint = 2 }]
-"#,
-    )
-    .expect("the manifest is right");
+"#;
+
+#[test]
+fn every_field_of_a_manifest_means_what_the_documentation_says() {
+    let manifest = Manifest::from_toml(WHOLE).expect("the manifest is right");
     let capabilities = Capabilities {
         can_read_table: Globs::new(&["analytics_*", "metrics"]).expect("patterns"),
         can_write_table: Globs::new(&["analytics_results"]).expect("patterns"),
@@ -190,67 +190,69 @@ fn no_timeout_is_no_deadline() {
     assert_eq!(manifest.config.limits.deadline_ms, Some(5));
 }
 
+/// What is added to a manifest, and the line, the column and the word of the error.
+const WRONG: [(&str, u32, u32, &str); 44] = [
+    // Syntax, and types.
+    ("[capabilities\n", 4, 14, "syntax"),
+    ("[config]\na = 1\na = 2\n", 6, 1, "syntax"),
+    ("[capabilities]\ncan_read_table = \"notes\"", 5, 18, "wrong_type"),
+    ("[capabilities]\ncan_read_table = [\"notes\", 5]", 5, 28, "wrong_type"),
+    ("[capabilities]\ncan_vector_search = 1", 5, 21, "wrong_type"),
+    ("[resources]\nfuel_limit = 1.5", 5, 14, "wrong_type"),
+    ("capabilities = true", 4, 1, "unknown_field"),
+    ("[exports]\nfunctions = [[]]", 5, 14, "wrong_type"),
+    // Fields that mean nothing.
+    ("[capability]\n", 4, 2, "unknown_field"),
+    ("[capabilities]\ncan_read_tables = []", 5, 1, "unknown_field"),
+    ("[resources]\n  memory_mb = 1", 5, 3, "unknown_field"),
+    ("[exports]\nfunction = []", 5, 1, "unknown_field"),
+    ("[hooks]\nbefore_upsert = []", 5, 1, "unknown_field"),
+    ("[config]\na = { uint64 = 5 }", 5, 7, "unknown_field"),
+    ("[config]\na = { ref = { table = \"t\", row = 1 } }", 5, 28, "unknown_field"),
+    // Patterns, names and keys.
+    ("[capabilities]\ncan_read_table = [\"a\", \"b*c\"]", 5, 24, "glob"),
+    ("[capabilities]\ncan_write_table = [\"\"]", 5, 20, "glob"),
+    ("[capabilities]\ncan_call_host = [\"a b\"]", 5, 18, "glob"),
+    (
+        "[capabilities]\ncan_read_table = [\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\"]",
+        5,
+        18,
+        "glob",
+    ),
+    ("[config]\n\"\" = 1", 5, 1, "key"),
+    ("[config]\na = { ref = { table = \"1\", id = 1 } }", 5, 23, "name"),
+    // Limits.
+    ("[resources]\nmemory_limit_mb = 0", 5, 19, "out_of_range"),
+    ("[resources]\nmemory_limit_mb = 2049", 5, 19, "out_of_range"),
+    ("[resources]\nmemory_limit_bytes = 2147483649", 5, 22, "out_of_range"),
+    ("[resources]\nfuel_limit = -1", 5, 14, "out_of_range"),
+    ("[resources]\nfuel_limit = 99999999999999999999", 5, 14, "out_of_range"),
+    ("[resources]\ntimeout_ms = 4294967296", 5, 14, "out_of_range"),
+    ("[resources]\nstack_bytes = 0", 5, 15, "out_of_range"),
+    ("[config]\na = 9223372036854775808", 5, 5, "out_of_range"),
+    ("[config]\na = { uint = -1 }", 5, 14, "out_of_range"),
+    // Contradictions.
+    ("[resources]\nmemory_limit_mb = 1\nmemory_limit_bytes = 9", 6, 1, "conflict"),
+    ("[resources]\ntimeout_ms = 1\nno_timeout = true", 6, 1, "conflict"),
+    ("[exports]\nfunctions = [\"a\", \"b\", \"a\"]", 5, 24, "duplicate"),
+    // What this host cannot do.
+    ("[capabilities]\ncan_call_plugin = [\"logging\"]", 5, 20, "unsupported"),
+    ("[hooks]\nbefore_insert = [\"validate_row\"]", 5, 18, "unsupported"),
+    ("[config_schema]\n", 4, 2, "unsupported"),
+    ("[config]\nsince = 2015-11-01", 5, 9, "unsupported"),
+    ("[capabilities]\non_denied = \"ignore\"", 5, 13, "choice"),
+    // Settings.
+    ("[config]\na = { uint = 1, int = 1 }", 5, 5, "wrong_type"),
+    ("[config]\na = { binary = \"0\" }", 5, 16, "wrong_type"),
+    ("[config]\na = { binary = \"+1\" }", 5, 16, "wrong_type"),
+    ("[config]\na = { vector = [\"1\"] }", 5, 17, "wrong_type"),
+    ("[config]\na = [[[[[[[[[]]]]]]]]]", 5, 13, "too_deep"),
+    ("[config]\na = { ref = { id = 1 } }", 5, 13, "missing_field"),
+];
+
 #[test]
 fn what_is_wrong_is_named_with_its_line_and_column() {
-    let cases = [
-        // Syntax, and types.
-        ("[capabilities\n", 4, 14, "syntax"),
-        ("[config]\na = 1\na = 2\n", 6, 1, "syntax"),
-        ("[capabilities]\ncan_read_table = \"notes\"", 5, 18, "wrong_type"),
-        ("[capabilities]\ncan_read_table = [\"notes\", 5]", 5, 28, "wrong_type"),
-        ("[capabilities]\ncan_vector_search = 1", 5, 21, "wrong_type"),
-        ("[resources]\nfuel_limit = 1.5", 5, 14, "wrong_type"),
-        ("capabilities = true", 4, 1, "unknown_field"),
-        ("[exports]\nfunctions = [[]]", 5, 14, "wrong_type"),
-        // Fields that mean nothing.
-        ("[capability]\n", 4, 2, "unknown_field"),
-        ("[capabilities]\ncan_read_tables = []", 5, 1, "unknown_field"),
-        ("[resources]\n  memory_mb = 1", 5, 3, "unknown_field"),
-        ("[exports]\nfunction = []", 5, 1, "unknown_field"),
-        ("[hooks]\nbefore_upsert = []", 5, 1, "unknown_field"),
-        ("[config]\na = { uint64 = 5 }", 5, 7, "unknown_field"),
-        ("[config]\na = { ref = { table = \"t\", row = 1 } }", 5, 28, "unknown_field"),
-        // Patterns, names and keys.
-        ("[capabilities]\ncan_read_table = [\"a\", \"b*c\"]", 5, 24, "glob"),
-        ("[capabilities]\ncan_write_table = [\"\"]", 5, 20, "glob"),
-        ("[capabilities]\ncan_call_host = [\"a b\"]", 5, 18, "glob"),
-        (
-            "[capabilities]\ncan_read_table = [\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\"]",
-            5,
-            18,
-            "glob",
-        ),
-        ("[config]\n\"\" = 1", 5, 1, "key"),
-        ("[config]\na = { ref = { table = \"1\", id = 1 } }", 5, 23, "name"),
-        // Limits.
-        ("[resources]\nmemory_limit_mb = 0", 5, 19, "out_of_range"),
-        ("[resources]\nmemory_limit_mb = 2049", 5, 19, "out_of_range"),
-        ("[resources]\nmemory_limit_bytes = 2147483649", 5, 22, "out_of_range"),
-        ("[resources]\nfuel_limit = -1", 5, 14, "out_of_range"),
-        ("[resources]\nfuel_limit = 99999999999999999999", 5, 14, "out_of_range"),
-        ("[resources]\ntimeout_ms = 4294967296", 5, 14, "out_of_range"),
-        ("[resources]\nstack_bytes = 0", 5, 15, "out_of_range"),
-        ("[config]\na = 9223372036854775808", 5, 5, "out_of_range"),
-        ("[config]\na = { uint = -1 }", 5, 14, "out_of_range"),
-        // Contradictions.
-        ("[resources]\nmemory_limit_mb = 1\nmemory_limit_bytes = 9", 6, 1, "conflict"),
-        ("[resources]\ntimeout_ms = 1\nno_timeout = true", 6, 1, "conflict"),
-        ("[exports]\nfunctions = [\"a\", \"b\", \"a\"]", 5, 24, "duplicate"),
-        // What this host cannot do.
-        ("[capabilities]\ncan_call_plugin = [\"logging\"]", 5, 20, "unsupported"),
-        ("[hooks]\nbefore_insert = [\"validate_row\"]", 5, 18, "unsupported"),
-        ("[config_schema]\n", 4, 2, "unsupported"),
-        ("[config]\nsince = 2015-11-01", 5, 9, "unsupported"),
-        ("[capabilities]\non_denied = \"ignore\"", 5, 13, "choice"),
-        // Settings.
-        ("[config]\na = { uint = 1, int = 1 }", 5, 5, "wrong_type"),
-        ("[config]\na = { binary = \"0\" }", 5, 16, "wrong_type"),
-        ("[config]\na = { binary = \"+1\" }", 5, 16, "wrong_type"),
-        ("[config]\na = { vector = [\"1\"] }", 5, 17, "wrong_type"),
-        ("[config]\na = [[[[[[[[[]]]]]]]]]", 5, 13, "too_deep"),
-        ("[config]\na = { ref = { id = 1 } }", 5, 13, "missing_field"),
-    ];
-    for (more, line, column, problem) in cases {
+    for (more, line, column, problem) in WRONG {
         let (found_line, found_column, found, text) = wrong(more);
         assert_eq!((found_line, found_column, found), (line, column, problem), "{more}\n{text}");
         assert!(text.starts_with(&format!("line {line}, column {column}: ")), "{text}");

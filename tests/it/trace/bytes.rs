@@ -162,6 +162,18 @@ fn assert_round_trip(event: &Event<'_>) {
     }
 }
 
+const ENDINGS: [Ending; 9] = [
+    Ending::Output,
+    Ending::Failed,
+    Ending::Trap,
+    Ending::StackOverflow,
+    Ending::Limit,
+    Ending::Stopped,
+    Ending::Denied,
+    Ending::OutputTooLarge,
+    Ending::Commit,
+];
+
 proptest! {
     #![proptest_config(crate::random::cases())]
 
@@ -182,10 +194,6 @@ proptest! {
             module_bytes: x, host_calls: y, rows: x, bytes: b,
             deadline_ms: flag.then_some(y), slice_fuel: c, ..Limits::default()
         };
-        let endings = [
-            Ending::Output, Ending::Failed, Ending::Trap, Ending::StackOverflow, Ending::Limit,
-            Ending::Stopped, Ending::Denied, Ending::OutputTooLarge, Ending::Commit,
-        ];
         let events = [
             Event::Header(Header {
                 abi_version: x, wasmi: &name, compilation: y, features: x, prices: digest,
@@ -221,7 +229,7 @@ proptest! {
                 end: [SliceEnd::Continue, SliceEnd::Stopped, SliceEnd::Deadline][tag % 3],
             }),
             Event::CallOut(CallOut {
-                ending: endings[tag], code: status, output: first, fuel_left: a, memory_bytes: x,
+                ending: ENDINGS[tag], code: status, output: first, fuel_left: a, memory_bytes: x,
                 memory: flag.then_some(digest),
             }),
             Event::End(End {}),

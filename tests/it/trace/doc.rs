@@ -15,23 +15,13 @@ const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/trace.md");
 
 /// Each example's name, and the event.
 fn examples() -> Vec<(&'static str, Event<'static>)> {
-    let digest = Digest::of(b"an example");
-    let plugin = PluginId(0);
-    let call = HostCallEvent {
-        function: FunctionId(0),
-        time_us: 1500,
-        fuel_left: 999_000,
-        fuel_host: 120,
-        capacity: 256,
-        rows: 1,
-        visited: 1,
-        moved: 13,
-        table: Some("days"),
-        status: 3,
-        stop: Stop::No,
-        request: Data::Full(&[4, b'd', b'a', b'y', b's', 0, 7, 0, 0, 0]),
-        response: Data::Full(&[1, 7, 0]),
-    };
+    let mut examples = before_calls();
+    examples.extend(of_calls());
+    examples
+}
+
+fn before_calls() -> Vec<(&'static str, Event<'static>)> {
+    let (digest, plugin) = (Digest::of(b"an example"), PluginId(0));
     vec![
         (
             "header",
@@ -70,6 +60,27 @@ fn examples() -> Vec<(&'static str, Event<'static>)> {
             }),
         ),
         ("unload", Event::Unload(Unload { plugin })),
+    ]
+}
+
+fn of_calls() -> Vec<(&'static str, Event<'static>)> {
+    let (digest, plugin) = (Digest::of(b"an example"), PluginId(0));
+    let call = HostCallEvent {
+        function: FunctionId(0),
+        time_us: 1500,
+        fuel_left: 999_000,
+        fuel_host: 120,
+        capacity: 256,
+        rows: 1,
+        visited: 1,
+        moved: 13,
+        table: Some("days"),
+        status: 3,
+        stop: Stop::No,
+        request: Data::Full(&[4, b'd', b'a', b'y', b's', 0, 7, 0, 0, 0]),
+        response: Data::Full(&[1, 7, 0]),
+    };
+    vec![
         (
             "call in",
             Event::CallIn(CallIn {

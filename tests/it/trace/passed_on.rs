@@ -17,41 +17,9 @@ use sochdb_wasmi::{
 use support::*;
 use tracing::*;
 
-/// A plugin that reads a name, looks it up, writes it into another row, logs it and answers a length.
-fn passing_on() -> Vec<u8> {
-    let hex =
-        |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("\\{byte:02x}")).collect() };
-    let name = ["name"];
-    let read = encoded(&ReadRequest {
-        table: "patients",
-        rows: RowSelector::One(1),
-        columns: Seq::new(&name),
-        limit: None,
-        format: Format::Rows,
-    });
-    // Everything before the value, which is one byte for null.
-    let null = [Value::Null];
-    let rows = [NewRow { id: Some(2), values: Seq::new(&null) }];
-    let mut write = encoded(&WriteRequest {
-        table: "patients",
-        mode: WriteMode::Update,
-        columns: Seq::new(&name),
-        rows: Seq::new(&rows),
-    });
-    write.pop();
-    let lookup = encoded(&LookupRequest {
-        table: "patients",
-        index: "by_name",
-        query: IndexQuery::Point(Seq::new(&null)),
-        reverse: false,
-        limit: None,
-        after: None,
-        columns: None,
-    });
-    // reverse, limit, after and columns are four zeros.
-    let lookup = &lookup[..lookup.len() - 5];
-    let config = encoded(&ConfigRequest { key: "token" });
-    wat::parse_str(format!(
+/// The text of the plugin, with places for its requests.
+macro_rules! passing_on_wat {
+    () => {
         r#"(module
             (import "sochdb" "soch_read" (func $read (param i32 i32 i32 i32) (result i32)))
             (import "sochdb" "soch_write" (func $write (param i32 i32 i32 i32) (result i32)))
@@ -104,7 +72,46 @@ fn passing_on() -> Vec<u8> {
                 (if (i32.eq (i32.load8_u (i32.const 8197)) (i32.const 87)) (then
                     (drop (call $config (i32.const 4096) (i32.const {config_len})
                         (i32.const 10240) (i32.const 100)))))
-                (i32.const 0)))"#,
+                (i32.const 0)))"#
+    };
+}
+
+/// A plugin that reads a name, looks it up, writes it into another row, logs it and answers a length.
+fn passing_on() -> Vec<u8> {
+    let hex =
+        |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("\\{byte:02x}")).collect() };
+    let name = ["name"];
+    let read = encoded(&ReadRequest {
+        table: "patients",
+        rows: RowSelector::One(1),
+        columns: Seq::new(&name),
+        limit: None,
+        format: Format::Rows,
+    });
+    // Everything before the value, which is one byte for null.
+    let null = [Value::Null];
+    let rows = [NewRow { id: Some(2), values: Seq::new(&null) }];
+    let mut write = encoded(&WriteRequest {
+        table: "patients",
+        mode: WriteMode::Update,
+        columns: Seq::new(&name),
+        rows: Seq::new(&rows),
+    });
+    write.pop();
+    let lookup = encoded(&LookupRequest {
+        table: "patients",
+        index: "by_name",
+        query: IndexQuery::Point(Seq::new(&null)),
+        reverse: false,
+        limit: None,
+        after: None,
+        columns: None,
+    });
+    // reverse, limit, after and columns are four zeros.
+    let lookup = &lookup[..lookup.len() - 5];
+    let config = encoded(&ConfigRequest { key: "token" });
+    wat::parse_str(format!(
+        passing_on_wat!(),
         read = hex(&read),
         write = hex(&write),
         lookup = hex(lookup),

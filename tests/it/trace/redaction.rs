@@ -93,31 +93,13 @@ impl<S: Storage> HostFunction<S> for Echo {
     }
 }
 
-/// Quotes the secrets in all that a plugin can ask and be answered.
-fn talk(probe: &mut Probe) {
-    let face = vector(&VECTOR);
-    let values = patient(&face);
-    let rows = [NewRow { id: Some(77), values: Seq::new(&values) }];
-    let write = |table, mode| {
-        let (columns, rows) = (Seq::empty(), Seq::new(&rows));
-        encoded(&WriteRequest { table, mode, columns, rows })
-    };
-    let mut requests = vec![
-        ("soch_write", write("patients", WriteMode::Insert)),
-        // It is there now.
-        ("soch_write", write("patients", WriteMode::Insert)),
-        ("soch_write", write("patients", WriteMode::Upsert)),
-    ];
-    for format in [Format::Rows, Format::Toon] {
-        for (rows, columns) in [
-            (RowSelector::ALL, Seq::empty()),
-            (RowSelector::One(3), Seq::new(&["weight", "name"][..])),
-            (RowSelector::List(Seq::new(&[1, 2, 99])), Seq::new(&["face", "ward"])),
-        ] {
-            let request = ReadRequest { table: "patients", rows, columns, limit: Some(6), format };
-            requests.push(("soch_read", encoded(&request)));
-        }
-    }
+type Requests = Vec<(&'static str, Vec<u8>)>;
+
+fn secret_message() -> String {
+    format!("{NAME} weighs {WEIGHT} and has the {TOKEN}")
+}
+
+fn lookups(requests: &mut Requests) {
     let name = [Value::Text(NAME)];
     let both = [Value::Text(WARD), Value::Text(NAME)];
     let point = IndexQuery::Point(Seq::new(&name));
@@ -141,6 +123,9 @@ fn talk(probe: &mut Probe) {
             }
         }
     }
+}
+
+fn others(requests: &mut Requests, face: &[u8]) {
     let filter = [
         Condition { column: "name", comparison: Comparison::Equal, value: Value::Text(NAME) },
         Condition { column: "weight", comparison: Comparison::Equal, value: Value::Float(WEIGHT) },
@@ -150,23 +135,52 @@ fn talk(probe: &mut Probe) {
         encoded(&SearchRequest {
             table: "patients",
             column: "face",
-            query: &face,
+            query: face,
             k: 3,
             filter: Seq::new(&filter),
             columns: Some(Seq::empty()),
         }),
     ));
     requests.push(("get_config", encoded(&ConfigRequest { key: "token" })));
-    let message = format!("{NAME} weighs {WEIGHT} and has the {TOKEN}");
+    let message = secret_message();
     let level = LogLevel::Info;
     requests.push(("log_message", encoded(&LogRequest { level, message: &message })));
     let labels = [("who", NAME)];
     let (kind, labels) = (MetricKind::Gauge, Seq::new(&labels));
     let name = "weight";
     requests.push(("emit_metric", encoded(&MetricRequest { kind, name, labels, value: WEIGHT })));
+}
+
+/// Quotes the secrets in all that a plugin can ask and be answered.
+fn talk(probe: &mut Probe) {
+    let face = vector(&VECTOR);
+    let values = patient(&face);
+    let rows = [NewRow { id: Some(77), values: Seq::new(&values) }];
+    let write = |table, mode| {
+        let (columns, rows) = (Seq::empty(), Seq::new(&rows));
+        encoded(&WriteRequest { table, mode, columns, rows })
+    };
+    let mut requests: Requests = vec![
+        ("soch_write", write("patients", WriteMode::Insert)),
+        // It is there now.
+        ("soch_write", write("patients", WriteMode::Insert)),
+        ("soch_write", write("patients", WriteMode::Upsert)),
+    ];
+    for format in [Format::Rows, Format::Toon] {
+        for (rows, columns) in [
+            (RowSelector::ALL, Seq::empty()),
+            (RowSelector::One(3), Seq::new(&["weight", "name"][..])),
+            (RowSelector::List(Seq::new(&[1, 2, 99])), Seq::new(&["face", "ward"])),
+        ] {
+            let request = ReadRequest { table: "patients", rows, columns, limit: Some(6), format };
+            requests.push(("soch_read", encoded(&request)));
+        }
+    }
+    lookups(&mut requests);
+    others(&mut requests, &face);
     // What is no request of the function's at all.
     for function in ["soch_read", "soch_write", "get_config", "index_lookup"] {
-        requests.push((function, message.as_bytes().to_vec()));
+        requests.push((function, secret_message().into_bytes()));
         let cut = write("patients", WriteMode::Insert);
         requests.push((function, cut[..cut.len() - 9].to_vec()));
     }

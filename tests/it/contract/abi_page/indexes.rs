@@ -2,73 +2,63 @@
 
 use super::*;
 
+/// For each type, values in the order of an index.
+const ORDERS: [(&str, &[Value<'_>]); 6] = [
+    ("bool", &[Value::Null, Value::Bool(false), Value::Bool(true)]),
+    (
+        "int",
+        &[Value::Null, Value::Int(i64::MIN), Value::Int(-1), Value::Int(0), Value::Int(i64::MAX)],
+    ),
+    (
+        "uint",
+        &[Value::Null, Value::UInt(0), Value::UInt(255), Value::UInt(256), Value::UInt(u64::MAX)],
+    ),
+    (
+        "float",
+        &[
+            Value::Null,
+            Value::Float(f64::NEG_INFINITY),
+            Value::Float(-1.5),
+            Value::Float(-0.0),
+            Value::Float(0.0),
+            Value::Float(-0.0),
+            Value::Float(5e-324),
+            Value::Float(f64::INFINITY),
+        ],
+    ),
+    (
+        "text",
+        &[
+            Value::Null,
+            Value::Text(""),
+            Value::Text("\0"),
+            Value::Text("Z"),
+            Value::Text("a"),
+            Value::Text("a\0"),
+            Value::Text("ab"),
+            Value::Text("é"),
+        ],
+    ),
+    (
+        "binary",
+        &[
+            Value::Null,
+            Value::Binary(&[]),
+            Value::Binary(&[0]),
+            Value::Binary(&[0, 0]),
+            Value::Binary(&[0, 1]),
+            Value::Binary(&[1]),
+            Value::Binary(&[255]),
+        ],
+    ),
+];
+
 #[test]
 fn an_index_is_in_the_order_of_the_page() {
     says(
         "**Null sorts before every value.** Then false before true; numbers by value, -0.0 equal to 0.0; Text and Binary byte by byte, a value before those that begin with it.",
     );
-    let orders: [(&str, &[Value<'_>]); 6] = [
-        ("bool", &[Value::Null, Value::Bool(false), Value::Bool(true)]),
-        (
-            "int",
-            &[
-                Value::Null,
-                Value::Int(i64::MIN),
-                Value::Int(-1),
-                Value::Int(0),
-                Value::Int(i64::MAX),
-            ],
-        ),
-        (
-            "uint",
-            &[
-                Value::Null,
-                Value::UInt(0),
-                Value::UInt(255),
-                Value::UInt(256),
-                Value::UInt(u64::MAX),
-            ],
-        ),
-        (
-            "float",
-            &[
-                Value::Null,
-                Value::Float(f64::NEG_INFINITY),
-                Value::Float(-1.5),
-                Value::Float(-0.0),
-                Value::Float(0.0),
-                Value::Float(-0.0),
-                Value::Float(5e-324),
-                Value::Float(f64::INFINITY),
-            ],
-        ),
-        (
-            "text",
-            &[
-                Value::Null,
-                Value::Text(""),
-                Value::Text("\0"),
-                Value::Text("Z"),
-                Value::Text("a"),
-                Value::Text("a\0"),
-                Value::Text("ab"),
-                Value::Text("é"),
-            ],
-        ),
-        (
-            "binary",
-            &[
-                Value::Null,
-                Value::Binary(&[]),
-                Value::Binary(&[0]),
-                Value::Binary(&[0, 0]),
-                Value::Binary(&[0, 1]),
-                Value::Binary(&[1]),
-                Value::Binary(&[255]),
-            ],
-        ),
-    ];
-    for (column, values) in orders {
+    for (column, values) in ORDERS {
         let mut page = Page::new();
         // Written from the last to the first, with ids that rise in the order that is expected.
         for (at, value) in values.iter().enumerate().rev() {
