@@ -126,6 +126,15 @@ impl Glob {
         }
     }
 
+    /// Whether every name that `other` matches is one of those meant.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match self.0.strip_suffix('*') {
+            Some(prefix) => other.0.strip_suffix('*').unwrap_or(&other.0).starts_with(prefix),
+            None => self == other,
+        }
+    }
+
     /// The pattern as it was given.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -191,6 +200,12 @@ impl Globs {
         self.0.iter().any(|glob| glob.matches(name))
     }
 
+    /// The patterns that no pattern of `others` covers. What several of them cover only together is
+    /// among these.
+    fn beyond<'g>(&'g self, others: &'g Self) -> impl Iterator<Item = &'g Glob> {
+        self.0.iter().filter(|glob| !others.0.iter().any(|other| other.covers(glob)))
+    }
+
     /// The patterns, as they were given.
     #[must_use]
     pub fn as_slice(&self) -> &[Glob] {
@@ -245,6 +260,35 @@ impl Capabilities {
             can_index_search: true,
             ..Self::default()
         })
+    }
+
+    /// What is granted here and not in `before`: the name of each capability, and its pattern in quotes
+    /// if it has one.
+    #[must_use]
+    #[allow(dead_code, reason = "hosts compare grants")]
+    pub(crate) fn wider_than(&self, before: &Self) -> Vec<alloc::string::String> {
+        let Self {
+            can_read_table,
+            can_write_table,
+            can_vector_search,
+            can_index_search,
+            can_call_host,
+        } = self;
+        let globs = [
+            ("can_read_table", can_read_table, &before.can_read_table),
+            ("can_write_table", can_write_table, &before.can_write_table),
+            ("can_call_host", can_call_host, &before.can_call_host),
+        ];
+        let switches = [
+            ("can_vector_search", *can_vector_search && !before.can_vector_search),
+            ("can_index_search", *can_index_search && !before.can_index_search),
+        ];
+        let mut wider = Vec::new();
+        for (name, own, others) in globs {
+            wider.extend(own.beyond(others).map(|glob| alloc::format!("{name} \"{glob}\"")));
+        }
+        wider.extend(switches.iter().filter(|(_, wider)| *wider).map(|(name, _)| (*name).into()));
+        wider
     }
 
     /// Whether it may read `table`.

@@ -117,7 +117,7 @@ messages! {
         pub columns: Seq<'a, &'a str>,
     }
 
-    /// A plugin was loaded.
+    /// A plugin was loaded, or replaced by this version.
     pub struct Load<'a> {
         /// Its number.
         pub plugin: PluginId,
@@ -138,6 +138,13 @@ messages! {
     /// A plugin was unloaded.
     pub struct Unload {
         /// Its number.
+        pub plugin: PluginId,
+    }
+
+    /// The migration of the version that replaced a plugin's last one failed: the version before goes
+    /// on, with the memory that it had.
+    pub struct Restore {
+        /// The plugin's number.
         pub plugin: PluginId,
     }
 
@@ -300,6 +307,8 @@ events! {
     Slice(Slice) = 9 => "slice",
     CallOut(CallOut<'a>) = 10 => "call out",
     End(End) = 11 => "end",
+    Replace(Load<'a>) = 12 => "replace",
+    Restore(Restore) = 13 => "restore",
 }
 
 impl<'a> Event<'a> {
@@ -307,11 +316,13 @@ impl<'a> Event<'a> {
     /// changed since the first version.
     pub(super) fn decode_version(limits: u8, reader: &mut Reader<'a>) -> Result<Self, WireError> {
         let mut ahead = *reader;
-        if ahead.u8() != Ok(LOAD) {
-            return Self::decode(reader);
-        }
+        let event = match ahead.u8() {
+            Ok(LOAD) => Self::Load,
+            Ok(REPLACE) => Self::Replace,
+            _ => return Self::decode(reader),
+        };
         *reader = ahead;
-        Ok(Self::Load(Load {
+        Ok(event(Load {
             plugin: Wire::decode(reader)?,
             name: Wire::decode(reader)?,
             module: Wire::decode(reader)?,
@@ -323,8 +334,9 @@ impl<'a> Event<'a> {
     }
 }
 
-/// The number of [`Event::Load`].
+/// The numbers of [`Event::Load`] and [`Event::Replace`].
 const LOAD: u8 = 4;
+const REPLACE: u8 = 12;
 
 /// A number, and the name of a named one.
 impl<'a> Wire<'a> for Capability<'a> {

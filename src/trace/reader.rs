@@ -251,6 +251,8 @@ fn time(event: &Event<'_>) -> Option<u64> {
         | Event::Table(_)
         | Event::Load(_)
         | Event::Unload(_)
+        | Event::Replace(_)
+        | Event::Restore(_)
         | Event::Growth(_)
         | Event::CallOut(_)
         | Event::End(_) => None,

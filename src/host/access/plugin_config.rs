@@ -130,6 +130,12 @@ impl PluginConfig {
         Self { capabilities, ..Self::default() }
     }
 
+    /// Grants and settings that a plugin had, under the default limits.
+    #[cfg(any(feature = "validate", feature = "trusted"))]
+    pub(crate) fn of(capabilities: Capabilities, settings: Settings) -> Self {
+        Self { capabilities, settings, ..Self::default() }
+    }
+
     /// Sets the limits.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {

@@ -48,6 +48,13 @@ pub struct RamBound {
 }
 
 impl RamBound {
+    /// What of it stays of a version that was replaced, for [`Host::rollback`](super::Host::rollback): the
+    /// compiled module, without linear memory, tables and stacks. `None` above 2^64.
+    #[must_use]
+    pub const fn kept(&self) -> Option<u64> {
+        self.instance.checked_add(self.module)
+    }
+
     /// All of it; `None` above 2^64.
     #[must_use]
     pub const fn total(&self) -> Option<u64> {

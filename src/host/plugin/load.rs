@@ -9,6 +9,7 @@ use wasmi::{
 
 use super::{
     buffers::{Buffer, Buffers},
+    compiler::Compiler,
     dispatch::host_call,
     linear_memory,
     state::{Plugin, PluginState, reason},
@@ -38,13 +39,6 @@ fn missing(name: &'static str) -> Box<LoadError> {
 
 fn export_type(name: &'static str, expected: &'static str) -> Box<LoadError> {
     LoadError::ExportType { name, expected }.into()
-}
-
-/// How a module is made of bytes, with the validator or without.
-pub(crate) struct Compiler {
-    /// Refuses a module that is not valid.
-    pub(crate) validate: fn(&Engine, &[u8]) -> Result<(), wasmi::Error>,
-    pub(crate) translate: fn(&Engine, &[u8]) -> Result<Module, wasmi::Error>,
 }
 
 /// A module that can be instantiated.
@@ -160,6 +154,7 @@ impl<S: Storage + 'static> Plugin<S> {
             trapped: false,
             report: CallReport::default(),
             totals: HostCounters::default(),
+            previous: None,
         })
     }
 
@@ -174,13 +169,27 @@ impl<S: Storage + 'static> Plugin<S> {
         self.store = new_store(&self.engine, identity, &self.limits, old.on_denied);
         let Self { store, module, limits, buffer, .. } = self;
         let live = catch_panic(|| {
-            // SAFETY: the store that had the buffer was dropped above, when another was assigned.
+            // SAFETY: the store that had the buffer was dropped above, when another was assigned; or
+            // it was that of a newer version, which `Host::rollback` dropped when it took the buffer.
             unsafe { instantiate(store, module, limits, registry, buffer.as_ref()) }
         })?;
         self.descriptor = live.descriptor;
         self.entries = live.entries;
         self.trapped = false;
         Ok(())
+    }
+}
+
+impl<S: Storage> Plugin<S> {
+    /// Frees the instance, the linear memory and the version before, and gives the buffer back. The
+    /// next call would [restart](Self::restart) the plugin.
+    pub(crate) fn discard_instance(&mut self, buffers: &mut Buffers) {
+        let old = self.store.data_mut();
+        let identity = core::mem::take(&mut old.identity);
+        self.store = new_store(&self.engine, identity, &self.limits, old.on_denied);
+        self.buffer.take().into_iter().for_each(|buffer| buffers.put(buffer));
+        self.previous = None;
+        self.trapped = true;
     }
 }
 

@@ -3,12 +3,15 @@
 //! This room knows how a plugin is made and answered, but not the host that has it.
 
 mod buffers;
+mod compiler;
 mod dispatch;
 mod linear_memory;
 pub(super) mod load;
 mod shared;
 mod state;
 
-pub(super) use buffers::Buffers;
+pub(super) use buffers::{Buffer, Buffers};
+pub(super) use compiler::Compiler;
+pub(super) use linear_memory::{imported, initial_bytes};
 pub(super) use shared::Shared;
-pub(super) use state::{Plugin, PluginState, reason};
+pub(super) use state::{Plugin, PluginState, Previous, reason};

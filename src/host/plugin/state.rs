@@ -152,6 +152,16 @@ pub(crate) struct Plugin<S: Storage> {
     pub(crate) trapped: bool,
     pub(crate) report: CallReport,
     pub(crate) totals: HostCounters,
+    /// The version that it replaced.
+    pub(crate) previous: Option<Box<Previous<S>>>,
+}
+
+/// A version that another one replaced: its compiled module, without an instance and without linear
+/// memory. In a replay it has both, until it is known whether it goes on.
+pub(crate) struct Previous<S: Storage> {
+    pub(crate) plugin: Plugin<S>,
+    /// Its linear memory is in a buffer of the embedder's.
+    pub(crate) static_memory: bool,
 }
 
 impl<S: Storage> Plugin<S> {

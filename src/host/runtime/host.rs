@@ -14,7 +14,7 @@ use crate::{
         clock::Clock,
         error::{LoadError, Loading},
         metrics::Metrics,
-        plugin::{Buffers, Plugin, Shared, load},
+        plugin::{Buffers, Compiler, Plugin, Shared, load},
         registry::{HostFunction, HostFunctionRegistry, RegistryError},
         report::CallReport,
         tape::Tape,
@@ -135,10 +135,7 @@ impl<S: Storage + 'static> Host<S> {
         wasm: &[u8],
         config: &PluginConfig,
     ) -> Result<PluginId, LoadError> {
-        let compiler = load::Compiler {
-            validate: |engine, wasm| wasmi::Module::validate(engine, wasm),
-            translate: |engine, wasm| wasmi::Module::new(engine, wasm),
-        };
+        let compiler = Compiler::validating();
         self.add(name, wasm, config, &compiler).map_err(|error| *error)
     }
 
@@ -163,18 +160,8 @@ impl<S: Storage + 'static> Host<S> {
         sha256: &[u8; 32],
         config: &PluginConfig,
     ) -> Result<PluginId, LoadError> {
-        use sha2::Digest;
-        if sha2::Sha256::digest(wasm)[..] != sha256[..] {
-            return Err(LoadError::OtherModule);
-        }
-        let compiler = load::Compiler {
-            validate: |_, _| Ok(()),
-            // SAFETY: these are the bytes of that hash, and the caller promises that they are a valid
-            // module under the configuration that this crate gives every engine. What the rewritings
-            // make of a valid module is valid: one moves the memory from a section to another, one
-            // adds operators that take a value and leave one of the same type, one adds `nop`s.
-            translate: |engine, wasm| unsafe { wasmi::Module::new_unchecked(engine, wasm) },
-        };
+        // SAFETY: the caller's promise.
+        let compiler = unsafe { Compiler::trusting(wasm, sha256) }.map_err(|error| *error)?;
         self.add(name, wasm, config, &compiler).map_err(|error| *error)
     }
 
@@ -184,7 +171,7 @@ impl<S: Storage + 'static> Host<S> {
         name: &str,
         wasm: &[u8],
         config: &PluginConfig,
-        compiler: &load::Compiler,
+        compiler: &Compiler,
     ) -> Loading<PluginId> {
         let name = Name::new(name).map_err(LoadError::Name)?;
         if self.plugins.iter().any(|plugin| plugin.identity().name == name) {
@@ -214,13 +201,7 @@ impl<S: Storage + 'static> Host<S> {
         config: &PluginConfig,
     ) -> Loading<PluginId> {
         let id = self.free_id();
-        let identity = Identity::new(id, name, config);
-        let registry = match &self.shared {
-            Some(shared) => &shared.registry,
-            #[allow(clippy::unreachable, reason = "`call` returns it in every case")]
-            None => unreachable!("a plugin has the shared state only while `call` has the host"),
-        };
-        let plugin = Plugin::new(identity, compiled, config, registry, &mut self.buffers)?;
+        let plugin = self.make(id, name, compiled, config)?;
         if let Some(shared) = &mut self.shared {
             shared.tape.loads(&plugin.loaded());
         }
@@ -229,6 +210,24 @@ impl<S: Storage + 'static> Host<S> {
         self.plugins.push(plugin);
         self.next_plugin = id.0.wrapping_add(1);
         Ok(id)
+    }
+
+    /// A plugin of a compiled module, which is in no list yet.
+    #[cfg(any(feature = "validate", feature = "trusted"))]
+    pub(super) fn make(
+        &mut self,
+        id: PluginId,
+        name: Name,
+        compiled: load::Compiled,
+        config: &PluginConfig,
+    ) -> Loading<Plugin<S>> {
+        let identity = Identity::new(id, name, config);
+        let registry = match &self.shared {
+            Some(shared) => &shared.registry,
+            #[allow(clippy::unreachable, reason = "`call` returns it in every case")]
+            None => unreachable!("a plugin has the shared state only while `call` has the host"),
+        };
+        Plugin::new(identity, compiled, config, registry, &mut self.buffers)
     }
 
     /// The next id that no plugin has. Ids never run out: there are more than plugins fit in memory.

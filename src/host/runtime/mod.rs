@@ -5,6 +5,7 @@ mod config;
 mod host;
 #[cfg(feature = "record")]
 mod recording;
+mod replace;
 #[cfg(feature = "replay")]
 mod replaying;
 mod slice;

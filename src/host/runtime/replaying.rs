@@ -9,8 +9,10 @@ use crate::{
     database::Storage,
     escaped::quoted,
     host::{
-        access::HostFunctionContext,
+        access::{HostFunctionContext, PluginConfig},
         boundary::HostCallResult,
+        error::LoadError,
+        plugin::{Compiler, load},
         registry::{HostFunction, RegistryError},
         tape::Player,
     },
@@ -53,6 +55,32 @@ impl<S: Storage + 'static> Host<S> {
             plugin.trapped = true;
         }
         self.shared_mut().tape.recording.checkpoint(audited);
+    }
+
+    /// Puts a module into the place of a plugin, as a trace says, and keeps that as it is. What a host
+    /// checks of a replacement was checked when the trace was recorded.
+    pub(crate) fn replay_replacement(
+        &mut self,
+        plugin: PluginId,
+        wasm: &[u8],
+        config: &PluginConfig,
+    ) -> Result<(), LoadError> {
+        let Some(at) = self.position(plugin) else { return Ok(()) };
+        let name = self.plugins.get(at).map_or_else(Name::default, |known| known.identity().name);
+        let new = load::compile(wasm, config, &Compiler::validating())
+            .and_then(|compiled| self.make(plugin, name, compiled, config))
+            .map_err(|error| *error)?;
+        if let Some(known) = self.plugins.get_mut(at) {
+            // It cannot come back any more.
+            known.previous = None;
+        }
+        self.change_places(at, new);
+        Ok(())
+    }
+
+    /// Undoes the last replacement of a plugin. Says whether there was one.
+    pub(crate) fn replay_restoring(&mut self, plugin: PluginId) -> bool {
+        self.position(plugin).is_some_and(|at| self.change_back(at))
     }
 
     /// Sets the fuel of a plugin's calls.

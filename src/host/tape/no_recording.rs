@@ -40,6 +40,12 @@ impl Recording {
     pub(super) const fn loads(&mut self, _plugin: &Loaded<'_>) {}
 
     #[inline(always)]
+    pub(super) const fn replaces(&mut self, _plugin: &Loaded<'_>) {}
+
+    #[inline(always)]
+    pub(super) const fn restores(&mut self, _plugin: PluginId) {}
+
+    #[inline(always)]
     pub(super) const fn unloads(&mut self, _plugin: PluginId) {}
 
     #[inline(always)]

@@ -22,7 +22,7 @@ use crate::{
     meter::Meter,
     trace::{
         CallIn, CallOut, Checkpoint, Data, Digest, Ending, Event, Function, Growth, GrowthRefusal,
-        HostCallEvent, Recorder, Slice, SliceEnd, Stop, Table, Unload, Usual,
+        HostCallEvent, Load, Recorder, Restore, Slice, SliceEnd, Stop, Table, Unload, Usual,
     },
 };
 
@@ -89,11 +89,23 @@ impl Recording {
     }
 
     pub(super) fn loads(&mut self, plugin: &Loaded<'_>) {
+        self.version(plugin, |load| Event::Load(load));
+    }
+
+    pub(super) fn replaces(&mut self, plugin: &Loaded<'_>) {
+        self.version(plugin, |load| Event::Replace(load));
+    }
+
+    fn version(&mut self, plugin: &Loaded<'_>, event: for<'l> fn(Load<'l>) -> Event<'l>) {
         if let Some(recorder) = &mut self.recorder {
             let mut load = load_event(plugin);
             load.config = recorder.settings_digest(load.config);
-            recorder.append(&Event::Load(load));
+            recorder.append(&event(load));
         }
+    }
+
+    pub(super) fn restores(&mut self, plugin: PluginId) {
+        self.append(&Event::Restore(Restore { plugin }));
     }
 
     pub(super) fn unloads(&mut self, plugin: PluginId) {

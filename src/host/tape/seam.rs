@@ -45,6 +45,20 @@ impl Tape {
         }
     }
 
+    /// Another version of a plugin is in its place.
+    pub(in crate::host) fn replaces(&mut self, plugin: &Loaded<'_>) {
+        if !self.playing.is_on() {
+            self.recording.replaces(plugin);
+        }
+    }
+
+    /// The migration of a version failed, and the version before is in its place again.
+    pub(in crate::host) fn restores(&mut self, plugin: PluginId) {
+        if !self.playing.is_on() {
+            self.recording.restores(plugin);
+        }
+    }
+
     /// A call begins.
     pub(in crate::host) fn begins<S: Storage>(&mut self, call: &Begun<'_>, database: &Database<S>) {
         self.recording.begins(call, database);

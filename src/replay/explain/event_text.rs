@@ -43,11 +43,12 @@ impl fmt::Display for Line<'_> {
             Event::Table(table) => {
                 write!(f, ": {} of {} columns", table.name, table.columns.len())
             }
-            Event::Load(load) => {
+            Event::Load(load) | Event::Replace(load) => {
                 write!(f, ": {} is plugin {}, module ", load.name, load.plugin.0)?;
                 load.module.iter().take(8).try_for_each(|byte| write!(f, "{byte:02x}"))?;
                 f.write_str("…")
             }
+            Event::Restore(restore) => write!(f, ": {}", names.plugin(restore.plugin)),
             Event::Unload(unload) => write!(f, ": {}", names.plugin(unload.plugin)),
             Event::CallIn(call) => write!(
                 f,

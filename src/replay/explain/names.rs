@@ -34,13 +34,14 @@ impl Names {
                 let columns = table.columns.iter().map(ToString::to_string).collect();
                 self.columns.insert(table.name.into(), columns);
             }
-            Event::Load(load) => {
+            Event::Load(load) | Event::Replace(load) => {
                 self.plugins.insert(load.plugin, load.name.into());
             }
             Event::Header(header) => self.redacted = header.redaction.is_some(),
             Event::CallIn(call) => self.running = Some(call.plugin),
             Event::Checkpoint(_)
             | Event::Unload(_)
+            | Event::Restore(_)
             | Event::HostCall(_)
             | Event::Growth(_)
             | Event::Slice(_)

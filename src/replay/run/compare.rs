@@ -122,6 +122,8 @@ pub(in crate::replay) fn fuel_left(event: &Event<'_>) -> Option<u64> {
         | Event::Table(_)
         | Event::Load(_)
         | Event::Unload(_)
+        | Event::Replace(_)
+        | Event::Restore(_)
         | Event::CallIn(_)
         | Event::Growth(_)
         | Event::End(_) => None,

@@ -88,6 +88,8 @@ impl<R: Read<Error: 'static>> Steps<R> {
             | Event::Table(_)
             | Event::Load(_)
             | Event::Unload(_)
+            | Event::Replace(_)
+            | Event::Restore(_)
             | Event::End(_) => return Ok(Some(Step::Between(first))),
         }
         let mut events = VecDeque::new();
@@ -113,6 +115,8 @@ impl<R: Read<Error: 'static>> Steps<R> {
                 | Event::Table(_)
                 | Event::Load(_)
                 | Event::Unload(_)
+                | Event::Replace(_)
+                | Event::Restore(_)
                 | Event::CallIn(_)
                 | Event::End(_)) => {
                     let (event, what) = (recorded.number, event.as_str());

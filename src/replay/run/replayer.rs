@@ -82,6 +82,7 @@ impl<'p> Replayer<'p> {
         let changed = |at: usize| (at, !self.plugins.get(at).is_some_and(is_recorded));
         let named = find(&|plugin| plugin.name == Some(name)).filter(|_| self.allow_changed);
         let unnamed = || find(&|plugin| plugin.name.is_none()).filter(|_| self.allow_changed);
-        named.or_else(|| find(&is_recorded)).or_else(unnamed).map(changed)
+        let same = find(&|plugin| plugin.name == Some(name) && is_recorded(plugin));
+        same.or(named).or_else(|| find(&is_recorded)).or_else(unnamed).map(changed)
     }
 }

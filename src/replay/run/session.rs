@@ -43,6 +43,8 @@ pub(super) struct Session<'r, 'p> {
     pub(super) host: Host,
     /// By the number that the trace gives it.
     pub(super) plugins: BTreeMap<PluginId, Loaded>,
+    /// The versions that were replaced, and may come back if the migration fails.
+    pub(super) replaced: BTreeMap<PluginId, Loaded>,
     pub(super) names: Names,
     pub(super) same_wasmi: bool,
     pub(super) other_features: bool,
@@ -75,6 +77,7 @@ impl<'r, 'p> Session<'r, 'p> {
             answering,
             host,
             plugins: BTreeMap::new(),
+            replaced: BTreeMap::new(),
             names: Names::default(),
             same_wasmi: true,
             other_features: false,
@@ -134,6 +137,7 @@ impl<'r, 'p> Session<'r, 'p> {
             Event::Header(header) => return self.header(header),
             Event::Checkpoint(checkpoint) => {
                 self.plugins.values_mut().for_each(|plugin| plugin.announced = false);
+                self.replaced.clear();
                 self.host.replay_checkpoint(checkpoint.audited);
             }
             Event::Function(function) => {
@@ -145,6 +149,8 @@ impl<'r, 'p> Session<'r, 'p> {
                 self.host.record_again(&event);
             }
             Event::Load(load) => return self.load(recorded.number, load),
+            Event::Replace(load) => return self.replace(recorded.number, load),
+            Event::Restore(restore) => return self.restore(recorded.number, *restore),
             Event::Unload(unload) => {
                 if let Some(plugin) = self.plugins.remove(&unload.plugin) {
                     self.host.unload(plugin.id);

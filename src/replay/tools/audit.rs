@@ -42,6 +42,8 @@ pub fn audit_entries<R: Read<Error: 'static>>(trace: R) -> Result<Vec<AuditEntry
             | Event::Table(_)
             | Event::Load(_)
             | Event::Unload(_)
+            | Event::Replace(_)
+            | Event::Restore(_)
             | Event::Growth(_)
             | Event::Slice(_)
             | Event::CallOut(_)

@@ -132,6 +132,7 @@ fn take_in<R: Read<Error: 'static>>(
     let mut names = Names::default();
     let mut own: BTreeMap<FunctionId, Needed> = BTreeMap::new();
     let mut limits: BTreeMap<PluginId, Limits> = BTreeMap::new();
+    let mut replaced: BTreeMap<PluginId, Limits> = BTreeMap::new();
     let mut running = Running::default();
     while let Some(entry) = reader.read()? {
         names.learn(&entry.event);
@@ -139,8 +140,10 @@ fn take_in<R: Read<Error: 'static>>(
             Event::Function(function) => {
                 own.insert(function.id, Needed::new(function.capability));
             }
-            Event::Load(load) => {
-                limits.insert(load.plugin, load.limits);
+            Event::Load(load) | Event::Replace(load) => {
+                if let Some(before) = limits.insert(load.plugin, load.limits) {
+                    replaced.insert(load.plugin, before);
+                }
                 plugins.entry(load.name.into()).or_default().loaded(&load);
             }
             Event::CallIn(call) => {
@@ -163,6 +166,9 @@ fn take_in<R: Read<Error: 'static>>(
             Event::CallOut(out) => {
                 let used = plugins.entry(running.plugin.clone()).or_default();
                 used.call_out(&out, &running);
+            }
+            Event::Restore(restore) => {
+                limits.extend(replaced.remove_entry(&restore.plugin));
             }
             Event::Header(_)
             | Event::Checkpoint(_)

@@ -277,6 +277,8 @@ pub fn stats<R: Read<Error: 'static>>(trace: R) -> Result<Stats, TraceError> {
             | Event::Table(_)
             | Event::Load(_)
             | Event::Unload(_)
+            | Event::Replace(_)
+            | Event::Restore(_)
             | Event::End(_) => {}
         }
     }

@@ -11,7 +11,7 @@ use sochdb_wasmi::{
     },
     capability::Globs,
     database::{DatabaseError, RedbConfig, RedbStorage, SchemaError, StorageError},
-    host::{CallError, LoadError, RegistryError},
+    host::{CallError, LoadError, RegistryError, ReplaceError},
     limits::{Limit, LimitExceeded},
     manifest::{Manifest, ManifestLoadError},
     replay::{DiffError, DiffOptions, InferError, MinimiseError, ReplayError, diff, infer},
@@ -79,6 +79,10 @@ fn errors_have_their_causes_and_each_text_once() {
     whole(CallError::Limit(exceeded()), 1);
     whole(CallError::Restart(Box::new(loading())), 2);
     whole(CallError::Stopped, 0);
+    whole(ReplaceError::Load(loading()), 1);
+    whole(ReplaceError::Migration(CallError::Stopped), 1);
+    let (cause, restore) = (ReplaceError::Migration(CallError::Stopped), loading());
+    whole(ReplaceError::Lost { cause: cause.into(), restore: restore.into() }, 2);
     whole(LoadError::Name(name()), 1);
     whole(ManifestLoadError::Load(loading()), 1);
     whole(RegistryError::Name(name()), 1);

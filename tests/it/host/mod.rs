@@ -17,6 +17,7 @@ mod modules;
 mod own_functions;
 mod pages;
 mod ram_bound;
+mod replace;
 mod small_buffers;
 mod static_memory;
 mod toon;

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use sochdb_wasmi::{
     database::{Database, MemoryLimits},
-    host::{Host, HostConfig, LoadError, NoClock, PluginConfig},
+    host::{Host, HostConfig, LoadError, NoClock, PluginConfig, ReplaceError, Replacement},
 };
 
 const PLUGIN: &str = r#"(module
@@ -48,4 +48,25 @@ fn all_other_checks_are_made_as_well() {
     // SAFETY: an empty module is valid.
     let refused = unsafe { host().load_trusted("empty", &wasm, &hash, &PluginConfig::default()) };
     assert_eq!(refused, Err(LoadError::MissingExport { name: "memory" }));
+}
+
+#[test]
+fn a_plugin_is_replaced_by_a_module_of_the_given_hash() {
+    let old = wat::parse_str(PLUGIN).unwrap();
+    let new = wat::parse_str(PLUGIN.replace("(i32.const 4)))", "(i32.const 5)))")).unwrap();
+    let hash = Sha256::digest(&new).into();
+    let config = PluginConfig::default();
+    let mut host = host();
+    // The promise below.
+    host.load("validated", &new, &config).unwrap();
+    let plugin = host.load("plugin", &old, &config).unwrap();
+    let mut replace = |wasm: &[u8], replacement: Replacement<'_>| {
+        // SAFETY: both modules were just loaded with the validator; other bytes are refused.
+        let replaced = unsafe { host.replace_trusted(plugin, wasm, &hash, &config, replacement) };
+        (replaced, host.call(plugin, "four", &[]).unwrap().output.len())
+    };
+    let other = Err(ReplaceError::Load(LoadError::OtherModule));
+    assert_eq!(replace(&old, Replacement::new()), (other, 4));
+    assert_eq!(replace(&new, Replacement::new().unload_first(&old)), (Ok(()), 5));
+    assert_eq!(replace(&new, Replacement::new()), (Ok(()), 5));
 }

@@ -194,6 +194,10 @@ proptest! {
             module_bytes: x, host_calls: y, rows: x, bytes: b,
             deadline_ms: flag.then_some(y), slice_fuel: c, ..Limits::default()
         };
+        let load = Load {
+            plugin, name: &name, module: &bytes, limits, trap_on_denied: flag,
+            capabilities: digest, config: digest,
+        };
         let events = [
             Event::Header(Header {
                 abi_version: x, wasmi: &name, compilation: y, features: x, prices: digest,
@@ -206,10 +210,9 @@ proptest! {
                 capability: [Capability::Always, Capability::Named(&name), Capability::ReadTable][tag % 3],
             }),
             Event::Table(Table { name: &name, columns: Seq::new(&columns) }),
-            Event::Load(Load {
-                plugin, name: &name, module: &bytes, limits, trap_on_denied: flag,
-                capabilities: digest, config: digest,
-            }),
+            Event::Load(load),
+            Event::Replace(load),
+            Event::Restore(Restore { plugin }),
             Event::Unload(Unload { plugin }),
             Event::CallIn(CallIn {
                 plugin, entry: &text, input: first, fuel: a, sliced: flag, time_us: b,

@@ -22,6 +22,15 @@ fn examples() -> Vec<(&'static str, Event<'static>)> {
 
 fn before_calls() -> Vec<(&'static str, Event<'static>)> {
     let (digest, plugin) = (Digest::of(b"an example"), PluginId(0));
+    let load = Load {
+        plugin,
+        name: "weather",
+        module: &[0xab; 32],
+        limits: Limits::default(),
+        trap_on_denied: false,
+        capabilities: digest,
+        config: digest,
+    };
     vec![
         (
             "header",
@@ -47,19 +56,10 @@ fn before_calls() -> Vec<(&'static str, Event<'static>)> {
             }),
         ),
         ("table", Event::Table(Table { name: "days", columns: Seq::new(&["date", "temp_max"]) })),
-        (
-            "load",
-            Event::Load(Load {
-                plugin,
-                name: "weather",
-                module: &[0xab; 32],
-                limits: Limits::default(),
-                trap_on_denied: false,
-                capabilities: digest,
-                config: digest,
-            }),
-        ),
+        ("load", Event::Load(load)),
         ("unload", Event::Unload(Unload { plugin })),
+        ("replace", Event::Replace(Load { module: &[0xcd; 32], ..load })),
+        ("restore", Event::Restore(Restore { plugin })),
     ]
 }
 

@@ -106,7 +106,7 @@ impl PluginArguments {
             let mut reader = TraceReader::new(TraceFile::open(path)?);
             // What is wrong with the trace, the replay says.
             while let Ok(Some(entry)) = reader.read() {
-                if let Event::Load(load) = &entry.event {
+                if let Event::Load(load) | Event::Replace(load) = &entry.event {
                     known.insert(load.name.to_string());
                 }
             }

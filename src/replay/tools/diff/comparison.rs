@@ -185,7 +185,7 @@ impl<A: Read<Error: 'static>, B: Read<Error: 'static>> Comparison<A, B> {
             let Some(b) = self.b.setup.get(key).filter(|_| key != "header") else { continue };
             let (fields, others) = (fields(a), fields(b));
             let differing = fields.iter().zip(&others).find(|(a, b)| a != b && a.path != "module");
-            if let Event::Load(load) = a.event()
+            if let Event::Load(load) | Event::Replace(load) = a.event()
                 && fields.iter().zip(&others).any(|(a, b)| a != b && a.path == "module")
                 && !self.diff.changed_plugins.iter().any(|known| known == load.name)
             {

@@ -30,6 +30,8 @@ pub(super) struct TraceSide<R> {
     pub(super) names: Names,
     /// Events that say what plugins and tables are, by what they say it of.
     pub(super) setup: BTreeMap<String, Recorded>,
+    /// What stood there before, for a version that comes back.
+    replaced: BTreeMap<String, Recorded>,
     ahead: VecDeque<Step>,
     /// Plugins and entry points that were called so far.
     called: BTreeSet<(String, String)>,
@@ -45,6 +47,7 @@ impl<R: Read<Error: 'static>> TraceSide<R> {
             second,
             names: Names::default(),
             setup: BTreeMap::new(),
+            replaced: BTreeMap::new(),
             ahead: VecDeque::new(),
             called: BTreeSet::new(),
             read: false,
@@ -97,8 +100,16 @@ impl<R: Read<Error: 'static>> TraceSide<R> {
                     self.names.learn(&event);
                     let key = match &event {
                         Event::Header(_) => "header".into(),
-                        Event::Load(load) => alloc::format!("plugin {}", load.name),
+                        Event::Load(load) | Event::Replace(load) => {
+                            alloc::format!("plugin {}", load.name)
+                        }
                         Event::Table(table) => alloc::format!("table {}", table.name),
+                        Event::Restore(restore) => {
+                            let key =
+                                alloc::format!("plugin {}", self.names.plugin(restore.plugin));
+                            self.setup.extend(self.replaced.remove_entry(&key));
+                            continue;
+                        }
                         Event::Checkpoint(_)
                         | Event::Function(_)
                         | Event::Unload(_)
@@ -109,7 +120,9 @@ impl<R: Read<Error: 'static>> TraceSide<R> {
                         | Event::CallOut(_)
                         | Event::End(_) => continue,
                     };
-                    self.setup.insert(key, recorded);
+                    if let Some(before) = self.setup.insert(key.clone(), recorded) {
+                        self.replaced.insert(key, before);
+                    }
                 }
             }
         }

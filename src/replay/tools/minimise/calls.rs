@@ -111,6 +111,8 @@ fn optional(steps: &[Step]) -> Vec<usize> {
             | Event::Function(_)
             | Event::Table(_)
             | Event::Load(_)
+            | Event::Replace(_)
+            | Event::Restore(_)
             | Event::CallIn(_)
             | Event::HostCall(_)
             | Event::Growth(_)
@@ -180,14 +182,15 @@ fn alike(steps: &[Step]) -> Vec<bool> {
 /// Whether a plugin or a table is used by one of the calls; everything else is.
 fn used(step: &Step, steps: &[Step]) -> bool {
     let Step::Between(recorded) = step else { return true };
-    let mut calls = steps.iter().filter_map(|step| match step {
+    let calls = steps.iter().filter_map(|step| match step {
         Step::Call(call) => Some(call),
         Step::Between(_) => None,
     });
+    let is_called =
+        |plugin| steps.iter().filter_map(begin).any(|begin: CallIn<'_>| begin.plugin == plugin);
     match recorded.event() {
-        Event::Load(load) => calls.any(|call| {
-            matches!(call.begin.event(), Event::CallIn(begin) if begin.plugin == load.plugin)
-        }),
+        Event::Load(load) | Event::Replace(load) => is_called(load.plugin),
+        Event::Restore(restore) => is_called(restore.plugin),
         Event::Table(table) => calls.flat_map(|call| &call.events).any(|event| {
             let table = Some(table.name);
             matches!(event.event(), Event::HostCall(call) if call.table == table)

@@ -45,10 +45,10 @@ impl<'p> Minimiser<'p> {
         let mut plugins: Vec<(String, usize)> = Vec::new();
         for step in steps {
             let Step::Between(recorded) = step else { continue };
-            let Event::Load(load) = recorded.event() else { continue };
+            let (Event::Load(load) | Event::Replace(load)) = recorded.event() else { continue };
             let place = self.failing.place(load.name, load.module);
             if let Some((place, _)) = place
-                && !plugins.iter().any(|(name, _)| name == load.name)
+                && !plugins.iter().any(|(name, at)| name == load.name && *at == place)
             {
                 plugins.push((load.name.into(), place));
             }

@@ -104,6 +104,8 @@ impl Judge<'_> {
             | Event::Table(_)
             | Event::Load(_)
             | Event::Unload(_)
+            | Event::Replace(_)
+            | Event::Restore(_)
             | Event::Growth(_)
             | Event::End(_) => {}
         }
