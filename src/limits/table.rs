@@ -62,11 +62,11 @@ macro_rules! for_each_limit {
                 deadline_ms: Option<u32> = Some(100), from 1 to 4_294_967_295,
                     toml "timeout_ms", unlimited "no_timeout",
                     used Time, since 1, reached Deadline "milliseconds per call",
-                    "Time per call, in milliseconds of the host's clock.";
+                    "Time per call, in milliseconds of the host's clock: the plugin's code and the host's work, but not loading or the commit. The host looks at the clock several times within a tenth of the deadline or within 1 ms, whichever is longer, but not during a host call. Debug builds are much slower.";
                 slice_fuel: u64 = 100_000, from 1 to 18_446_744_073_709_551_615,
                     toml "slice_fuel",
                     used Unrecorded, since 1,
-                    "Fuel that runs between two looks at the clock.";
+                    "Fuel of a slice: after each the host asks the slice hook, and a trace has an event.";
                 log_messages: u32 = 1_000, from 0 to 4_294_967_295,
                     toml "log_messages",
                     used LogMessages, since 2, reached LogMessages "log messages per call",

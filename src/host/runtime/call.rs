@@ -1,8 +1,6 @@
 //! One call of a plugin's entry point: input, fuel slices, output, and all or nothing.
 //!
-//! Deadlines need no interrupts: the plugin runs a slice of fuel at a time, and between two slices
-//! the host looks at its clock and asks the embedder's hook. How a call is sliced changes neither
-//! its result nor its fuel.
+//! When the interpreter stops in between, and who is asked then, is in `slicing`.
 
 use alloc::{boxed::Box, string::ToString};
 
@@ -10,7 +8,8 @@ use wasmi::{Store, TrapCode, TypedFunc, TypedResumableCall};
 
 use super::{
     host::Host,
-    slice::{FuelSlice, SliceDecision, SliceHook},
+    slice::SliceHook,
+    slicing::{Slices, fuel_left},
 };
 use crate::{
     audit::PluginId,
@@ -22,8 +21,7 @@ use crate::{
         report::CallReport,
         tape::{Begun, Ended},
     },
-    limits::{Limit, LimitExceeded, Limits},
-    meter::Meter,
+    limits::Limits,
 };
 
 /// What a finished call leaves.
@@ -252,7 +250,7 @@ fn run<S: Storage>(
             Ok(TypedResumableCall::OutOfFuel(paused)) => (paused.required_fuel(), paused),
             Err(error) => break Err(stopped(&error, limits)),
         };
-        if let Err(error) = slices.next(store, limits, hook, required) {
+        if let Err(error) = slices.go_on(store, limits, hook, required) {
             break Err(error);
         }
         running = paused.resume(&mut *store);
@@ -275,109 +273,6 @@ fn begin_on_tape<S: Storage>(state: &mut PluginState<S>, called: &Called<'_>, sl
         time_us: slices.started_us,
     };
     tape.begins(&begun, database);
-}
-
-/// Fuel that is left of the call, once the interpreter stopped.
-fn fuel_left<S: Storage>(store: &mut Store<PluginState<S>>) -> u64 {
-    let slice = store.get_fuel().unwrap_or(0);
-    let meter = &mut store.data_mut().meter;
-    meter.set_slice(slice);
-    meter.fuel()
-}
-
-/// Fuel slices and the deadline of one call.
-struct Slices {
-    count: u32,
-    started_us: u64,
-    /// Fuel of a slice; all of it where nobody looks between slices.
-    size: u64,
-    /// Whether somebody looks between slices.
-    watched: bool,
-}
-
-impl Slices {
-    fn begin<S: Storage>(
-        store: &mut Store<PluginState<S>>,
-        limits: &Limits,
-        hook: &Option<Box<dyn SliceHook>>,
-    ) -> Self {
-        let watched = limits.deadline_ms.is_some() || hook.is_some();
-        let played = store.data().shared.as_deref().and_then(|shared| shared.tape.playing.sliced());
-        let watched = played.unwrap_or(watched);
-        let size = if watched { limits.slice_fuel.max(1) } else { u64::MAX };
-        let state = store.data_mut();
-        state.meter = Meter::new(limits);
-        let fuel = state.meter.begin_slice(size);
-        state.host_calls = 0;
-        state.denied = 0;
-        state.identity.begin_call();
-        let started_us = state.shared.as_deref_mut().map_or(0, Shared::now_us);
-        // Fuel metering is on in every engine of this crate, so setting it does not fail.
-        let _ = store.set_fuel(fuel);
-        Self { count: 1, started_us, size, watched }
-    }
-
-    /// Between two slices: is there fuel, is there time, does the embedder want to go on?
-    fn next<S: Storage>(
-        &mut self,
-        store: &mut Store<PluginState<S>>,
-        limits: &Limits,
-        hook: &mut Option<Box<dyn SliceHook>>,
-        required: u64,
-    ) -> Result<(), CallError> {
-        let left = fuel_left(store);
-        let fuel = limits.fuel_per_call.saturating_sub(left);
-        if required > left {
-            return Err(CallError::Limit(LimitExceeded {
-                limit: Limit::Fuel,
-                allowed: limits.fuel_per_call,
-                asked: fuel.saturating_add(required),
-            }));
-        }
-        let state = store.data_mut();
-        let shared = state.shared.as_deref_mut();
-        let (number, started_us) = (self.count, self.started_us);
-        let mut pause = |now_us: u64| {
-            let elapsed_us = now_us.saturating_sub(started_us);
-            let slice = FuelSlice { plugin: state.identity.id, number, fuel, elapsed_us };
-            decide(&slice, limits, hook)
-        };
-        match shared {
-            Some(shared) => {
-                let now_us = shared.now_us();
-                shared.tape.recording.hook_is_asked(now_us);
-                let decided = pause(now_us);
-                shared.tape.slice_ends(now_us, left, decided)?;
-            }
-            None => pause(0)?,
-        }
-        self.count = self.count.saturating_add(1);
-        // A slice must pay at least for the next block of code, or the call would never go on.
-        let size = state.meter.begin_slice(self.size.max(required));
-        let _ = store.set_fuel(size);
-        Ok(())
-    }
-}
-
-/// Is there time, and does the embedder want to go on?
-fn decide(
-    slice: &FuelSlice,
-    limits: &Limits,
-    hook: &mut Option<Box<dyn SliceHook>>,
-) -> Result<(), CallError> {
-    if let Some(deadline_ms) = limits.deadline_ms
-        && slice.elapsed_us > u64::from(deadline_ms).saturating_mul(1000)
-    {
-        return Err(CallError::Limit(LimitExceeded {
-            limit: Limit::Deadline,
-            allowed: deadline_ms.into(),
-            asked: slice.elapsed_us.div_ceil(1000),
-        }));
-    }
-    match hook.as_mut().map(|hook| hook.between_slices(slice)) {
-        Some(SliceDecision::Stop) => Err(CallError::Stopped),
-        Some(SliceDecision::Continue) | None => Ok(()),
-    }
 }
 
 /// Why the interpreter stopped.

@@ -9,6 +9,7 @@ mod replace;
 #[cfg(feature = "replay")]
 mod replaying;
 mod slice;
+mod slicing;
 
 pub use call::Outcome;
 pub use config::HostConfig;

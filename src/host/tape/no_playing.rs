@@ -28,6 +28,11 @@ impl Playing {
     }
 
     #[inline(always)]
+    pub(in crate::host) const fn late_at(&self) -> Option<u64> {
+        None
+    }
+
+    #[inline(always)]
     pub(super) fn slice_ends(
         &mut self,
         _fuel_left: u64,

@@ -55,6 +55,14 @@ impl Playing {
         Some(self.player()?.sliced)
     }
 
+    /// The fuel that was left where the deadline of the recorded call passed; `None` if it did not.
+    pub(in crate::host) fn late_at(&self) -> Option<u64> {
+        match self.player()?.script.back().map(Recorded::event) {
+            Some(Event::Slice(slice)) if slice.end == SliceEnd::Deadline => Some(slice.fuel_left),
+            _ => None,
+        }
+    }
+
     /// Whether linear memory grew; `None` if this is no replay.
     pub(super) fn grows(&mut self, current: usize, desired: usize, allowed: bool) -> Option<Grown> {
         let player = self.player_mut()?;

@@ -6,6 +6,7 @@ mod bad_modules;
 mod bad_requests;
 mod capability;
 mod counter_wat;
+mod deadlines;
 mod footprint;
 mod functions;
 mod grants;
