@@ -229,8 +229,7 @@ impl EntryStats {
 /// [`TraceError`], for anything else that is wrong with it.
 pub fn stats<R: Read<Error: 'static>>(trace: R) -> Result<Stats, TraceError> {
     let mut reader = TraceReader::new(trace);
-    let mut names = Names::default();
-    let mut stats = Stats::default();
+    let (mut names, mut stats) = (Names::default(), Stats::default());
     let mut functions = BTreeMap::<_, FunctionStats>::new();
     let mut entries = BTreeMap::<_, EntryStats>::new();
     let mut running: Option<(PluginId, String, u64)> = None;
