@@ -93,6 +93,17 @@ impl Replay {
         self.divergences.is_empty() && self.broken_off.is_none()
     }
 
+    /// Forgets what was found in the calls before this one. Whether it was made.
+    pub(super) fn keep_only(&mut self, call: u64) -> bool {
+        self.divergences.retain(|divergence| divergence.call == call);
+        self.fuel.retain(|fuel| fuel.call == call);
+        self.passed_over.retain(|passed| passed.call == call);
+        if self.calls < call {
+            self.redacted_outputs = 0;
+        }
+        self.calls >= call
+    }
+
     /// What there is to report: the divergences, and where the trace breaks off.
     pub fn reports(&self) -> impl Iterator<Item = &Divergence> {
         self.divergences.iter().chain(&self.truncated)

@@ -43,7 +43,12 @@ impl Replayer<'_> {
             match steps.next() {
                 Ok(Some(step)) => {
                     session.step(step)?;
-                    if session.replay.divergences.len() >= self.divergences {
+                    let replay = &mut session.replay;
+                    let ended = match self.call {
+                        Some(call) => replay.keep_only(call),
+                        None => replay.divergences.len() >= self.divergences,
+                    };
+                    if ended {
                         break;
                     }
                 }

@@ -28,11 +28,13 @@ pub struct Replayer<'p> {
     pub(in crate::replay) plugins: Vec<Candidate<'p>>,
     pub(in crate::replay) allow_changed: bool,
     pub(in crate::replay) divergences: usize,
+    /// The only call that is reported, and the last that is made.
+    pub(in crate::replay) call: Option<u64>,
 }
 
 impl Default for Replayer<'_> {
     fn default() -> Self {
-        Self { plugins: Vec::new(), allow_changed: false, divergences: 1 }
+        Self { plugins: Vec::new(), allow_changed: false, divergences: 1, call: None }
     }
 }
 
@@ -70,6 +72,14 @@ impl<'p> Replayer<'p> {
     #[must_use]
     pub fn with_divergences(mut self, most: usize) -> Self {
         self.divergences = most.max(1);
+        self
+    }
+
+    /// Stops after this call, counted from 1, and reports nothing of the calls before it: they are made, as
+    /// the plugins keep their memory from call to call.
+    #[must_use]
+    pub fn with_call(mut self, call: u64) -> Self {
+        self.call = Some(call);
         self
     }
 

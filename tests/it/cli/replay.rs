@@ -1,6 +1,7 @@
 //! `replay`: what a changed plugin does otherwise, and an exit code for everything.
 
 use std::{
+    collections::BTreeSet,
     io::{BufRead, BufReader},
     process::Stdio,
     sync::mpsc,
@@ -213,4 +214,29 @@ fn an_output_that_differs_is_told_by_its_field() {
     // What is not of the type is told by its byte.
     let wrong = plugin("wrong.wasm", r"\07\09\05\06");
     assert_eq!(replay(&wrong, &[]), told("output[1]", "0x02", "0x09"));
+}
+
+/// Whoever looked for what a change does to the last call of a job had every call before it reported.
+#[test]
+fn one_call_is_replayed_after_those_before_it_and_reported_alone() {
+    let trace = weather_job();
+    let replay = |plugin: &str, more: &[&str]| {
+        sochdb(&[&["replay", &trace, "--plugin", plugin, "--json"][..], more].concat())
+    };
+    let ran = replay(WEATHER, &["--call", "28"]);
+    assert_eq!((ran.code, &ran.json()["calls"]), (0, &json!(28)), "{}", ran.stdout);
+    let changed = changed_weather("one_call");
+    let all = replay(&changed, &["--changed", "--keep-going", "1000"]).json();
+    let all = all["divergences"].as_array().expect("a list").clone();
+    let diverging: BTreeSet<u64> = all.iter().filter_map(|found| found["call"].as_u64()).collect();
+    assert!(diverging.len() > 1, "{diverging:?}");
+    for call in [1, 2, 5, 12, 27] {
+        let ran = replay(&changed, &["--changed", "--call", &call.to_string()]).json();
+        let found = ran["divergences"].as_array().expect("a list");
+        assert_eq!((found.is_empty(), &ran["calls"]), (!diverging.contains(&call), &json!(call)));
+        assert!(found.iter().all(|found| found["call"] == json!(call)));
+    }
+    let ran = replay(WEATHER, &["--call", "29"]);
+    assert_eq!((ran.code, &*ran.error().0), (2, "usage"));
+    assert_eq!(replay(WEATHER, &["--call", "0"]).code, 2);
 }

@@ -44,6 +44,11 @@ pub struct Arguments {
     /// Continues with the next call after a divergence, up to this many divergences.
     #[arg(long, value_name = "N", default_value_t = 1)]
     keep_going: usize,
+    /// Reports only this call, counted from 1. The calls before it are made too, as a plugin keeps its
+    /// memory from call to call; those after it are not.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..),
+        conflicts_with_all = ["corpus", "keep_going"])]
+    call: Option<u64>,
     /// Replays again whenever a trace or a plugin changes, until Ctrl-C.
     #[arg(long)]
     pub watch: bool,
@@ -161,6 +166,9 @@ pub fn replay(arguments: &Arguments) -> Result<Report, Failure> {
     if arguments.changed {
         replayer = replayer.with_changed_plugins();
     }
+    if let Some(call) = arguments.call {
+        replayer = replayer.with_call(call);
+    }
     match (&arguments.corpus, &arguments.trace) {
         (Some(directory), _) => {
             arguments.plugins.check(&traces(directory)?)?;
@@ -169,6 +177,13 @@ pub fn replay(arguments: &Arguments) -> Result<Report, Failure> {
         (None, Some(trace)) => {
             arguments.plugins.check(std::slice::from_ref(trace))?;
             let replay = one(trace, &replayer, &types)?;
+            if let Some(call) = arguments.call
+                && replay.calls < call
+                && replay.broken_off.is_none()
+            {
+                let reason = format!("{} has {} calls", trace.display(), replay.calls);
+                return Err(Failure::Usage { reason });
+            }
             let (data, code) = (plain(&replay.to_string()), replay.exit_code());
             Ok(Report { data, talk: String::new(), json: object(trace, &replay), code })
         }
