@@ -48,7 +48,7 @@ pub struct RamBound {
 }
 
 impl RamBound {
-    /// What of it stays of a version that was replaced, for [`Host::rollback`](super::Host::rollback): the
+    /// What of it stays of a version that was replaced, for [`Host::rollback`](crate::host::Host::rollback): the
     /// compiled module, without linear memory, tables and stacks. `None` above 2^64.
     #[must_use]
     pub const fn kept(&self) -> Option<u64> {
