@@ -51,9 +51,9 @@ pub struct Counts {
     pub erased: u64,
 }
 
-/// A NOR flash with words of `WORD` bytes, in memory that somebody else has.
+/// A NOR flash with words of `WORD` bytes and erase blocks of `ERASE` bytes, in memory that somebody else has.
 #[derive(Clone, Debug)]
-pub struct SimulatedFlash<M, const WORD: usize> {
+pub struct SimulatedFlash<M, const WORD: usize, const ERASE: usize = BLOCK> {
     memory: M,
     /// What was done with it.
     pub counts: Counts,
@@ -63,7 +63,9 @@ pub struct SimulatedFlash<M, const WORD: usize> {
     left: Option<u64>,
 }
 
-impl<M: AsRef<[u8]> + AsMut<[u8]>, const WORD: usize> SimulatedFlash<M, WORD> {
+impl<M: AsRef<[u8]> + AsMut<[u8]>, const WORD: usize, const ERASE: usize>
+    SimulatedFlash<M, WORD, ERASE>
+{
     /// A flash whose contents are those of `memory`.
     pub fn new(memory: M) -> Self {
         Self { memory, counts: Counts::default(), wear: [0; BLOCKS], left: None }
@@ -119,11 +121,13 @@ fn noise(seed: u64, at: usize) -> u8 {
     (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9).to_be_bytes()[1]
 }
 
-impl<M, const WORD: usize> ErrorType for SimulatedFlash<M, WORD> {
+impl<M, const WORD: usize, const ERASE: usize> ErrorType for SimulatedFlash<M, WORD, ERASE> {
     type Error = Fault;
 }
 
-impl<M: AsRef<[u8]> + AsMut<[u8]>, const WORD: usize> ReadNorFlash for SimulatedFlash<M, WORD> {
+impl<M: AsRef<[u8]> + AsMut<[u8]>, const WORD: usize, const ERASE: usize> ReadNorFlash
+    for SimulatedFlash<M, WORD, ERASE>
+{
     const READ_SIZE: usize = 1;
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Fault> {
@@ -139,9 +143,11 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, const WORD: usize> ReadNorFlash for Simulated
     }
 }
 
-impl<M: AsRef<[u8]> + AsMut<[u8]>, const WORD: usize> NorFlash for SimulatedFlash<M, WORD> {
+impl<M: AsRef<[u8]> + AsMut<[u8]>, const WORD: usize, const ERASE: usize> NorFlash
+    for SimulatedFlash<M, WORD, ERASE>
+{
     const WRITE_SIZE: usize = WORD;
-    const ERASE_SIZE: usize = BLOCK;
+    const ERASE_SIZE: usize = ERASE;
 
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Fault> {
         self.powered()?;
@@ -174,17 +180,17 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, const WORD: usize> NorFlash for SimulatedFlas
 
     fn erase(&mut self, from: u32, to: u32) -> Result<(), Fault> {
         self.powered()?;
-        let start = self.inside(from, to.saturating_sub(from) as usize, BLOCK)?;
-        for block in start / BLOCK..to as usize / BLOCK {
+        let start = self.inside(from, to.saturating_sub(from) as usize, ERASE)?;
+        for block in start / ERASE..to as usize / ERASE {
             let done = (0..ERASE_STEPS).take_while(|_| self.step()).count() as u64;
             let seed = self.counts.erased * ERASE_STEPS + done;
-            let bytes = &mut self.memory.as_mut()[block * BLOCK..][..BLOCK];
+            let bytes = &mut self.memory.as_mut()[block * ERASE..][..ERASE];
             for (at, byte) in bytes.iter_mut().enumerate() {
                 *byte |= match done {
                     ERASE_STEPS => 0xff,
                     0 => 0,
                     // The first half is done; some bits are up everywhere; most are.
-                    1 => u8::from(at < BLOCK / 2) * 0xff,
+                    1 => u8::from(at < ERASE / 2) * 0xff,
                     2 => noise(seed, at),
                     _ => noise(seed, at) | noise(seed + 7, at) | noise(seed + 11, at),
                 };
@@ -193,7 +199,9 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, const WORD: usize> NorFlash for SimulatedFlas
                 return Err(Fault::NoPower);
             }
             self.counts.erased += 1;
-            self.wear[block] += 1;
+            if let Some(wear) = self.wear.get_mut(block) {
+                *wear += 1;
+            }
         }
         self.powered()
     }

@@ -116,4 +116,6 @@ pub struct BatchEntry<'a> {
     pub key: &'a [u8],
     /// The value to put under it, or `None` to delete the key.
     pub value: Option<&'a [u8]>,
+    /// Length of the value that the storage has under the key now, in bytes; `None` if it has none.
+    pub stored_len: Option<u64>,
 }

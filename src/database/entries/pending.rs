@@ -106,7 +106,11 @@ impl Pending {
         let from = self.lower_bound(range.lower);
         let to = range.upper.map_or_else(|| self.newest.end(), |upper| self.lower_bound(upper));
         let writes = self.newest.between(from, to).filter_map(|number| self.write(number));
-        writes.map(|write| BatchEntry { key: self.key(write), value: self.value(write) })
+        writes.map(|write| BatchEntry {
+            key: self.key(write),
+            value: self.value(write),
+            stored_len: write.stored_len,
+        })
     }
 
     /// What a commit changes: the newest write of each key, but for deletes of what is not stored.
@@ -114,7 +118,11 @@ impl Pending {
         let all = self.newest.between(self.lower_bound(&[]), self.newest.end());
         let writes = all.filter_map(|number| self.write(number));
         let writes = writes.filter(|w| w.value_len.is_some() || w.stored_len.is_some());
-        writes.map(|write| BatchEntry { key: self.key(write), value: self.value(write) })
+        writes.map(|write| BatchEntry {
+            key: self.key(write),
+            value: self.value(write),
+            stored_len: write.stored_len,
+        })
     }
 
     /// Writes `value` under `key`, or deletes it for `None`. `stored_len` looks up the length of what

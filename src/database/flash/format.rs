@@ -1,169 +1,317 @@
-//! How `ekv` 1.0.0 lays out a page of its file table, as far as telling a torn one from a corrupt
-//! one needs it, and the numbers that it is built with: `Cargo.toml` sets them as features. They
-//! are part of the format, so the version of `ekv` is fixed there and this file fits that one.
-//!
-//! A page begins with a header: a magic number, the number of the page, the checksum of the rest of
-//! the header, and that rest. Chunks follow: a magic number of two bytes, the length, the checksum,
-//! and the bytes, padded to a word. Numbers have the byte order of the target.
+//! Bytes of the leaf store: page headers, entries, checksums. `docs/flash-format.md` has the layout.
 
-/// Bytes of a page.
-pub const PAGE: u32 = 4096;
-/// The most pages.
-pub const MAX_PAGES: u32 = 256;
-/// Bytes that are read and written at a time are a multiple of this.
-pub const WORD: u32 = 4;
+use crate::database::storage::MAX_KEY_LEN;
+
+/// Bytes of a page, if erase blocks are not longer.
+pub const MIN_PAGE: usize = 4096;
+/// The longest page: places in a page are 16 bits.
+pub const MAX_PAGE: usize = 16384;
+/// Bytes of a page's header before its low key.
+pub const HEADER: usize = 32;
+/// Bytes of an entry before its key.
+pub const ENTRY: usize = 6;
+/// Bytes of an entry besides the rest of its key and its value.
+pub const OVERHEAD: usize = ENTRY + 4;
+/// The longest value of one entry: longer ones are several.
+pub const CHUNK: usize = 256;
 /// The longest value.
 pub const MAX_VALUE: usize = 4096;
-/// The longest chunk. Short ones make reads cheap; `ekv` wants its file table to fit into one.
-pub const MAX_CHUNK: usize = 256;
-/// Bytes of entries in a full page: 15 chunks of 256 bytes and one of 96.
-pub const PAYLOAD: u64 = 3936;
-/// Bytes that an entry takes besides its key and value, as `ekv` reckons.
-pub const RECORD: u64 = 4;
-
-const _: () = assert!(ekv::config::PAGE_SIZE == PAGE as usize);
-const _: () = assert!(ekv::config::MAX_PAGE_COUNT == MAX_PAGES as usize);
-const _: () = assert!(ekv::config::ALIGN == WORD as usize);
-const _: () = assert!(ekv::config::MAX_VALUE_SIZE == MAX_VALUE);
-const _: () = assert!(ekv::config::MAX_CHUNK_SIZE == MAX_CHUNK);
-const _: () = assert!(ekv::config::MAX_KEY_SIZE == crate::database::MAX_KEY_LEN);
-const _: () = assert!(ekv::config::CRC && ekv::config::ERASE_VALUE == ERASED);
-
+/// One entry in so many is found without reading those before it.
+pub const RESTART: usize = 4;
+/// The longest entry.
+pub const MAX_ENTRY: usize = OVERHEAD + MAX_KEY_LEN + CHUNK;
+/// The format's version.
+pub const VERSION: u8 = 2;
+/// The first bytes of every page.
+pub const MAGIC: [u8; 4] = *b"SoF2";
 /// What an erased byte reads as.
 pub const ERASED: u8 = 0xff;
 
-/// Bytes of the header of a page of the file table, and where its first chunk begins.
-pub const META_HEADER: usize = 20;
-/// Bytes of the header of a page of entries, and where its first chunk begins.
-pub const DATA_HEADER: usize = 32;
-/// Bytes of a chunk's header.
-pub const CHUNK_HEADER: usize = 8;
+/// A page that holds entries.
+pub const LEAF: u8 = 1;
+/// A page that holds the commit log.
+pub const LOG: u8 = 2;
 
-const META_MAGIC: u32 = 0x1d81_bcde;
-const DATA_MAGIC: u32 = 0x7fcb_f35d;
-const CHUNK_MAGIC: u16 = 0x59c5;
-
-/// What the first bytes of a page say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PageKind {
-    /// A page of the file table, and which one of those that were ever begun.
-    Meta {
-        /// 1 for the one that formatting writes.
-        seq: u32,
-    },
-    /// A page of entries.
-    Data {
-        /// The place of its first byte among those that were ever written to the file.
-        seq: u32,
-        /// The page before it in the file.
-        previous: Option<u32>,
-    },
-    /// Nothing that is whole.
-    Other,
-}
-
-impl PageKind {
-    /// What a page with this number and these first bytes is.
-    pub fn of(page: u32, header: &[u8; DATA_HEADER]) -> Self {
-        let word = |at: usize| {
-            let bytes = header.get(at..).and_then(|bytes| bytes.first_chunk::<4>());
-            bytes.map_or(0, |bytes| u32::from_ne_bytes(*bytes))
-        };
-        let sum = |len: usize| checksum(header.get(12..len).unwrap_or_default());
-        match (word(0), word(4) == page) {
-            (META_MAGIC, true) if word(8) == sum(META_HEADER) => Self::Meta { seq: word(16) },
-            (DATA_MAGIC, true) if word(8) == sum(DATA_HEADER) => {
-                let previous = header.get(16..).and_then(|bytes| bytes.first_chunk());
-                Self::Data { seq: word(12), previous: previous.and_then(|bytes| page_id(*bytes)) }
-            }
-            _ => Self::Other,
-        }
-    }
-
-    /// Which page of the file table this would be, were not one bit of its header wrong.
-    pub fn mended(page: u32, header: [u8; DATA_HEADER]) -> Option<u32> {
-        (0..META_HEADER * 8).find_map(|bit| {
-            let mut mended = header;
-            *mended.get_mut(bit / 8)? ^= 1 << (bit % 8);
-            match Self::of(page, &mended) {
-                Self::Meta { seq } => Some(seq),
-                Self::Data { .. } | Self::Other => None,
-            }
-        })
-    }
-
-    /// The header that formatting writes to a page first of all.
-    pub fn first_header(page: u32, pages: u32) -> [u8; META_HEADER] {
-        let ([a, b, c, d], [e, f, g, h]) = (pages.to_ne_bytes(), 1u32.to_ne_bytes());
-        let rest = [a, b, c, d, e, f, g, h];
-        let words = [META_MAGIC, page, checksum(&rest)].map(u32::to_ne_bytes);
-        let mut header = [0; META_HEADER];
-        let bytes = words.iter().flatten().chain(&rest);
-        header.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        header
-    }
-}
-
-/// Files in a file table: two on each of eight levels, and the one that they are merged into.
-pub const FILES: usize = 17;
-
-/// What a file table says about a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FileEntry {
-    /// Its last page; `None` if it is empty.
-    pub last: Option<u32>,
-    /// The place of its first byte among those that were ever written to it.
-    pub first: u32,
-}
-
-impl FileEntry {
-    /// The number of a file and what is said about it.
-    pub fn read(bytes: &[u8; 8]) -> (usize, Self) {
-        let [file, _flags, a, b, first @ ..] = *bytes;
-        (file.into(), Self { last: page_id([a, b]), first: u32::from_ne_bytes(first) })
-    }
-}
-
-/// The number of a page in a list of pages; all ones are none.
-fn page_id(bytes: [u8; 2]) -> Option<u32> {
-    let number = u16::from_ne_bytes(bytes);
-    (number != u16::MAX).then_some(number.into())
-}
-
-/// The header of a chunk: its length and checksum, or `None` if there is no chunk.
-pub fn chunk(header: &[u8; CHUNK_HEADER]) -> Option<(usize, u32)> {
-    let [a, b, c, d, sum @ ..] = *header;
-    let len = usize::from(u16::from_ne_bytes([c, d]));
-    let known = u16::from_ne_bytes([a, b]) == CHUNK_MAGIC && len <= MAX_CHUNK;
-    known.then_some((len, u32::from_ne_bytes(sum)))
-}
-
-/// CRC-32 of IEEE 802.3, as `ekv` has it.
-pub fn checksum(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |mut crc, &byte| {
-        crc ^= u32::from(byte);
-        for _ in 0..8 {
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+const TABLE: [u32; 256] = {
+    let mut table = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        let mut crc = at as u32;
+        let mut bit = 0;
+        while bit < 8 {
             crc = if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
+            bit += 1;
         }
-        crc
-    })
-}
-
-/// The seed with which `ekv` begins to take pages at `page`: it multiplies a seed by a prime.
-pub const fn seed_for(page: u32) -> u32 {
-    page.wrapping_mul(INVERSE)
-}
-
-const PRIME: u32 = 1_750_509_587;
-
-/// The inverse of the prime, by Newton's method: each step doubles the bits that are right.
-const INVERSE: u32 = {
-    let mut inverse = PRIME;
-    let mut step = 0;
-    while step < 5 {
-        inverse = inverse.wrapping_mul(2u32.wrapping_sub(PRIME.wrapping_mul(inverse)));
-        step += 1;
+        table[at] = crc;
+        at += 1;
     }
-    assert!(PRIME.wrapping_mul(inverse) == 1);
-    inverse
+    table
 };
+
+/// CRC-32 of IEEE 802.3, going on from another one.
+pub fn crc(from: u32, bytes: &[u8]) -> u32 {
+    let mut crc = !from;
+    for &byte in bytes {
+        if let Some(entry) = TABLE.get((crc as u8 ^ byte) as usize) {
+            crc = crc >> 8 ^ entry;
+        }
+    }
+    !crc
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    let found = bytes.get(at..).and_then(|bytes| bytes.first_chunk());
+    found.map_or(0, |bytes| u16::from_le_bytes(*bytes))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    let found = bytes.get(at..).and_then(|bytes| bytes.first_chunk());
+    found.map_or(0, |bytes| u32::from_le_bytes(*bytes))
+}
+
+/// A key and the number of the part of its value.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    bytes: [u8; MAX_KEY_LEN],
+    len: u8,
+    /// Which part of the value.
+    pub chunk: u8,
+}
+
+impl Default for Key {
+    fn default() -> Self {
+        Self { bytes: [0; MAX_KEY_LEN], len: 0, chunk: 0 }
+    }
+}
+
+impl Key {
+    /// A key of at most 128 bytes; what is longer is cut.
+    pub fn new(bytes: &[u8], chunk: u8) -> Self {
+        Self::joined(bytes, &[], chunk)
+    }
+
+    /// A key of two parts.
+    pub fn joined(first: &[u8], rest: &[u8], chunk: u8) -> Self {
+        let mut key = Self { chunk, ..Self::default() };
+        let (first_len, rest_len) = (first.len().min(MAX_KEY_LEN), rest.len());
+        let (to, after) = key.bytes.split_at_mut(first_len);
+        to.copy_from_slice(first.get(..first_len).unwrap_or_default());
+        let rest_len = rest_len.min(after.len());
+        if let (Some(to), Some(rest)) = (after.get_mut(..rest_len), rest.get(..rest_len)) {
+            to.copy_from_slice(rest);
+        }
+        key.len = (first_len + rest_len) as u8;
+        key
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len.into()).unwrap_or_default()
+    }
+
+    /// Where it is in the order.
+    pub fn order(&self) -> (&[u8], u8) {
+        (self.bytes(), self.chunk)
+    }
+
+    /// How many bytes it begins with that another one begins with.
+    pub fn shared(&self, bytes: &[u8]) -> usize {
+        self.bytes().iter().zip(bytes).take_while(|(one, other)| one == other).count()
+    }
+}
+
+/// What an entry says about its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Bytes of the value.
+    pub len: usize,
+    /// Which part.
+    pub chunk: u8,
+    /// Whether a part follows.
+    pub more: bool,
+    /// Whether the entry says that the key is gone.
+    pub deleted: bool,
+}
+
+impl About {
+    fn pack(self) -> u16 {
+        let flag = |set: bool, bit: u16| u16::from(set) << bit;
+        self.len as u16 & 0x1ff
+            | u16::from(self.chunk & 15) << 9
+            | flag(self.more, 13)
+            | flag(self.deleted, 14)
+    }
+
+    fn unpack(packed: u16) -> Self {
+        let flag = |bit: u16| packed >> bit & 1 == 1;
+        Self {
+            len: usize::from(packed & 0x1ff),
+            chunk: (packed >> 9 & 15) as u8,
+            more: flag(13),
+            deleted: flag(14),
+        }
+    }
+}
+
+/// The first bytes of an entry.
+#[derive(Clone, Copy, Debug)]
+pub struct EntryHead {
+    /// How much of the low key the key begins with.
+    pub shared: usize,
+    /// Bytes of the rest of the key.
+    pub rest: usize,
+    /// About the value.
+    pub about: About,
+    /// Of the key.
+    pub hash: u16,
+}
+
+/// The hash of a key.
+pub fn hash(key: &Key) -> u16 {
+    let sum = crc(u32::from(key.chunk), key.bytes());
+    (sum ^ sum >> 16) as u16
+}
+
+impl EntryHead {
+    /// Reads one. `None` if there cannot be such an entry.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let (&[shared, rest], _) = bytes.split_first_chunk::<2>()?;
+        let about = About::unpack(u16_at(bytes, 2));
+        let head = Self { shared: shared.into(), rest: rest.into(), about, hash: u16_at(bytes, 4) };
+        let fits = head.shared + head.rest <= MAX_KEY_LEN && about.len <= CHUNK;
+        fits.then_some(head)
+    }
+
+    /// The head of an entry in a leaf with this low key.
+    pub fn of(low: &Key, key: &Key, about: About) -> Self {
+        let shared = low.shared(key.bytes());
+        Self { shared, rest: key.bytes().len() - shared, about, hash: hash(key) }
+    }
+
+    /// Bytes of the whole entry.
+    pub const fn len(&self) -> usize {
+        OVERHEAD + self.rest + self.about.len
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> [u8; ENTRY] {
+        let ([a, b], [c, d]) = (self.about.pack().to_le_bytes(), self.hash.to_le_bytes());
+        [self.shared as u8, self.rest as u8, a, b, c, d]
+    }
+}
+
+/// The checksum of an entry at a place of a page.
+pub fn entry_sum(serial: u32, at: usize, bytes: &[u8]) -> u32 {
+    crc(serial ^ (at as u32) << 16, bytes)
+}
+
+/// What the header of a page says.
+#[derive(Clone, Copy, Debug)]
+pub struct PageHead {
+    /// What is in the page.
+    pub kind: u8,
+    /// The format's version.
+    pub version: u8,
+    /// The first key.
+    pub low: Key,
+    /// Which page of all that were ever written.
+    pub serial: u32,
+    /// How often it was erased.
+    pub erases: u32,
+    /// Its place in the region.
+    pub page: u16,
+    /// Pages of the region.
+    pub pages: u16,
+    /// Where the sorted entries end.
+    pub entries_end: u16,
+    /// How many restarts follow them.
+    pub restarts: u16,
+    /// The checksum of the restarts.
+    pub restarts_sum: u32,
+}
+
+impl PageHead {
+    /// Bytes with the low key.
+    pub fn len(&self) -> usize {
+        HEADER + self.low.bytes().len()
+    }
+
+    /// Writes the bytes, and returns their checksum.
+    pub fn write(&self, into: &mut [u8]) -> u32 {
+        let len = self.low.bytes().len() as u8;
+        let head = [self.kind, self.version, len, self.low.chunk];
+        let numbers = [self.serial, self.erases].map(u32::to_le_bytes);
+        let shorts = [self.page, self.pages, self.entries_end, self.restarts].map(u16::to_le_bytes);
+        let (numbers, shorts) = (numbers.as_flattened(), shorts.as_flattened());
+        let parts = [&MAGIC[..], &head, numbers, shorts, &self.restarts_sum.to_le_bytes()];
+        let mut fixed = [0; HEADER - 4];
+        for (to, from) in fixed.iter_mut().zip(parts.into_iter().flatten()) {
+            *to = *from;
+        }
+        let sum = crc(crc(0, &fixed), self.low.bytes());
+        let sum_bytes = sum.to_le_bytes();
+        let all = fixed.iter().chain(&sum_bytes).chain(self.low.bytes());
+        for (to, from) in into.iter_mut().zip(all) {
+            *to = *from;
+        }
+        sum
+    }
+
+    /// Bytes of the low key that follows.
+    pub fn low_len(fixed: &[u8; HEADER]) -> usize {
+        usize::from(fixed[6]).min(MAX_KEY_LEN)
+    }
+
+    /// Reads a header and its checksum. `None` if there is none that is whole.
+    pub fn read(fixed: &[u8; HEADER], low: &[u8]) -> Option<(Self, u32)> {
+        let sum = crc(crc(0, fixed.first_chunk::<{ HEADER - 4 }>()?), low);
+        if !fixed.starts_with(&MAGIC) || u32_at(fixed, 28) != sum {
+            return None;
+        }
+        let head = Self {
+            kind: fixed[4],
+            version: fixed[5],
+            low: Key::new(low, fixed[7]),
+            serial: u32_at(fixed, 8),
+            erases: u32_at(fixed, 12),
+            page: u16_at(fixed, 16),
+            pages: u16_at(fixed, 18),
+            entries_end: u16_at(fixed, 20),
+            restarts: u16_at(fixed, 22),
+            restarts_sum: u32_at(fixed, 24),
+        };
+        Some((head, sum))
+    }
+}
+
+/// A leaf, as the directory lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// Its page.
+    pub page: u16,
+    /// Where its log ends.
+    pub end: u16,
+    /// Bytes of what is live.
+    pub live: u16,
+    /// Checksum of the header and of the heads of all entries in the log.
+    pub digest: u32,
+}
+
+/// Bytes of a leaf in a record, and in RAM.
+pub const LEAF_BYTES: usize = 10;
+
+impl Leaf {
+    /// The bytes.
+    pub fn bytes(&self) -> [u8; LEAF_BYTES] {
+        let [[a, b], [c, d], [e, f]] = [self.page, self.end, self.live].map(u16::to_le_bytes);
+        let [g, h, i, j] = self.digest.to_le_bytes();
+        [a, b, c, d, e, f, g, h, i, j]
+    }
+
+    /// Reads one.
+    pub fn read(bytes: &[u8; LEAF_BYTES]) -> Self {
+        let short = |at| u16_at(bytes, at);
+        Self { page: short(0), end: short(2), live: short(4), digest: u32_at(bytes, 6) }
+    }
+}

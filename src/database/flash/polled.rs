@@ -1,5 +1,4 @@
-//! Between `ekv`, whose functions are `async`, the engine, which is not, and flash drivers of
-//! either kind.
+//! Between the store, whose device blocks, and flash drivers that are `async`.
 
 use core::{
     future::Future,
@@ -9,17 +8,6 @@ use core::{
 
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use embedded_storage_async::nor_flash as asynchronous;
-
-use crate::database::StorageError;
-
-/// The result of a future of `ekv` over a device that blocks. It waits for nothing but locks, and
-/// nobody else has them.
-pub fn at_once<T>(future: impl Future<Output = T>) -> Result<T, StorageError> {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => Ok(result),
-        Poll::Pending => Err(StorageError::InUse),
-    }
-}
 
 /// A flash driver of `embedded-storage-async`, for a [`FlashStorage`](super::FlashStorage): each
 /// operation is polled until it is done. The processor does nothing else meanwhile but interrupts.

@@ -152,7 +152,7 @@ impl RedbStorage {
         transaction.set_durability(durability).map_err(failed)?;
         {
             let mut entries = transaction.open_table(ENTRIES).map_err(missing)?;
-            for BatchEntry { key, value } in batch.entries() {
+            for BatchEntry { key, value, .. } in batch.entries() {
                 match value {
                     Some(value) => drop(entries.insert(key, value).map_err(failed)?),
                     None => drop(entries.remove(key).map_err(failed)?),

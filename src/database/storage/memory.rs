@@ -248,7 +248,7 @@ impl Storage for MemoryStorage {
 
     fn apply(&mut self, batch: &Batch<'_>) -> Result<(), StorageError> {
         self.admit(batch)?;
-        for BatchEntry { key, value } in batch.entries() {
+        for BatchEntry { key, value, .. } in batch.entries() {
             match value {
                 Some(value) => self.put(key, value),
                 None => self.delete(key),

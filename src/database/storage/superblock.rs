@@ -6,17 +6,20 @@
 
 use super::seam::Batch;
 #[cfg(feature = "redb")]
-use crate::limits::{Limit, LimitExceeded};
 use crate::{
     abi::wire::{Reader, WireError, Writer},
     database::entries::StorageError,
+    limits::{Limit, LimitExceeded},
 };
 
 /// The first bytes of every superblock.
+#[cfg(feature = "redb")]
 const MAGIC: [u8; 4] = *b"SoDB";
 /// Version of the format of durable storages.
+#[cfg(feature = "redb")]
 pub const STORE_VERSION: u8 = 1;
 /// The longest superblock: magic, version and four numbers of up to ten bytes.
+#[cfg(feature = "redb")]
 pub const MAX_LEN: usize = MAGIC.len() + 1 + 4 * 10;
 
 /// What a storage holds.
@@ -34,6 +37,7 @@ pub struct Superblock {
 
 impl Superblock {
     /// Writes it to `buffer` and returns the bytes.
+    #[cfg(feature = "redb")]
     pub fn encode<'b>(&self, buffer: &'b mut [u8; MAX_LEN]) -> &'b [u8] {
         let mut writer = Writer::new(buffer);
         writer.raw(&MAGIC);
@@ -50,6 +54,7 @@ impl Superblock {
     /// # Errors
     /// [`StorageError::Foreign`], [`StorageError::Version`], or [`StorageError::Corrupt`] if the
     /// numbers cannot be read.
+    #[cfg(feature = "redb")]
     pub fn decode(bytes: &[u8]) -> Result<Self, StorageError> {
         let rest = bytes.strip_prefix(&MAGIC).ok_or(StorageError::Foreign)?;
         let (&found, rest) = rest.split_first().ok_or(StorageError::Foreign)?;

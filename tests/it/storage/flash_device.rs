@@ -19,7 +19,7 @@ const REGION: u32 = 24 * 4096;
 
 /// What the device refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
+pub(super) enum What {
     Read,
     Write,
     /// A write of which half the words are made.
@@ -29,36 +29,37 @@ enum What {
     HalfErase,
 }
 
-const ALL: [What; 5] = [What::Read, What::Write, What::HalfWrite, What::Erase, What::HalfErase];
+pub(super) const ALL: [What; 5] =
+    [What::Read, What::Write, What::HalfWrite, What::Erase, What::HalfErase];
 
 #[derive(Debug)]
-struct State {
+pub(super) struct State {
     flash: SimulatedFlash<Vec<u8>, 4>,
     /// Reads, writes and erases since the last look.
     done: [u64; 3],
-    /// How many pages of ekv's file table were begun: the most delicate writes.
-    tables: u64,
+    /// How many commit logs were begun: the most delicate writes.
+    logs: u64,
     /// What is refused, after how many of its kind, and how many times.
     refuse: Option<(What, u64, u64)>,
 }
 
 /// A flash whose operations can be refused while a storage has it.
 #[derive(Clone, Debug)]
-struct Unreliable(Arc<Mutex<State>>);
+pub(super) struct Unreliable(Arc<Mutex<State>>);
 
 impl Unreliable {
-    fn new(image: Vec<u8>) -> Self {
+    pub(super) fn new(image: Vec<u8>) -> Self {
         let state =
-            State { flash: SimulatedFlash::new(image), done: [0; 3], tables: 0, refuse: None };
+            State { flash: SimulatedFlash::new(image), done: [0; 3], logs: 0, refuse: None };
         Self(Arc::new(Mutex::new(state)))
     }
 
-    fn refuse(&self, what: What, after: u64, times: u64) {
+    pub(super) fn refuse(&self, what: What, after: u64, times: u64) {
         self.0.lock().unwrap().refuse = Some((what, after, times));
     }
 
     /// Lets the device work again; says whether it refused anything.
-    fn repair(&self, times: u64) -> bool {
+    pub(super) fn repair(&self, times: u64) -> bool {
         let refuse = self.0.lock().unwrap().refuse.take();
         refuse.is_some_and(|(_, after, left)| after == 0 && left < times)
     }
@@ -67,7 +68,7 @@ impl Unreliable {
         self.0.lock().unwrap().flash.memory().to_vec()
     }
 
-    fn take_done(&self) -> [u64; 3] {
+    pub(super) fn take_done(&self) -> [u64; 3] {
         std::mem::take(&mut self.0.lock().unwrap().done)
     }
 }
@@ -120,7 +121,7 @@ impl NorFlash for Unreliable {
 
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Fault> {
         let mut state = self.0.lock().unwrap();
-        state.tables += u64::from(offset.is_multiple_of(4096) && bytes.len() == 20);
+        state.logs += u64::from(offset.is_multiple_of(4096) && bytes.starts_with(b"SoF2\x02"));
         match state.refused(1) {
             None => state.flash.write(offset, bytes),
             Some(What::HalfWrite) => {
@@ -186,7 +187,7 @@ struct Step {
     image: Vec<u8>,
     opening: [u64; 3],
     done: [u64; 3],
-    begins_table: bool,
+    begins_log: bool,
     before: Rows,
     after: Rows,
 }
@@ -202,11 +203,11 @@ fn steps(calls: u64) -> Vec<Step> {
             let opening = device.take_done();
             let before = rows(&database);
             device.take_done();
-            let tables = device.0.lock().unwrap().tables;
+            let logs = device.0.lock().unwrap().logs;
             make(&mut database, number).unwrap();
             let done = device.take_done();
-            let begins_table = device.0.lock().unwrap().tables > tables;
-            Step { image, opening, done, begins_table, before, after: rows(&database) }
+            let begins_log = device.0.lock().unwrap().logs > logs;
+            Step { image, opening, done, begins_log, before, after: rows(&database) }
         })
         .collect()
 }
@@ -215,7 +216,7 @@ fn is_device<T: std::fmt::Debug>(result: &Result<T, DatabaseError>) -> bool {
     matches!(result, Err(DatabaseError::Storage(StorageError::Device { .. })))
 }
 
-fn places(what: What, counts: [u64; 3]) -> u64 {
+pub(super) fn places(what: What, counts: [u64; 3]) -> u64 {
     match what {
         What::Read => counts[0],
         What::Write | What::HalfWrite => counts[1],
@@ -250,23 +251,21 @@ fn refuse_in_call(step: &Step, number: u64, what: What, at: u64, times: u64) {
 fn device_that_refuses_anything_in_a_call_is_a_named_error_and_the_database_goes_on() {
     let (every, mut tried) = (sampling::every(), 0);
     let steps = steps(110);
-    // The first call that begins a page of the file table, and a usual one.
-    let delicate = steps.iter().position(|step| step.begins_table).unwrap();
-    for (number, sparse) in [(delicate, 1), (delicate + 2, 9)] {
-        let step = &steps[number];
+    assert!(steps.iter().any(|step| step.begins_log));
+    for (number, step) in steps.iter().enumerate().skip(30).step_by(3) {
         for what in ALL {
-            let places = places(what, step.done);
             // Reads are many, and most of them alike.
-            let stride = if what == What::Read { places as usize / 16 + 1 } else { 1 };
-            for at in (0..places).step_by(every * stride * sparse) {
-                let times = if at % 8 == 7 { u64::MAX } else { 1 };
-                refuse_in_call(step, number as u64, what, at, times);
-                tried += 1;
+            let stride = if what == What::Read { 7 } else { 1 };
+            for at in (0..places(what, step.done)).step_by(every * stride) {
+                for times in [1, u64::MAX] {
+                    refuse_in_call(step, number as u64, what, at, times);
+                    tried += 1;
+                }
             }
         }
     }
     println!("{tried} refusals in calls");
-    assert!(tried * every > 100, "{tried}");
+    assert!(tried * every > 1_000, "{tried}");
 }
 
 #[test]
@@ -278,7 +277,7 @@ fn device_that_refuses_anything_while_a_region_is_opened_is_a_named_error() {
         image: vec![0xff; REGION as usize],
         opening: fresh.take_done(),
         done: [0; 3],
-        begins_table: false,
+        begins_log: false,
         before: Rows::new(),
         after: Rows::new(),
     };

@@ -173,7 +173,9 @@ fn fill_and_empty<S: Storage>(mut database: Database<S>) {
         assert_eq!(rows(&database), Rows::new());
     }
     assert!(filled[0] > 80, "{filled:?}");
-    assert!(filled.iter().all(|&rows| rows == filled[0]), "{filled:?}");
+    // How well keys are packed depends on the ids.
+    let near = |&rows: &usize| rows.abs_diff(filled[0]) * 20 <= filled[0];
+    assert!(filled.iter().all(near), "{filled:?}");
 }
 
 /// Whatever statements were let in, the commit fits, however full the region is: in regions of

@@ -229,7 +229,7 @@ fn crash_of_a_call_that_only_takes_an_id_leaves_it_taken_or_not() {
 /// ekv 1.0.0 panicked when the device refused the write of a new page of its file table. A random run
 /// found it, and kept no seed: these are its steps.
 #[test]
-fn device_that_fails_while_a_page_of_the_file_table_is_begun_loses_no_finished_call() {
+fn device_that_fails_at_places_where_ekv_panicked_loses_no_finished_call() {
     use Statement::{Delete, Write};
     use WriteMode::{Insert, Update, Upsert};
     let long = |s: &str| Some(s.to_string());
