@@ -82,7 +82,7 @@ pub fn device(error: &impl NorFlashError) -> StorageError {
     let code = match error.kind() {
         NorFlashErrorKind::NotAligned => 1,
         NorFlashErrorKind::OutOfBounds => 2,
-        _ => 3,
+        NorFlashErrorKind::Other | _ => 3,
     };
     StorageError::Device { code }
 }

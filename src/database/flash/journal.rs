@@ -6,10 +6,10 @@ use core::mem;
 use embedded_storage::nor_flash::NorFlash;
 
 use super::{
-    Store,
     device::Use,
     format::{EntryHead, Key, Leaf},
     room::{FLOOR, FREE},
+    store::Store,
     write::Change,
 };
 use crate::database::StorageError;

@@ -11,9 +11,9 @@ use alloc::vec::Vec;
 use embedded_storage::nor_flash::NorFlash;
 
 use super::{
-    Store,
     device::{Device, Page, Use},
     format::{ERASED, HEADER, LEAF_BYTES, LOG, Leaf, PageHead, VERSION, crc},
+    store::{Place, Store},
 };
 use crate::database::{StorageError, superblock::Superblock};
 
@@ -28,17 +28,6 @@ const CHECKPOINT: u8 = 1;
 const COMMIT: u8 = 2;
 /// What a seal repeats.
 const SEAL: [u8; 4] = [0x5e, 0xa1, 0xed, 0x00];
-
-/// Where the log goes on.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Place {
-    /// Its page.
-    pub page: u16,
-    /// The page's serial.
-    pub serial: u32,
-    /// Where the next record begins.
-    pub at: usize,
-}
 
 fn seal<const WORD: usize>() -> [u8; WORD] {
     core::array::from_fn(|at| SEAL.get(at % 4).copied().unwrap_or_default())

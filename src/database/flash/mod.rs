@@ -4,14 +4,17 @@
 //! This file has the storage as the engine sees it, and what is done after an error of the device. How
 //! a commit is made is in `log`.
 
+mod batch;
 mod device;
 mod format;
 mod journal;
+mod loaded;
 mod log;
 mod opening;
 mod polled;
 mod read;
 mod room;
+mod scan;
 mod store;
 mod write;
 
@@ -27,7 +30,7 @@ pub use self::polled::Polled;
 use self::{
     device::{Device, Page, device},
     format::{LEAF_BYTES, MAX_VALUE, OVERHEAD},
-    read::{Fence, Loaded},
+    loaded::{Fence, Loaded},
     store::Store,
 };
 use super::{

@@ -5,11 +5,10 @@ use alloc::vec::Vec;
 use embedded_storage::nor_flash::NorFlash;
 
 use super::{
-    Store,
     device::{Device, Page, Use},
     format::{ERASED, HEADER, LOG, MAGIC, PageHead, VERSION},
-    log::Place,
-    read::Fence,
+    loaded::Fence,
+    store::{Place, Store},
 };
 use crate::database::{StorageError, superblock::Superblock};
 

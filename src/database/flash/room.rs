@@ -4,7 +4,7 @@
 
 use embedded_storage::nor_flash::NorFlash;
 
-use super::{Store, format::Leaf};
+use super::{format::Leaf, store::Store};
 use crate::database::StorageError;
 
 /// Pages that are free before a batch is written, if it can be.

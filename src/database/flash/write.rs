@@ -7,13 +7,13 @@ use core::mem;
 use embedded_storage::nor_flash::NorFlash;
 
 use super::{
-    Store,
     device::{Device, Use},
     format::{
         About, CHUNK, ENTRY, ERASED, EntryHead, Key, LEAF, Leaf, OVERHEAD, PageHead, RESTART,
         VERSION, crc, entry_sum,
     },
-    read::Loaded,
+    loaded::Loaded,
+    store::Store,
 };
 use crate::database::{
     StorageError,
