@@ -17,8 +17,8 @@ use crate::{
     support::{self, Probe, encoded, vector},
 };
 
-/// Good requests, one or more of each function.
-fn good() -> Vec<Vec<u8>> {
+/// Reads, writes and deletes.
+fn on_rows() -> Vec<Vec<u8>> {
     let (empty, all) = (Seq::empty(), RowSelector::ALL);
     let read = ReadRequest {
         table: "items",
@@ -39,21 +39,7 @@ fn good() -> Vec<Vec<u8>> {
         columns: empty,
         rows: Seq::new(&rows),
     };
-    let conditions =
-        [Condition { column: "stock", comparison: Comparison::Less, value: Value::Int(9) }];
     let names = ["name", "place"];
-    let prefix = [Value::Text("bo")];
-    let point = [Value::Int(7)];
-    let labels = [("a", "b"), ("c", "d")];
-    let lookup = LookupRequest {
-        table: "items",
-        index: "by_name",
-        query: IndexQuery::Prefix(Seq::new(&prefix)),
-        reverse: true,
-        limit: None,
-        after: Some(&[1, 2]),
-        columns: Some(empty),
-    };
     vec![
         encoded(&read),
         encoded(&ReadRequest {
@@ -72,6 +58,27 @@ fn good() -> Vec<Vec<u8>> {
             table: "items",
             rows: RowSelector::Range { from: 3, until: Some(5) },
         }),
+    ]
+}
+
+/// Searches and lookups.
+fn on_vectors_and_indexes() -> Vec<Vec<u8>> {
+    let place = vector(&[1.0, 2.0, 3.0]);
+    let names = ["name", "place"];
+    let conditions =
+        [Condition { column: "stock", comparison: Comparison::Less, value: Value::Int(9) }];
+    let prefix = [Value::Text("bo")];
+    let point = [Value::Int(7)];
+    let lookup = LookupRequest {
+        table: "items",
+        index: "by_name",
+        query: IndexQuery::Prefix(Seq::new(&prefix)),
+        reverse: true,
+        limit: None,
+        after: Some(&[1, 2]),
+        columns: Some(Seq::empty()),
+    };
+    vec![
         encoded(&SearchRequest {
             table: "items",
             column: "place",
@@ -91,6 +98,13 @@ fn good() -> Vec<Vec<u8>> {
             columns: None,
             ..lookup
         }),
+    ]
+}
+
+/// Good requests, one or more of each function.
+fn good() -> Vec<Vec<u8>> {
+    let labels = [("a", "b"), ("c", "d")];
+    let others = [
         encoded(&MetricRequest {
             kind: MetricKind::Histogram,
             name: "m",
@@ -100,7 +114,8 @@ fn good() -> Vec<Vec<u8>> {
         encoded(&LogRequest { level: LogLevel::Info, message: "text" }),
         encoded(&ConfigRequest { key: "greeting" }),
         Vec::new(),
-    ]
+    ];
+    [on_rows(), on_vectors_and_indexes(), others.into()].concat()
 }
 
 pub fn target() -> impl FnMut(&mut Random) {
