@@ -301,8 +301,9 @@ impl<S: Storage + 'static> Unfinished<'_, S> {
     ) -> Replacing<()> {
         let Self { host, at, known, unloaded, .. } = self;
         let mut new = host.make(known.id, known.name, compiled, config)?;
-        let missing = |entry: &&Box<str>| ***entry != *MIGRATE_ENTRY && new.entry(entry).is_none();
-        let entries: Vec<_> = known.entries.iter().filter(missing).cloned().collect();
+        let missing = |entry: &&str| *entry != MIGRATE_ENTRY && new.entry(entry).is_none();
+        let entries = known.entries.iter().map(|entry| &**entry).filter(missing);
+        let entries: Vec<Box<str>> = entries.map(Box::from).collect();
         if !entries.is_empty() && !missing_entries {
             host.free(new);
             return Err(ReplaceError::MissingEntries { entries }.into());

@@ -22,7 +22,7 @@ use crate::{
     meter::Meter,
     trace::{
         CallIn, CallOut, Checkpoint, Data, Digest, Ending, Event, Function, Growth, GrowthRefusal,
-        HostCallEvent, Load, Recorder, Restore, Slice, SliceEnd, Stop, Table, Unload, Usual,
+        HostCallEvent, Recorder, Restore, Slice, SliceEnd, Stop, Table, Unload, Usual,
     },
 };
 
@@ -89,18 +89,19 @@ impl Recording {
     }
 
     pub(super) fn loads(&mut self, plugin: &Loaded<'_>) {
-        self.version(plugin, |load| Event::Load(load));
+        self.version(plugin, false);
     }
 
     pub(super) fn replaces(&mut self, plugin: &Loaded<'_>) {
-        self.version(plugin, |load| Event::Replace(load));
+        self.version(plugin, true);
     }
 
-    fn version(&mut self, plugin: &Loaded<'_>, event: for<'l> fn(Load<'l>) -> Event<'l>) {
+    fn version(&mut self, plugin: &Loaded<'_>, replaces: bool) {
         if let Some(recorder) = &mut self.recorder {
             let mut load = load_event(plugin);
             load.config = recorder.settings_digest(load.config);
-            recorder.append(&event(load));
+            let event = if replaces { Event::Replace(load) } else { Event::Load(load) };
+            recorder.append(&event);
         }
     }
 

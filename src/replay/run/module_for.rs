@@ -44,7 +44,7 @@ impl<'p> Session<'_, 'p> {
                 .load(load.name, version.wasm, &version.config)
                 .map_err(|error| not_loaded(load, error))?,
         };
-        self.loaded(id, load, &version, |load| Event::Load(load));
+        self.loaded(id, load, &version, false);
         Ok(())
     }
 
@@ -62,7 +62,7 @@ impl<'p> Session<'_, 'p> {
             .replay_replacement(known.id, version.wasm, &version.config)
             .map_err(|error| not_loaded(load, error))?;
         self.replaced.insert(load.plugin, known);
-        self.loaded(known.id, load, &version, |load| Event::Replace(load));
+        self.loaded(known.id, load, &version, true);
         Ok(())
     }
 
@@ -98,19 +98,15 @@ impl<'p> Session<'_, 'p> {
     }
 
     /// Takes note of a version that was loaded, and records it.
-    fn loaded(
-        &mut self,
-        id: PluginId,
-        load: &Load<'_>,
-        version: &Version<'_>,
-        event: for<'l> fn(Load<'l>) -> Event<'l>,
-    ) {
+    fn loaded(&mut self, id: PluginId, load: &Load<'_>, version: &Version<'_>, replaces: bool) {
         let &Version { wasm, changed, recorded: limits, ref config } = version;
         if changed && !self.replay.changed_plugins.iter().any(|known| known == load.name) {
             self.replay.changed_plugins.push(load.name.into());
         }
         let module = chain::module_hash(wasm);
-        self.host.record_again(&event(Load { plugin: id, module: &module, limits, ..*load }));
+        let again = Load { plugin: id, module: &module, limits, ..*load };
+        let event = if replaces { Event::Replace(again) } else { Event::Load(again) };
+        self.host.record_again(&event);
         let module = <[u8; 32]>::try_from(load.module).unwrap_or_default();
         let fuel_per_call = config.limits.fuel_per_call;
         self.plugins.insert(
