@@ -185,7 +185,7 @@ fn survives_cuts<const WORD: usize, const ERASE: usize>(batches: u32) {
 
 /// How many of so many cases are run: all in a release build, a part of them in a debug build.
 fn cases(all: u32) -> u32 {
-    all / if cfg!(debug_assertions) { 10 } else { 1 } / sampling::every() as u32
+    (all / if cfg!(debug_assertions) { 10 } else { 1 } / sampling::every() as u32).max(1)
 }
 
 #[test]
@@ -263,7 +263,8 @@ fn cut_anywhere_in_a_batch_that_goes_through_a_journal_and_in_its_recovery_leave
     }
     println!("{places} of {took} places, {made_late} after the commit");
     // A journal is committed long before it is carried out; any other batch with its last record.
-    assert!(made_late * 4 > places && places > made_late * 2 / 3);
+    let all = sampling::every() == 1;
+    assert!(!all || made_late * 4 > places && places > made_late);
 }
 
 #[test]
@@ -331,5 +332,5 @@ fn device_that_refuses_anything_in_a_batch_that_goes_through_a_journal_is_a_name
         }
     }
     println!("{tried} refusals in a batch with a journal, {named} of them errors of it");
-    assert!(named > 10);
+    assert!(named * sampling::every() as u32 > 10);
 }
