@@ -5,8 +5,8 @@ use core::{borrow::Borrow, fmt, hash, ops::Deref};
 /// The longest name, in bytes.
 pub const MAX_NAME_LEN: usize = 32;
 
-/// A name: an ASCII letter or `_`, then ASCII letters, digits or `_`; at most [`MAX_NAME_LEN`]
-/// bytes. A name that does not fit is rejected, never cut.
+/// A name: an ASCII letter or `_`, then ASCII letters, digits or `_`, and in [the name of a
+/// plugin](Self::plugin) also `-`; at most [`MAX_NAME_LEN`] bytes. A name that does not fit is rejected, never cut.
 ///
 /// It is as large as the longest name, so that copying one takes two moves of fixed size.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -44,7 +44,7 @@ impl fmt::Display for NameError {
             Self::Character { at } => write!(
                 f,
                 "a name has a character at byte {at} that is not an ASCII letter, digit or _ \
-                 (a digit may not be first)"
+                 (a digit may not be first; a plugin's name may have - too, not first)"
             ),
         }
     }
@@ -58,12 +58,25 @@ impl Name {
     /// # Errors
     /// [`NameError`] says what is wrong and where.
     pub fn new(text: &str) -> Result<Self, NameError> {
+        Self::checked(text, false)
+    }
+
+    /// Checks the name of a plugin, which may have `-` after its first character.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn plugin(text: &str) -> Result<Self, NameError> {
+        Self::checked(text, true)
+    }
+
+    fn checked(text: &str, hyphens: bool) -> Result<Self, NameError> {
         if text.is_empty() {
             return Err(NameError::Empty);
         }
         let wrong = |(at, byte): (usize, u8)| {
             let letter = byte.is_ascii_alphabetic() || byte == b'_';
-            !(letter || at > 0 && byte.is_ascii_digit())
+            let later = byte.is_ascii_digit() || hyphens && byte == b'-';
+            !(letter || at > 0 && later)
         };
         if let Some((at, _)) = text.bytes().enumerate().find(|&pair| wrong(pair)) {
             return Err(NameError::Character { at });

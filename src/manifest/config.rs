@@ -48,14 +48,28 @@ pub fn settings(table: Table<'_>) -> Result<Vec<Setting>, DocumentError> {
         if len == 0 || len > MAX_CONFIG_KEY_LEN {
             return Err(field.error(Problem::Key(ConfigKeyError { len })));
         }
-        // Once to count, once to write.
-        let mut counter = Writer::new(&mut []);
-        encode(&field.value, &mut counter, 0)?;
-        let mut value = vec![0; counter.position()];
-        encode(&field.value, &mut Writer::new(&mut value), 0)?;
-        settings.push(Setting { key: field.name.into(), value });
+        settings.push(Setting { key: field.name.into(), value: encoded(&field.value)? });
     }
     Ok(settings)
+}
+
+/// A value of the document in bytes.
+pub fn encoded(item: &Item<'_>) -> Result<Vec<u8>, DocumentError> {
+    // Once to count, once to write.
+    let mut counter = Writer::new(&mut []);
+    encode(item, &mut counter, 0)?;
+    let mut value = vec![0; counter.position()];
+    encode(item, &mut Writer::new(&mut value), 0)?;
+    Ok(value)
+}
+
+/// A value in bytes.
+pub fn encoded_value(value: &Value<'_>) -> Vec<u8> {
+    let mut counter = Writer::new(&mut []);
+    value.encode(&mut counter);
+    let mut bytes = vec![0; counter.position()];
+    value.encode(&mut Writer::new(&mut bytes));
+    bytes
 }
 
 /// Encodes a value inside `depth` lists and objects.

@@ -11,6 +11,8 @@
 #[cfg(feature = "manifest")]
 mod config;
 #[cfg(feature = "manifest")]
+mod config_schema;
+#[cfg(feature = "manifest")]
 #[doc(hidden)]
 pub mod document;
 mod packed;

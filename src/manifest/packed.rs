@@ -133,7 +133,7 @@ impl Manifest {
         let Some(limits) = limits_version(found) else {
             return Err(at(&reader, UnpackProblem::PackedVersion(found)));
         };
-        let name = Name::new(reader.text()?);
+        let name = Name::plugin(reader.text()?);
         let name = name.map_err(|error| at(&reader, UnpackProblem::Name(error)))?;
         let version = Version::new(reader.text()?);
         let version = version.map_err(|error| at(&reader, UnpackProblem::Version(error)))?;

@@ -113,6 +113,16 @@ pub enum Problem {
     Key(ConfigKeyError),
     /// A table cannot have this column or index.
     Schema(SchemaError),
+    /// `[config]` lacks a setting that `[config_schema]` requires.
+    MissingSetting {
+        /// The setting.
+        key: String,
+    },
+    /// `[config]` has a setting that `[config_schema]` lacks.
+    UnknownSetting {
+        /// The setting.
+        key: String,
+    },
     /// Lists and objects are nested deeper than a value may be.
     TooDeep {
         /// The field.
@@ -139,6 +149,8 @@ impl Problem {
             Self::Version(_) => "version",
             Self::Key(_) => "key",
             Self::Schema(_) => "schema",
+            Self::MissingSetting { .. } => "missing_setting",
+            Self::UnknownSetting { .. } => "unknown_setting",
             Self::TooDeep { .. } => "too_deep",
         }
     }
@@ -171,6 +183,12 @@ impl fmt::Display for Problem {
             Self::Version(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),
             Self::Schema(error) => error.fmt(f),
+            Self::MissingSetting { key } => {
+                write!(f, "[config_schema] requires the setting {key}, and [config] lacks it")
+            }
+            Self::UnknownSetting { key } => {
+                write!(f, "[config_schema] has no field for the setting {key}")
+            }
             Self::TooDeep { field } => {
                 write!(f, "{field} is nested deeper than {MAX_DEPTH} lists and objects")
             }
@@ -201,6 +219,8 @@ impl core::error::Error for DocumentError {
             | Problem::Duplicate { .. }
             | Problem::Choice { .. }
             | Problem::Unsupported { .. }
+            | Problem::MissingSetting { .. }
+            | Problem::UnknownSetting { .. }
             | Problem::TooDeep { .. } => None,
         }
     }

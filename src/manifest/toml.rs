@@ -10,7 +10,7 @@ use alloc::{
 };
 
 use super::{
-    config,
+    config, config_schema,
     document::{Document, Field, Item, Table, shown},
     plugin_manifest::Manifest,
     problem::{DocumentError, Problem},
@@ -23,7 +23,8 @@ use crate::{
     limits::{KEYS, LIMITS, LimitSpec, Limits},
 };
 
-const SECTIONS: &[&str] = &["plugin", "capabilities", "resources", "exports", "hooks", "config"];
+const SECTIONS: &[&str] =
+    &["plugin", "capabilities", "resources", "exports", "hooks", "config", "config_schema"];
 const PLUGIN: &[&str] =
     &["name", "version", "description", "author", "license", "homepage", "repository"];
 const CAPABILITIES: &[&str] = &[
@@ -58,7 +59,7 @@ impl Manifest {
         let mut entries = BTreeSet::new();
         let (mut capabilities, mut on_denied) = Default::default();
         let mut limits = Limits::default();
-        let mut settings = Vec::new();
+        let (mut config_section, mut schema) = (None, None);
         for section in root.fields() {
             match section.name {
                 "plugin" => plugin = Some(metadata(section.value.table()?)?),
@@ -66,17 +67,23 @@ impl Manifest {
                 "resources" => limits = resources(section.value.table()?)?,
                 "exports" => entries = exports(section.value.table()?)?,
                 "hooks" => hooks(section.value.table()?)?,
-                "config" => settings = config::settings(section.value.table()?)?,
-                "config_schema" => {
-                    return Err(section.error(unsupported(
-                        "config_schema",
-                        "a host takes values and not their types: write them under [config]",
-                    )));
+                "config" => {
+                    let table = section.value.table()?;
+                    config_section = Some((table, config::settings(table)?));
                 }
+                "config_schema" => schema = Some(section.value.table()?),
                 _ => return Err(section.unknown(SECTIONS)),
             }
         }
         let (name, version) = plugin.ok_or_else(|| root.missing("plugin"))?;
+        let (given, mut settings) =
+            config_section.map_or_else(Default::default, |(table, settings)| {
+                (table.fields().iter().map(|field| (field.value, field.name)).collect(), settings)
+            });
+        if let Some(schema) = schema {
+            let given: Vec<_> = given;
+            config_schema::check(schema, &given, &mut settings)?;
+        }
         let mut config =
             PluginConfig::new(capabilities).with_limits(limits).with_on_denied(on_denied);
         for setting in settings {
@@ -98,7 +105,7 @@ fn metadata(table: Table<'_>) -> Result<(Name, Version), DocumentError> {
         match field.name {
             "name" => {
                 let error = |error| Problem::Name { field: shown(field.name), error };
-                name = Some(Name::new(value?).map_err(|e| field.value.error(error(e)))?);
+                name = Some(Name::plugin(value?).map_err(|e| field.value.error(error(e)))?);
             }
             "version" => {
                 let checked = Version::new(value?);

@@ -173,7 +173,7 @@ impl<S: Storage + 'static> Host<S> {
         config: &PluginConfig,
         compiler: &Compiler,
     ) -> Loading<PluginId> {
-        let name = Name::new(name).map_err(LoadError::Name)?;
+        let name = Name::plugin(name).map_err(LoadError::Name)?;
         if self.plugins.iter().any(|plugin| plugin.identity().name == name) {
             return Err(LoadError::NameTaken(name).into());
         }

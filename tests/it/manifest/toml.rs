@@ -191,7 +191,7 @@ fn no_timeout_is_no_deadline() {
 }
 
 /// What is added to a manifest, and the line, the column and the word of the error.
-const WRONG: [(&str, u32, u32, &str); 44] = [
+const WRONG: [(&str, u32, u32, &str); 43] = [
     // Syntax, and types.
     ("[capabilities\n", 4, 14, "syntax"),
     ("[config]\na = 1\na = 2\n", 6, 1, "syntax"),
@@ -238,7 +238,6 @@ const WRONG: [(&str, u32, u32, &str); 44] = [
     // What this host cannot do.
     ("[capabilities]\ncan_call_plugin = [\"logging\"]", 5, 20, "unsupported"),
     ("[hooks]\nbefore_insert = [\"validate_row\"]", 5, 18, "unsupported"),
-    ("[config_schema]\n", 4, 2, "unsupported"),
     ("[config]\nsince = 2015-11-01", 5, 9, "unsupported"),
     ("[capabilities]\non_denied = \"ignore\"", 5, 13, "choice"),
     // Settings.
@@ -265,7 +264,7 @@ fn the_plugin_section_must_be_there_and_right() {
         ("", 1, 1, "missing_field"),
         ("[plugin]\nversion = \"1.0.0\"", 1, 1, "missing_field"),
         ("\n[plugin]\nname = \"notes\"", 2, 1, "missing_field"),
-        ("[plugin]\nname = \"my-notes\"\nversion = \"1.0.0\"", 2, 8, "name"),
+        ("[plugin]\nname = \"my notes\"\nversion = \"1.0.0\"", 2, 8, "name"),
         ("[plugin]\nname = \"notes\"\nversion = \"1.0\"", 3, 11, "version"),
         (
             "[plugin]\nname = \"notes\"\nversion = \"1.0.0\"\nmin_kernel_version = \"0.1.0\"",

@@ -74,7 +74,7 @@ impl std::str::FromStr for PluginArgument {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once('=') {
-            Some((name, path)) if Name::new(name).is_ok() => {
+            Some((name, path)) if Name::plugin(name).is_ok() => {
                 Ok(Self { name: Some(name.into()), path: path.into() })
             }
             _ => Ok(Self { name: None, path: text.into() }),
