@@ -1,6 +1,6 @@
 //! What a plugin may do: patterns of tables it may read and write, and switches for the rest.
 //!
-//! It only answers yes or no. Which function needs what is in
+//! It only answers yes or no. The capability that each function needs is in
 //! [`HOST_FUNCTIONS`](crate::abi::HOST_FUNCTIONS), asking before each call is the host's work, and
 //! counting what was allowed is [`limits`](crate::limits)' and [`meter`](crate::meter)'s.
 //!

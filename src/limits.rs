@@ -1,4 +1,4 @@
-//! How much a plugin may use, and the error that says which limit was reached.
+//! How much a plugin may use, and the error that names the limit that was reached.
 //!
 //! It does not count: [`Meter`](crate::meter::Meter) does during a host call, the interpreter and
 //! its limiter do for the rest.

@@ -1,4 +1,4 @@
-//! What host work costs, and the counter that it is paid from before it is done.
+//! The prices of host work, and the meter that charges them before the work is done.
 //!
 //! Prices are in fuel, the unit that the interpreter charges a plugin's own instructions in, so
 //! one budget bounds a whole call. They depend on nothing but the request and the data.

@@ -30,7 +30,7 @@ pub use storage::storage_conformance;
 
 use crate::replay::{Replay, ReplayError, Replayer};
 
-/// The environment variable that, as `1`, lets traces be written anew.
+/// The environment variable that, set to `1`, rewrites traces.
 pub const BLESS: &str = "SOCHDB_WASMI_BLESS";
 
 /// Replays all traces of a directory (`*.trace`, in the order of their names) against a plugin.
@@ -101,7 +101,7 @@ pub enum Problem {
     File(io::Error),
     /// It cannot be replayed, or not be blessed.
     Replay(ReplayError),
-    /// Something was otherwise than recorded.
+    /// A replay differs from its recording.
     Diverged(Box<Replay>),
 }
 
@@ -153,7 +153,7 @@ impl fmt::Display for TraceFailure {
 pub struct Passed {
     /// How many there are.
     pub traces: usize,
-    /// Those that were written anew.
+    /// The traces that were rewritten.
     pub blessed: Vec<PathBuf>,
 }
 
@@ -193,7 +193,7 @@ impl<'p> Corpus<'p> {
         self
     }
 
-    /// Sets whether traces are written anew, whatever the environment says.
+    /// Sets whether traces are rewritten, regardless of the environment.
     #[must_use]
     pub fn with_bless(mut self, bless: bool) -> Self {
         self.bless = bless;

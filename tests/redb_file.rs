@@ -186,7 +186,7 @@ fn file_of_something_else_is_refused_and_stays_as_it_is() {
     drop(database);
     let error = open(&path).unwrap_err();
     assert_eq!(error, StorageError::Foreign);
-    assert_eq!(error.to_string(), "what is there is no store of sochdb-wasmi");
+    assert_eq!(error.to_string(), "the device does not hold a store of sochdb-wasmi");
     fs::remove_file(&path).unwrap();
 }
 

@@ -16,7 +16,7 @@ pub struct Name {
     len: u8,
 }
 
-/// Why a text is not a name.
+/// Why a name is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NameError {

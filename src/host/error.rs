@@ -138,7 +138,7 @@ impl fmt::Display for LoadError {
                 "the block at byte {offset} of the module has parameters, which are not supported"
             ),
             Self::UnknownImport { module, name } => {
-                write!(f, "the module imports {module}.{name}, which is no host function")
+                write!(f, "the module imports {module}.{name}, which is not a host function")
             }
             Self::ImportType { module, name } => write!(
                 f,
@@ -269,7 +269,7 @@ pub enum CallError {
     },
     /// What the plugin wrote could not be kept.
     Commit(DatabaseError),
-    /// After a trap the plugin could not be made anew.
+    /// The plugin could not be restarted after a trap.
     Restart(Box<LoadError>),
 }
 
@@ -315,7 +315,7 @@ impl fmt::Display for CallError {
                 write!(f, "the entry point returned {code}; its last host failure: {last_error}")
             }
             Self::Commit(error) => write!(f, "the call's writes could not be kept: {error}"),
-            Self::Restart(error) => write!(f, "the plugin could not be made anew: {error}"),
+            Self::Restart(error) => write!(f, "the plugin could not be restarted: {error}"),
         }
     }
 }

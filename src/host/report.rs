@@ -1,4 +1,4 @@
-//! What one call of an entry point used.
+//! What one call of an entry point consumed.
 
 /// What a call of a plugin used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

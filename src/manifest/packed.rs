@@ -51,11 +51,11 @@ pub enum UnpackProblem {
     PackedVersion(u8),
     /// It does not decode.
     Wire(WireErrorKind),
-    /// The plugin's name is none.
+    /// The plugin's name is invalid.
     Name(NameError),
-    /// The plugin's version is none.
+    /// The plugin's version is invalid.
     Version(VersionError),
-    /// A pattern of a capability is none.
+    /// A capability's pattern is invalid.
     Glob(GlobError),
     /// A key of a setting is empty or too long.
     Key(ConfigKeyError),
@@ -77,9 +77,11 @@ impl fmt::Display for UnpackError {
             UnpackProblem::Version(error) => error.fmt(f)?,
             UnpackProblem::Glob(error) => error.fmt(f)?,
             UnpackProblem::Key(error) => error.fmt(f)?,
-            UnpackProblem::Order => write!(f, "entry points or configuration keys do not rise")?,
+            UnpackProblem::Order => {
+                write!(f, "entry points or configuration keys are not in ascending order")?
+            }
             UnpackProblem::NotCanonical => {
-                write!(f, "the manifest is packed otherwise than this crate would")?;
+                write!(f, "the manifest is not in canonical form")?;
             }
         }
         write!(f, " (before byte {} of the packed manifest)", self.offset)

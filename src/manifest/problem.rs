@@ -79,7 +79,7 @@ pub enum Problem {
         /// What is there twice.
         value: String,
     },
-    /// A text is none of those that its field takes.
+    /// A text is not one of those that its field accepts.
     Choice {
         /// The field.
         field: String,
@@ -93,23 +93,23 @@ pub enum Problem {
         /// Why, and what to do instead.
         why: &'static str,
     },
-    /// A name is none.
+    /// A name is invalid.
     Name {
         /// The field.
         field: String,
         /// Why.
         error: NameError,
     },
-    /// A pattern is none.
+    /// A pattern is invalid.
     Glob {
         /// The field.
         field: String,
         /// Why.
         error: GlobError,
     },
-    /// The plugin's version is none.
+    /// The plugin's version is invalid.
     Version(VersionError),
-    /// A configuration key is none.
+    /// A configuration key is invalid.
     Key(ConfigKeyError),
     /// A table cannot have this column or index.
     Schema(SchemaError),
@@ -171,7 +171,7 @@ impl fmt::Display for Problem {
                 write!(f, "{field} is {found}, {min} to {max} are allowed")
             }
             Self::Conflict { field, with } => {
-                write!(f, "{field} and {with} say the same thing; one of them must go")
+                write!(f, "{field} and {with} set the same thing: remove one of them")
             }
             Self::Duplicate { field, value } => write!(f, "{field} names {value} twice"),
             Self::Choice { field, choices } => {

@@ -50,7 +50,7 @@ impl Manifest {
     ///
     /// # Errors
     /// [`DocumentError`] of the first line that is wrong, after syntax: an unknown field, a value
-    /// of another type, a pattern that is none, a limit out of range, a field that this host
+    /// of another type, an invalid pattern, a limit out of range, a field that this host
     /// cannot honour.
     pub fn from_toml(text: &str) -> Result<Self, DocumentError> {
         let document = Document::parse(text)?;

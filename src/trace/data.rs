@@ -1,4 +1,4 @@
-//! What an event holds of a plugin's bytes: all of them, their digest, or their length.
+//! How an event holds a plugin's bytes: all of them, their digest, or their length.
 
 use sha2::{Digest as _, Sha256};
 

@@ -1,4 +1,4 @@
-//! What can be wrong with a trace, while it is written and when it is read.
+//! The errors of traces, while they are written and when they are read.
 
 use core::fmt;
 
@@ -62,7 +62,7 @@ impl core::error::Error for RecordError {
     }
 }
 
-/// Why bytes are not a trace, or from where on they are none. Events are counted from 0, the header.
+/// Why bytes are not a trace, or where they stop being one. Events are counted from 0, the header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TraceError {
@@ -111,7 +111,7 @@ pub enum TraceError {
         /// Number of the event that belongs here.
         event: u64,
     },
-    /// The first event is no header.
+    /// The first event is not a header.
     NoHeader,
     /// The event cannot be decoded though its check is right: it was written by another program.
     Malformed {
@@ -176,15 +176,15 @@ impl fmt::Display for TraceError {
                  recorded here"
             ),
             Self::Reordered { expected, found } => {
-                write!(f, "event {found} stands where event {expected} belongs")
+                write!(f, "event {found} is in the place of event {expected}")
             }
             Self::DuplicatedHeader { event } => {
-                write!(f, "a second header stands where event {event} belongs")
+                write!(f, "a second header is in the place of event {event}")
             }
-            Self::NoHeader => write!(f, "the first event is no header"),
+            Self::NoHeader => write!(f, "the first event is not a header"),
             Self::Malformed { event, error } => write!(f, "event {event} is malformed: {error}"),
             Self::FrameTooLarge { event, len } => {
-                write!(f, "event {event} says that it has {len} bytes, which no event has")
+                write!(f, "event {event} claims {len} bytes, which no event has")
             }
             Self::AfterEnd { offset } => {
                 write!(f, "bytes are left after the end, at byte {offset}")

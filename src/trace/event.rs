@@ -88,7 +88,7 @@ messages! {
         pub redaction: Option<Digest>,
     }
 
-    /// Every plugin begins anew. What the host is made of follows: [`Function`]s, [`Table`]s and
+    /// Every plugin restarts. What the host is made of follows: [`Function`]s, [`Table`]s and
     /// [`Load`]s.
     pub struct Checkpoint<'a> {
         /// The link before this frame's.

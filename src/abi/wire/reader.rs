@@ -45,7 +45,7 @@ reasons! {
     /// A list has items that take no bytes, so that its count alone bounds it.
     TooManyItems "a list has items that take no bytes",
     /// A text is not a [`Name`](crate::abi::Name).
-    InvalidName "a text is not a name",
+    InvalidName "a name is invalid",
 }
 
 /// A message that could not be decoded: what is wrong, and at which byte of it.

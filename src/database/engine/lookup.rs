@@ -46,7 +46,7 @@ impl<S: Storage> Database<S> {
     ///
     /// # Errors
     /// [`DatabaseError`], for the names, a value of another type than its column,
-    /// [`DatabaseError::BadCursor`] if `after` is no entry of this query, the meter, or the
+    /// [`DatabaseError::BadCursor`] if `after` is not an entry of this query, the meter, or the
     /// storage; and what `visit` returns.
     #[expect(clippy::too_many_arguments, reason = "each is a field of the request")]
     pub fn lookup(
@@ -132,7 +132,7 @@ pub fn next_entries<S: Storage>(
     entries.clear();
     let range = KeyRange { lower: &range.lower, upper: Some(&range.upper) };
     view.try_scan(range, reverse, meter, &mut |_, key, _| {
-        // A longer key is none of ours.
+        // The database writes no longer keys.
         let pushed = Key::from_slice(key).is_ok_and(|key| entries.push(key).is_ok());
         let more = pushed && !entries.is_full();
         Ok(if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })

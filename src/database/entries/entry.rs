@@ -66,7 +66,7 @@ impl fmt::Display for StorageError {
             Self::TooLarge(limit) => write!(f, "an entry is too large for the store: {limit}"),
             Self::Corrupt { at: Some(at) } => write!(f, "the store is corrupt at {at:#x}"),
             Self::Corrupt { at: None } => write!(f, "the store is corrupt"),
-            Self::Foreign => write!(f, "what is there is no store of sochdb-wasmi"),
+            Self::Foreign => write!(f, "the device does not hold a store of sochdb-wasmi"),
             Self::Version { found } => write!(f, "the store has format version {found}"),
             Self::InUse => write!(f, "the store is open elsewhere"),
             Self::Unsuitable { what } => write!(f, "the device cannot hold a store: {what}"),

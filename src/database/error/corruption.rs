@@ -55,7 +55,7 @@ impl fmt::Display for Corruption {
                 write!(f, "{table}: row {id} is not in the index {index}")
             }
             Self::StrayIndexEntry { table, index, id } => {
-                write!(f, "{table}: the index {index} names row {id} wrongly")
+                write!(f, "{table}: the index {index} has a wrong entry for row {id}")
             }
         }
     }

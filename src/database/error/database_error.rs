@@ -1,4 +1,4 @@
-//! Everything that can go wrong in the database, each with where it went wrong, and the status
+//! The errors of the database, each with the place where it occurred, and the status
 //! that a plugin sees for it.
 
 use super::{corruption::Corruption, given_name::GivenName};
@@ -91,14 +91,14 @@ pub enum DatabaseError {
         /// The column.
         column: Name,
     },
-    /// A double is no number.
+    /// A double is NaN.
     NotANumber {
         /// The table.
         table: Name,
         /// The column.
         column: Name,
     },
-    /// A reference has a table that is no name.
+    /// A reference names a table by an invalid name.
     InvalidReference {
         /// The table.
         table: Name,

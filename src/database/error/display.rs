@@ -80,8 +80,8 @@ impl DatabaseError {
                 write!(f, "a vector of {dimensions} dimensions has {expected} bytes, {got} given")
             }
             Self::NotFinite { .. } => write!(f, "a component is not finite"),
-            Self::NotANumber { .. } => write!(f, "NaN is no value"),
-            Self::InvalidReference { .. } => write!(f, "the referenced table is no name"),
+            Self::NotANumber { .. } => write!(f, "NaN is not a valid value"),
+            Self::InvalidReference { .. } => write!(f, "the referenced table's name is invalid"),
             Self::InvalidValue { error, .. } => f.write_str(error.as_str()),
             Self::WrongColumnCount { expected, got, .. } => {
                 write!(f, "{expected} columns are named, a row has {got} values")

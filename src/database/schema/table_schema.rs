@@ -40,7 +40,7 @@ pub struct Index {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SchemaError {
-    /// A name is none.
+    /// A name is invalid.
     Name(NameError),
     /// Two columns have this name.
     DuplicateColumn(Name),
@@ -84,7 +84,7 @@ impl From<NameError> for SchemaError {
 #[cfg(not(feature = "reasons"))]
 impl fmt::Display for SchemaError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the schema of a table is wrong")
+        f.write_str("the schema of a table is invalid")
     }
 }
 

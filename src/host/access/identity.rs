@@ -49,7 +49,7 @@ pub(crate) struct Identity {
 pub(crate) const WHOLE: usize = usize::MAX;
 
 impl Identity {
-    /// Looks every table up anew.
+    /// Looks up every table again.
     pub(crate) fn forget_tables(&mut self) {
         self.access.clear();
     }

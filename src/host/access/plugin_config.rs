@@ -1,4 +1,4 @@
-//! What a plugin is granted and configured with, as the embedder says it. It checks what can be
+//! The grants, limits and configuration that an embedder gives a plugin. It checks what can be
 //! checked without a module.
 
 use alloc::{boxed::Box, vec, vec::Vec};

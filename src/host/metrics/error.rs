@@ -97,7 +97,7 @@ impl fmt::Display for MetricError {
                 write!(f, "label {index}: plugin, le and names that begin with __ are reserved")
             }
             Self::LabelOrder { index } => {
-                write!(f, "label {index}: its name does not come after the one before it")
+                write!(f, "label {index}: labels are not in ascending order of their names")
             }
             Self::LabelTooLong { index, len } => {
                 write!(
@@ -106,7 +106,7 @@ impl fmt::Display for MetricError {
                      allowed"
                 )
             }
-            Self::NotCanonical => write!(f, "a length is written with more bytes than it takes"),
+            Self::NotCanonical => write!(f, "a length is encoded in more bytes than needed"),
             Self::Limit(limit) => limit.fmt(f),
         }
     }

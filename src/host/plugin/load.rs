@@ -158,7 +158,7 @@ impl<S: Storage + 'static> Plugin<S> {
         })
     }
 
-    /// Makes the plugin anew after a trap: linear memory and globals as they were after loading.
+    /// Restarts the plugin after a trap: linear memory and globals as they were after loading.
     ///
     /// The old memory is freed before the new one is taken, for hosts that have room for one.
     #[cold]
@@ -209,7 +209,7 @@ fn new_store<S: Storage>(
     store
 }
 
-/// What changes when a plugin is made anew.
+/// What changes when a plugin is restarted.
 struct Live {
     descriptor: Descriptor,
     entries: Vec<(Box<str>, TypedFunc<i32, i32>)>,

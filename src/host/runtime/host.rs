@@ -108,7 +108,7 @@ impl<S: Storage + 'static> Host<S> {
     /// Gives the host a buffer for the linear memory of a plugin that is loaded with
     /// [`PluginConfig::with_static_memory`]. Each such plugin has one for itself: the smallest that
     /// is free and holds the memory that its module asks for at first. The memory grows up to the
-    /// buffer's length. After a trap the plugin begins anew in the same buffer, and unloading it
+    /// buffer's length. After a trap the plugin restarts in the same buffer, and unloading it
     /// makes the buffer free.
     ///
     /// What is in the buffer is overwritten. Dropping the host does not give it back:

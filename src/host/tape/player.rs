@@ -83,13 +83,13 @@ impl Got {
     }
 }
 
-/// The first thing that was otherwise.
+/// The first difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mismatch {
     pub(crate) expected: Option<Recorded>,
     pub(crate) got: Got,
     pub(crate) fuel_left: u64,
-    /// Only the fuel is otherwise.
+    /// Only the fuel differs.
     pub(crate) only_fuel: bool,
 }
 
@@ -233,7 +233,7 @@ impl Player {
         self.happened.push_back(event);
     }
 
-    /// Whether nothing was otherwise so far, and the call is not over.
+    /// Whether nothing has differed so far, and the call is not over.
     pub(crate) const fn goes_on(&self) -> bool {
         self.mismatch.is_none() && !self.stopped
     }
@@ -259,7 +259,7 @@ impl Player {
     /// The recorded answer to a host call; `None` if there is none and the call has to end.
     pub(crate) fn answer(&mut self, asked: &Asked<'_>) -> Option<Recorded> {
         if !self.fuel {
-            // Slices end elsewhere, and a changed plugin grows otherwise.
+            // Slices end elsewhere, and a changed plugin grows its memory differently.
             let passed = |event: Event<'_>| matches!(event, Event::Slice(_) | Event::Growth(_));
             while self.script.front().is_some_and(|recorded| passed(recorded.event())) {
                 self.script.pop_front();

@@ -20,7 +20,7 @@ pub(in crate::replay) struct Evidence<'a> {
     pub(in crate::replay) input: &'a [u8],
     /// The host calls of the call that were answered, oldest first.
     pub(in crate::replay) answered: &'a [Recorded],
-    /// Hosts with these features may compute otherwise.
+    /// Hosts with these features may compute differently.
     pub(in crate::replay) other_features: bool,
 }
 
@@ -31,7 +31,7 @@ impl Evidence<'_> {
         let got = encodings(&difference.got.value);
         let tells = |bytes: &[u8]| stands_in(&got, bytes) && !stands_in(&expected, bytes);
         if tells(self.input) {
-            return (Cause::DifferentInput, "what it got stands in the input".into());
+            return (Cause::DifferentInput, "the value is in the input".into());
         }
         let mut last = None;
         for recorded in self.answered.iter().rev() {
@@ -42,7 +42,7 @@ impl Evidence<'_> {
             }
             let (number, function) = (recorded.number, self.names.function(call.function));
             if tells(response) {
-                let because = format!("what it got stands in the answer of {function}, #{number}");
+                let because = format!("the value is in the answer of {function}, #{number}");
                 return (Cause::DifferentAnswer, because);
             }
             last = last.or(Some((number, function)));
@@ -53,13 +53,14 @@ impl Evidence<'_> {
                 (Cause::DifferentRequest, because.into())
             }
             Some((number, function)) => {
-                let because = format!("all was the same up to the answer of {function}, #{number}");
+                let because =
+                    format!("everything was equal up to the answer of {function}, #{number}");
                 (Cause::DifferentAnswer, because)
             }
             None if !self.input.is_empty() => {
                 (Cause::DifferentInput, "nothing was answered before it".into())
             }
-            None => (Cause::DifferentRequest, "it was told nothing before it".into()),
+            None => (Cause::DifferentRequest, "it had received nothing before".into()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The first thing that a plugin did otherwise than was recorded, told so that its cause is found.
+//! The first point at which a plugin differs from the recording, reported so that its cause can be found.
 
 use alloc::{string::String, vec::Vec};
 use core::fmt;
@@ -39,26 +39,26 @@ macro_rules! causes {
 causes! {
     /// The plugin got another input.
     DifferentInput = 10, "different-input" => "the plugin got another input than was recorded";
-    /// A host function answered otherwise before.
-    DifferentAnswer = 11, "different-answer" => "a host function answered otherwise";
+    /// A host function answered differently before.
+    DifferentAnswer = 11, "different-answer" => "a host function answered differently";
     /// The plugin's module is not the one that was recorded.
     PluginChanged = 12, "plugin-changed" => "the plugin is not the module that was recorded";
     /// Only the fuel differs.
-    Fuel = 13, "fuel" => "the plugin does the same, but its fuel is counted otherwise";
+    Fuel = 13, "fuel" => "the plugin does the same, but its fuel differs";
     /// Only linear memory differs, or whether it could grow.
-    Memory = 14, "memory" => "the plugin's linear memory is not what it was";
+    Memory = 14, "memory" => "the plugin's linear memory differs";
     /// The plugin did not do something that was recorded.
     Missing = 15, "missing" => "something that was recorded did not happen";
     /// The plugin did something that was not recorded.
     Extra = 16, "extra" => "something happened that was not recorded";
     /// The trace breaks off.
     Truncated = 17, "truncated" => "the trace breaks off here";
-    /// The same module, told the same, asked or answered something else.
+    /// The same module with the same inputs requested or returned something else.
     DifferentRequest = 18, "different-request" =>
         "the plugin was told the same and does something else: the trace was edited, or the hosts \
          do not compute alike";
-    /// The plugin was loaded otherwise: limits, grants, configuration, tables.
-    DifferentSetup = 19, "different-setup" => "the plugin was loaded with something else";
+    /// The plugin was loaded with other limits, grants, configuration or tables.
+    DifferentSetup = 19, "different-setup" => "the plugin was loaded with other settings";
     /// Only the clock differs.
     Time = 20, "time" => "the same happened at another time";
     /// Values of the trace are redacted, and the plugin may have decided by one of them.

@@ -189,7 +189,7 @@ impl Session<'_, '_> {
         }
     }
 
-    /// What the plugin did in the call otherwise than was recorded, or did not do.
+    /// How the plugin's call differs from the recording.
     fn otherwise(
         &self,
         input: &[u8],

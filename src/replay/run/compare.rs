@@ -57,7 +57,7 @@ impl Evidence<'_> {
                 match later.into_iter().find(same) {
                     Some(later) => {
                         let because =
-                            alloc::format!("what it did was recorded later, as #{}", later.number);
+                            alloc::format!("the recording has this later, as #{}", later.number);
                         (Cause::Missing, because)
                     }
                     None => self.cause(&difference),

@@ -1,4 +1,4 @@
-//! Why a trace was not replayed at all.
+//! Why a trace could not be replayed.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
@@ -9,7 +9,7 @@ use crate::{
     trace::TraceError,
 };
 
-/// Why a trace was not replayed. What a plugin does otherwise is no error but a
+/// Why a trace was not replayed. A plugin that behaves differently is not an error but a
 /// [`Divergence`](crate::replay::Divergence).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -132,7 +132,7 @@ impl fmt::Display for ReplayError {
                 write!(f, "the new trace does not replay exactly: {divergence}")
             }
             Self::Misplaced { event, what } => {
-                write!(f, "event {event} is a {what}, which cannot stand there")
+                write!(f, "event {event} is a {what}, which is not valid there")
             }
             Self::UnknownPlugin { event, plugin } => {
                 write!(f, "event {event} calls plugin {plugin}, which was not loaded")

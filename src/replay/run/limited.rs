@@ -60,7 +60,10 @@ impl Session<'_, '_> {
                 Some(last) => format!("after #{}", last.number),
                 None => String::from("before any host call"),
             };
-            self.pass_over(begin, format!("it asks {function} {last}, where it was ended before"));
+            self.pass_over(
+                begin,
+                format!("it calls {function} {last}, where the recorded call had ended"),
+            );
             return None;
         }
         if got.ending == Ending::Limit {

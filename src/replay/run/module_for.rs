@@ -1,4 +1,4 @@
-//! Which module runs in the place of a recorded one, and how it is loaded.
+//! Chooses the module that runs in place of a recorded one, and loads it.
 
 use alloc::boxed::Box;
 

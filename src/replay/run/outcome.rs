@@ -54,7 +54,7 @@ pub struct Replay {
     pub events: u64,
     /// Calls replayed, with the one that a trace breaks off in.
     pub calls: u64,
-    /// What was otherwise, in order; at most as many as were asked for.
+    /// The divergences, in order; at most as many as were requested.
     pub divergences: Vec<Divergence>,
     /// Calls whose fuel differs because wasmi or the plugin is another one: no divergence.
     pub fuel: Vec<FuelDifference>,

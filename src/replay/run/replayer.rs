@@ -1,4 +1,4 @@
-//! What is asked for: the plugins of a replay, and how far it goes.
+//! The settings of a replay: its plugins, and how far it goes.
 
 use alloc::vec::Vec;
 

@@ -53,7 +53,7 @@ pub struct Inference {
     pub broken_off: Vec<(usize, TraceError)>,
 }
 
-/// One of the traces is none.
+/// One of the inputs is not a valid trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InferError {
     /// Which, counted from 0.

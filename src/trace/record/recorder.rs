@@ -141,7 +141,7 @@ impl Recorder {
         self
     }
 
-    /// Leaves linear memory unhashed. It is hashed after every call otherwise, which costs a
+    /// Leaves linear memory unhashed. By default it is hashed after every call, which costs a
     /// device about 40 cycles a byte.
     #[must_use]
     pub fn without_memory_digest(mut self) -> Self {
@@ -192,7 +192,7 @@ impl Recorder {
         if let Place::Ring(ring) = &self.place { ring.lost(self.event) } else { 0 }
     }
 
-    /// The last link of the chain: whoever knows it knows the whole trace.
+    /// The last link of the chain; it identifies the whole trace.
     pub fn last_link(&mut self) -> [u8; 32] {
         self.seal();
         self.link

@@ -1,4 +1,4 @@
-//! The memory of a flight recorder: the last frames, from a checkpoint on.
+//! The buffer of a flight recorder: the last frames, from a checkpoint on.
 //!
 //! It keeps whole frames that are given to it sealed, and forgets them a checkpoint at a time.
 

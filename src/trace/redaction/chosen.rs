@@ -98,7 +98,7 @@ impl Redaction {
         }
     }
 
-    /// Forgets all tables, before they are learnt anew.
+    /// Forgets all tables, before they are looked up again.
     pub(crate) fn forget_tables(&mut self) {
         self.tables.clear();
     }

@@ -190,14 +190,14 @@ fn a_row_that_does_not_fit_is_named_with_its_line() {
         "[tables.t.columns]\na = \"text\"\n[tables.t.indexes]\ni = { columns = [\"a\"], unique = true }",
     );
     let cases = [
-        ("a\n1\nx\n", int, 3, "\"x\" is no value of a, which takes int"),
+        ("a\n1\nx\n", int, 3, "\"x\" is not a valid value for a, which takes int"),
         ("a\n1\n\"\"\n", int, 3, "a is empty, and the column is not nullable"),
         ("a,b\n1,2\n3\n", None, 3, "CSV error"),
         ("a,a\n1,2\n", None, 1, "two columns are headed \"a\""),
         ("", None, 1, "the first line has no names of columns"),
         ("b\n1\n", int, 1, "the column a comes from \"a\", which the file does not have"),
         ("a b\n1\n", None, 1, "a name has a character at byte 1"),
-        ("id,a\nx,1\n", int, 2, "\"x\" is no value of id, which takes uint"),
+        ("id,a\nx,1\n", int, 2, "\"x\" is not a valid value for id, which takes uint"),
         ("a\nx\ny\nx\n", text, 4, "unique"),
     ];
     for (csv, schema, line, message) in cases {

@@ -240,7 +240,7 @@ fn values_that_do_not_suit_the_schema_are_refused_by_name() {
     let nan: Vec<u8> = [1f32, f32::NAN].iter().flat_map(|c| c.to_le_bytes()).collect();
     for (column, value, expected) in [
         ("a", Value::Int(1), "everything.a: the column is bool, the value is int"),
-        ("d", Value::Float(f64::NAN), "everything.d: NaN is no value"),
+        ("d", Value::Float(f64::NAN), "everything.d: NaN is not a valid value"),
         ("e", Value::Binary(&two), "a vector of 2 dimensions has 8 bytes, 4 given"),
         ("e", Value::Binary(&nan), "everything.e: a component is not finite"),
         ("e", Value::Text("12345678"), "everything.e: the column is vector, the value is text"),

@@ -87,7 +87,7 @@ fn edited_input_is_found_where_it_is_used() {
     });
     let report = diverged(&trace);
     assert_eq!(report.cause, Cause::DifferentInput);
-    assert_eq!(report.because, "what it got stands in the input");
+    assert_eq!(report.because, "the value is in the input");
     assert_eq!((report.call, report.entry.as_str()), (2, "tell"));
     assert_eq!(report.field.as_deref(), Some("request.rows[0].value"));
     assert_eq!((report.expected.value.as_str(), report.got.value.as_str()), ("-40000", "-41000"));
@@ -105,7 +105,7 @@ fn edited_answer_is_found_where_it_is_used() {
     });
     let report = diverged(&trace);
     assert_eq!(report.cause, Cause::DifferentAnswer);
-    assert_eq!(report.because, "what it got stands in the answer of soch_read, #8");
+    assert_eq!(report.because, "the value is in the answer of soch_read, #8");
     assert_eq!(report.function.as_deref(), Some("soch_write"));
     assert_eq!(report.field.as_deref(), Some("request.rows[0].value"));
     assert_eq!((report.expected.value.as_str(), report.got.value.as_str()), ("345", "8123"));
@@ -135,7 +135,7 @@ fn answer_that_leads_elsewhere_is_the_likely_cause() {
         )
     );
     assert_eq!(report.cause, Cause::DifferentAnswer);
-    assert_eq!(report.because, "all was the same up to the answer of soch_read, #8");
+    assert_eq!(report.because, "everything was equal up to the answer of soch_read, #8");
 }
 
 #[test]

@@ -103,7 +103,7 @@ pub fn toml(used: &Inferred, settings: &Settings, from: &str) -> String {
         }
     }
     for key in config_keys.iter().filter(|key| !settings.0.contains_key(*key)) {
-        let _ = writeln!(text, "# It asked for {} and was told nothing.", quoted(key));
+        let _ = writeln!(text, "# It requested {} and received nothing.", quoted(key));
     }
     text
 }

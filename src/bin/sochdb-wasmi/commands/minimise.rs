@@ -1,4 +1,4 @@
-//! `minimise`: a failing trace made small, and a test of it.
+//! `minimise`: shrinks a failing trace and writes a test from it.
 
 use std::{
     fmt::Write as _,
@@ -145,7 +145,7 @@ fn report(arguments: &Arguments, minimised: &Minimised, before: u64) -> Report {
             "it might be smaller: there were not enough tries or seconds (--tries, --seconds)\n";
     }
     if let Some(test) = &arguments.test {
-        let _ = writeln!(talk, "a test of it is in {}", test.display());
+        let _ = writeln!(talk, "the test is in {}", test.display());
     }
     let json = json!({
         "failure": failure.to_string(),

@@ -1,5 +1,5 @@
-//! `what-if`: what of traces would have been denied under another manifest; or, the other way
-//! round, the narrowest manifest that denies nothing of them.
+//! `what-if`: which recorded calls another manifest would deny; or, the other way
+//! round, the narrowest manifest that denies none of them.
 
 use std::{
     fmt::Write,

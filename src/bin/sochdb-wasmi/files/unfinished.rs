@@ -179,7 +179,7 @@ pub fn interrupted() -> String {
             Interrupted::Removed => false,
         };
         if kept {
-            talk += &format!("interrupted: what was recorded is in {}\n", path.display());
+            talk += &format!("interrupted: the incomplete recording is in {}\n", path.display());
         } else if path.is_dir() {
             let _ = fs::remove_dir_all(&path);
         } else {

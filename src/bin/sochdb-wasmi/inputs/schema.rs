@@ -195,7 +195,7 @@ fn column(column: &Field<'_>) -> Result<(ColumnType, bool, Source), DocumentErro
             return Err(unsupported(field, "only a vector has it"));
         }
         if given.source.from.len() != 1 {
-            return Err(column.value.wrong_type("one header, as it is no vector,"));
+            return Err(column.value.wrong_type("one header, because it is not a vector,"));
         }
         return Ok((kind, given.nullable, given.source));
     }

@@ -1,6 +1,6 @@
-//! Why a command was not carried out: a name, a text, and an exit code for each.
+//! Why a command failed: a name, a text and an exit code for each error.
 //!
-//! A plugin's call that fails is no failure of the command: `run` reports it.
+//! A failed call of a plugin is not a failure of the command: `run` reports it.
 
 use std::{io, path::PathBuf};
 

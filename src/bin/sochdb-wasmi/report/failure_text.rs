@@ -109,7 +109,7 @@ fn record(
 ) -> fmt::Result {
     at(f, path, Of("the trace is not whole", error))?;
     match kept {
-        Some(kept) => write!(f, "; what there is of it is in {}", kept.display()),
+        Some(kept) => write!(f, "; the incomplete file is {}", kept.display()),
         None => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! Where what a command has to say goes: data to stdout, talk to stderr, and with `--json` one
+//! Where a command's output goes: data to stdout, diagnostics to stderr, and with `--json` one
 //! object to stdout.
 
 use std::{

@@ -1,4 +1,4 @@
-//! What can be wrong in a file of calls and in a file of rows, in words. It reads no file.
+//! Errors in files of calls and of rows, with their texts. It reads no file.
 
 use std::{fmt, io, path::PathBuf};
 
@@ -89,7 +89,7 @@ pub enum LoadProblem {
     NoSuchHeader { column: Name, header: String, found: String },
     /// The columns of the file do not make a table.
     Schema { error: SchemaError, found: String },
-    /// A cell is no value of its column.
+    /// A cell is not a valid value for its column.
     Cell { column: String, problem: CellProblem },
     /// The database did not take the row.
     Database(DatabaseError),
@@ -148,7 +148,7 @@ impl CellProblem {
         match self {
             Self::Empty => write!(f, "{column} is empty, and the column is not nullable"),
             Self::Form { cell, kind, form } => {
-                write!(f, "{cell} is no value of {column}, which takes {kind}: {form}")
+                write!(f, "{cell} is not a valid value for {column}, which takes {kind}: {form}")
             }
             Self::Range { cell, kind, range } => {
                 write!(f, "{cell} is out of range for {column}, which takes {kind}: {range}")

@@ -1,4 +1,4 @@
-//! Bars for what takes long. On terminals only: in a pipe nothing is drawn.
+//! Progress bars for long work, on terminals only: in a pipe nothing is drawn.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 

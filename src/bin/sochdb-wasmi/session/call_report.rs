@@ -1,4 +1,4 @@
-//! A call that was made: its output, what it cost, and what was denied.
+//! The report of one call: its output, its cost and its denials.
 
 use std::{fmt::Write, time::Instant};
 
@@ -51,7 +51,7 @@ impl<'e> Called<'e> {
         })
     }
 
-    /// What there is to say of it. Exit code 1 if the plugin failed.
+    /// The report. Exit code 1 if the plugin failed.
     pub fn report(&self, stage: &Stage, signature: Option<&Signature>) -> Report {
         let mut json = self.json(stage);
         let mut talk = String::new();

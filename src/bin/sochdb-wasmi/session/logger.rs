@@ -1,4 +1,4 @@
-//! Plugins' log messages, on stderr as they come.
+//! Prints plugins' log messages on stderr as they arrive.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! What a host does, into a file: a trace.
+//! Records a trace into a file.
 
 use std::{
     path::{Path, PathBuf},
@@ -147,7 +147,7 @@ impl<'p> Recording<'p> {
         Ok(Self { path, file })
     }
 
-    /// Ends the trace. If it is not whole, what there is of it is kept under another name.
+    /// Ends the trace. An incomplete trace is kept under another name.
     pub fn end(self, host: &mut Host) -> Result<Recorded, Failure> {
         let path = self.path.to_path_buf();
         let Some(mut recorder) = host.stop_recording() else {

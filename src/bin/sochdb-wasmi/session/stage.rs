@@ -1,4 +1,4 @@
-//! What a plugin is called on: a host with the plugin under its manifest, and tables from files.
+//! The setup of a run: a host with the plugin under its manifest, and tables from files.
 
 use std::{fmt::Write, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! What the host calls of a run were, function by function, as the audit log has them.
+//! The host calls of a run, function by function, from the audit log.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -68,7 +68,7 @@ impl Diff {
     }
 }
 
-/// A trace that is to be compared is none.
+/// An input of the comparison is not a valid trace.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DiffError {
     /// It is the second one.

@@ -1,4 +1,4 @@
-//! A recorded answer as something that can be made smaller: fewer rows, shorter texts and bytes.
+//! Shrinks a recorded answer: fewer rows, shorter texts and bytes.
 
 use alloc::{vec, vec::Vec};
 

@@ -1,4 +1,4 @@
-//! How a trace fails, and why one was not made small.
+//! How a trace fails, and why it could not be shrunk.
 
 use alloc::{boxed::Box, string::String};
 use core::fmt;
@@ -115,7 +115,7 @@ impl fmt::Display for MinimiseError {
                 "the recorded plugin is needed beside the one that diverges: {divergence}"
             ),
             Self::NotReproducible(failure) => {
-                write!(f, "the failure does not come again: {failure}")
+                write!(f, "the failure is not reproducible: {failure}")
             }
         }
     }

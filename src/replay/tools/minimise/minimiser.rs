@@ -1,4 +1,4 @@
-//! Makes a failing trace small: the search, from the trace that is given to the smallest one.
+//! The search for the smallest failing trace, step by step.
 
 use alloc::vec::Vec;
 use core::ops::ControlFlow;

@@ -1,8 +1,8 @@
-//! A failing trace made small: fewer calls, fewer rows, shorter answers, as long as it fails in the
+//! Shrinks a failing trace: fewer calls, fewer rows, shorter answers, as long as it fails in the
 //! same way.
 //!
 //! Every try runs the plugins again; answers go to whoever asks the same function next. What is left
-//! is recorded anew, so that it is a whole trace. The same trace and plugins give the same result.
+//! is recorded again, so that it is a whole trace. The same trace and plugins give the same result.
 
 mod answer;
 mod calls;

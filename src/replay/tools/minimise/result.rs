@@ -1,4 +1,4 @@
-//! A trace that was made small, and how far a search for one is.
+//! The result of a search for a smaller trace, and its progress.
 
 use alloc::{string::String, vec::Vec};
 

@@ -1,4 +1,4 @@
-//! What a search for a smaller trace starts from: the plugins that fail, those that were recorded, and how
+//! The settings of a search for a smaller trace: the plugins that fail, those that were recorded, and how
 //! often they may run.
 
 use alloc::{boxed::Box, string::String, vec::Vec};

@@ -43,13 +43,13 @@ pub fn types(text: &str) -> Result<BTreeMap<String, Signature>, ShapeError> {
         if parser.take('=') {
             let shape = parser.shape(0)?;
             if parser.aliases.insert(name.clone(), shape).is_some() {
-                return Err(parser.error_at(start, format!("the type {name} is there twice")));
+                return Err(parser.error_at(start, format!("the type {name} is defined twice")));
             }
         } else {
             parser.expect(':', "a : or = after the name")?;
             let signature = parser.signature()?;
             if signatures.insert(name.clone(), signature).is_some() {
-                return Err(parser.error_at(start, format!("{name} is there twice")));
+                return Err(parser.error_at(start, format!("{name} is defined twice")));
             }
         }
     }
