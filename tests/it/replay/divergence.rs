@@ -229,7 +229,7 @@ fn event_too_many_is_missing_and_event_too_few_is_extra() {
     });
     let report = diverged(&doubled);
     assert_eq!((report.cause, report.field.as_deref()), (Cause::Missing, Some("function")));
-    assert_eq!(report.because, "what it did was recorded later, as #11");
+    assert_eq!(report.because, "the recording has this later, as #11");
 
     let dropped = edited(&trace, |_, event, put| match event {
         Event::HostCall(call) if call.function.name() == Some("log_message") => {}

@@ -170,9 +170,9 @@ fn what_comes_after_the_recorded_limit_is_counted_and_told() {
     assert_eq!((cheaper.exit_code(), cheaper.passed_over.len()), (0, 1));
     let passed = &cheaper.passed_over[0];
     assert_eq!((passed.call, passed.plugin.as_str(), passed.entry.as_str()), (1, "p", "run"));
-    assert!(passed.reason.starts_with("it asks get_config after #"), "{}", passed.reason);
+    assert!(passed.reason.starts_with("it calls get_config after #"), "{}", passed.reason);
     let text = cheaper.to_string();
-    assert!(text.contains("1 call passed over: call 1 (p.run): it asks"), "{text}");
+    assert!(text.contains("1 call passed over: call 1 (p.run): it calls"), "{text}");
     assert!(text.contains("as recorded, as far as it could be compared"), "{text}");
     let json = cheaper.to_json();
     assert!(json.contains(r#""exact":false"#) && json.contains(r#""passed_over":[{"call":1,"#));
