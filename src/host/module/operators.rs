@@ -191,6 +191,12 @@ fn top_after(
                 0x23 | 0x42..=0x44 => Top::MaybeConstant,
                 // loads, memory.size and memory.grow
                 0x28..=0x35 | 0x3f | 0x40 => Top::Computed,
+                // Of two operands, the first one is no constant and lies right below the second.
+                _ if takes_two_i32(operator)
+                    && matches!((before, last), (Top::Computed | Top::Got(_), Top::NotZero)) =>
+                {
+                    Top::Computed
+                }
                 _ if is_computed(operator) => result_of(last),
                 _ => Top::Unknown,
             }
@@ -215,6 +221,12 @@ const I32_EQ: u8 = 0x46;
 const I32_NE: u8 = 0x47;
 const I32_XOR: u8 = 0x73;
 const I32_CONST: u8 = 0x41;
+
+/// Whether an operator compares two operands of type i32, or computes with them, and [is
+/// computed](is_computed).
+const fn takes_two_i32(operator: u8) -> bool {
+    matches!(operator, 0x48..=0x4f | 0x6a..=0x72)
+}
 
 /// Whether an operator works on its operands, so that its result is never one of them as it was: shifts by
 /// 0, `select` of two that are the same, and conversions that change no bit may push what they were given.
