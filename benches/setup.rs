@@ -9,7 +9,7 @@ use sochdb_wasmi::{
     },
     audit::PluginId,
     capability::{Capabilities, Globs},
-    database::{ColumnType, Database, MemoryLimits, DistanceMetric, TableSchema},
+    database::{ColumnType, Database, DistanceMetric, MemoryLimits, TableSchema},
     host::{Host, HostConfig, NoClock, PluginConfig},
     limits::Limits,
 };

@@ -10,7 +10,7 @@ use sochdb_wasmi::{
     audit::PluginId,
     capability::{Capabilities, Globs},
     database::{Database, MemoryLimits},
-    host::{CallError, Host, HostConfig, PluginConfig, FuelSlice, SliceDecision},
+    host::{CallError, FuelSlice, Host, HostConfig, PluginConfig, SliceDecision},
     limits::{Limit, LimitExceeded},
 };
 
