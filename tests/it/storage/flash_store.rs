@@ -334,3 +334,39 @@ fn device_that_refuses_anything_in_a_batch_that_goes_through_a_journal_is_a_name
     println!("{tried} refusals in a batch with a journal, {named} of them errors of it");
     assert!(named * sampling::every() as u32 > 10);
 }
+
+/// The RAM of a store is a number of the user's: with less than the least it is refused by name and nothing is
+/// written; with the least, and with any more, the same batches give the same contents.
+#[test]
+fn a_store_has_the_ram_that_it_is_given_or_says_that_it_needs_more() {
+    let region = 0..(PAGES * page::<4096>()) as u32;
+    let least = Store::<4, 4096>::least_ram(region.end);
+    let mut flash = erased::<4, 4096>();
+    for ram in [0, least / 2, least - 1] {
+        let refused = FlashStorage::open_with_ram(&mut flash, region.clone(), ram).err();
+        assert!(
+            matches!(refused, Some(StorageError::Unsuitable { what }) if what.contains("least_ram")),
+            "{refused:?} with {ram} bytes"
+        );
+    }
+    assert_eq!((flash.counts.written, flash.counts.erased), (0, 0));
+
+    let of = |ram| {
+        let mut random = Random(7);
+        let mut store =
+            FlashStorage::open_with_ram(erased::<4, 4096>(), region.clone(), ram).unwrap();
+        let mut model = Model::new();
+        for _ in 0..60 {
+            let edits = random.edits(12);
+            match apply(&mut store, &edits) {
+                Ok(()) => model = edited(&model, &edits),
+                Err(error) => assert!(matches!(error, StorageError::Full(_)), "{error}"),
+            }
+        }
+        assert!(model.len() > 10);
+        assert_eq!(contents(&store, false).unwrap(), model, "with {ram} bytes");
+        store.into_flash().unwrap().memory().to_vec()
+    };
+    let bytes = of(least);
+    assert!([least + 1, least + 100, 4 * least].into_iter().all(|ram| of(ram) == bytes));
+}
