@@ -17,8 +17,8 @@ pub(in crate::replay) struct Candidate<'p> {
 /// ```
 /// use sochdb_wasmi::replay::Replayer;
 ///
-/// let trace = include_bytes!("../../tests/traces/queries.trace");
-/// let plugin = include_bytes!("../../examples/plugins/weather.wasm");
+/// let trace = include_bytes!("../../../tests/traces/queries.trace");
+/// let plugin = include_bytes!("../../../examples/plugins/weather.wasm");
 /// let replay = Replayer::new().with_plugin(plugin).with_changed_plugins().replay(&trace[..])?;
 /// println!("{replay}");
 /// # Ok::<(), sochdb_wasmi::replay::ReplayError>(())

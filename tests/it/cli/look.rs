@@ -1,6 +1,6 @@
 //! `db`: what a database holds, in a file of `--db` and in a dump of a device's flash.
 
-use std::{fs, process::Command};
+use std::{fs, process::Stdio};
 
 use serde_json::{Value as Json, json};
 use sochdb_wasmi::{
@@ -12,7 +12,10 @@ use sochdb_wasmi::{
 };
 
 use super::{file, path, sochdb};
-use crate::nor_flash::{BLOCK, SimulatedFlash};
+use crate::{
+    nor_flash::{BLOCK, SimulatedFlash},
+    runner,
+};
 
 /// A table with every type that a cell can hold, and one of arrays.
 fn fill<S: Storage>(database: &mut Database<S>) {
@@ -227,7 +230,12 @@ fn a_damaged_or_foreign_file_is_named() {
     assert_eq!((ran.code, &*ran.error().0), (4, "io"));
     // A reader that has seen enough is no failure.
     let program = env!("CARGO_BIN_EXE_sochdb-wasmi");
-    let script = format!("set -o pipefail; {program} db export {redb} things | true");
-    let status = Command::new("bash").args(["-c", &script]).status().unwrap();
+    let mut child = runner::command(program)
+        .args(["db", "export", &redb, "things"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let status = child.wait().unwrap();
     assert_eq!(status.code(), Some(0));
 }
