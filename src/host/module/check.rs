@@ -5,7 +5,10 @@
 
 use alloc::vec::Vec;
 
-use super::operators::{Barriers, CODE_SECTION, CodeProblem, scan};
+use super::{
+    insertions::{CODE_SECTION, Insertions},
+    operators::{CodeProblem, scan},
+};
 use crate::{
     abi::wire::{Reader, WireError},
     host::error::{LoadError, Loading},
@@ -49,11 +52,11 @@ pub(crate) fn check_sections(wasm: &[u8], limits: &Limits) -> Loading<()> {
 }
 
 /// Looks at the code of a valid module: no block has parameters, which the interpreter translates wrongly.
-/// The answer says where else it does, and barriers help.
+/// Returns what is to be put into the code, for other faults of the interpreter and to charge for locals.
 ///
 /// Not inlined: what it needs of the stack shall not lie there while the module is compiled.
 #[inline(never)]
-pub(crate) fn check_code(wasm: &[u8]) -> Loading<Barriers> {
+pub(crate) fn check_code(wasm: &[u8]) -> Loading<Insertions> {
     let mut types = Reader::new(&[]);
     for (id, section) in sections(wasm) {
         match id {
@@ -61,9 +64,9 @@ pub(crate) fn check_code(wasm: &[u8]) -> Loading<Barriers> {
             CODE_SECTION => {
                 let plain = PlainTypes::new(types);
                 return match scan(section, |ty| !plain.has(ty)) {
-                    Ok(barriers) => Ok(barriers),
+                    Ok(insertions) => Ok(insertions),
                     // Whatever the validator accepted decodes.
-                    Err(CodeProblem::Undecodable) => Ok(Barriers::default()),
+                    Err(CodeProblem::Undecodable) => Ok(Insertions::default()),
                     Err(CodeProblem::BlockParameters(at)) => {
                         let section = section.as_ptr() as usize - wasm.as_ptr() as usize;
                         Err(LoadError::BlockParameters { offset: (section + at) as u32 }.into())
@@ -73,7 +76,7 @@ pub(crate) fn check_code(wasm: &[u8]) -> Loading<Barriers> {
             _ => {}
         }
     }
-    Ok(Barriers::default())
+    Ok(Insertions::default())
 }
 
 fn within(limit: Limit, allowed: u32, asked: u32) -> Loading<()> {

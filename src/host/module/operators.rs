@@ -1,5 +1,4 @@
-//! Reads the operators of a module's code, finds those that the interpreter translates wrongly, and makes
-//! a module in which it does not.
+//! Reads the operators of a module's code and finds those that the interpreter translates wrongly.
 //!
 //! wasmi 2.0.0 keeps some operands in a register and others in slots of the frame, and goes wrong in two
 //! places. It has no form of an integer store, with a static offset above 65,535, whose address and value
@@ -7,9 +6,9 @@
 //! drops a test against zero before a `select` although the operand of the test is in a slot, and lets the
 //! register decide, so that the plugin computes something else without a word.
 //!
-//! A `block` moves all operands to slots of their own, and its end forgets the test. So in the module that
-//! is made here an empty block stands before each such operator. It costs no fuel. Where this module cannot
-//! tell, the empty block is there as well, so it need not know the whole operand stack.
+//! A `block` moves all operands to slots of their own, and its end forgets the test. So an empty block is
+//! [put before](super::insertions) each such operator. It costs no fuel. Where this module cannot tell, the
+//! empty block is put there as well, so it need not know the whole operand stack.
 //!
 //! Blocks with parameters are translated wrongly in ways that no barrier mends. They are an error.
 //!
@@ -17,20 +16,11 @@
 
 use alloc::vec::Vec;
 
-use crate::abi::wire::{Reader, WireError, WireErrorKind, Writer, varint_len};
-
-pub(crate) const CODE_SECTION: u8 = 10;
+use super::{insertions::Insertions, locals};
+use crate::abi::wire::{Reader, WireError, WireErrorKind};
 
 /// The largest offset for which the interpreter has a form of its own.
 const LARGEST_SHORT_OFFSET: u32 = u16::MAX as u32;
-
-/// What goes before an operator: `block`, `end`.
-const BARRIER: [u8; 3] = [BLOCK, 0x40, 0x0b];
-
-/// The stores and selects that need a barrier: their offsets in the code section, rising. Most modules
-/// have none.
-#[derive(Default)]
-pub(crate) struct Barriers(Vec<u32>);
 
 /// Why code was not read to its end.
 pub(crate) enum CodeProblem {
@@ -117,21 +107,19 @@ const fn may_be_one_local(before: Top, last: Top) -> bool {
     }
 }
 
-/// Reads the operators of a code section. `takes_values` says which types no block may have.
+/// Reads the operators of a code section: what is to be put into it. `takes_values` says which types no
+/// block may have.
 pub(crate) fn scan(
     section: &[u8],
     takes_values: impl Fn(u32) -> bool,
-) -> Result<Barriers, CodeProblem> {
-    let mut barriers = Vec::new();
+) -> Result<Insertions, CodeProblem> {
+    let (mut barriers, mut nops) = (Vec::new(), 0);
     let mut functions = Reader::new(section);
     for _ in 0..functions.u32()? {
         let body = functions.bytes()?;
         let start = functions.position() - body.len();
         let mut operators = Reader::new(body);
-        for _ in 0..operators.u32()? {
-            operators.u32()?;
-            operators.u8()?;
-        }
+        nops += locals::nops(&mut operators)?;
         let (mut before, mut last) = (Top::Unknown, Top::Unknown);
         while !operators.rest().is_empty() {
             let at = start + operators.position();
@@ -164,7 +152,7 @@ pub(crate) fn scan(
             (before, last) = (last, top);
         }
     }
-    Ok(Barriers(barriers))
+    Ok(Insertions { barriers, nops })
 }
 
 /// Passes the immediates of an operator, and says what it leaves on top.
@@ -294,89 +282,4 @@ fn memory_offset(reader: &mut Reader<'_>) -> Result<u32, WireError> {
         reader.u32()?;
     }
     reader.u32()
-}
-
-impl Barriers {
-    /// The bytes of the module in which these places were found, with the barriers; `None` if there are
-    /// none.
-    ///
-    /// Not inlined: what it needs of the stack shall not lie there while the module is compiled.
-    #[inline(never)]
-    pub(crate) fn put_into(&self, wasm: &[u8]) -> Option<Vec<u8>> {
-        if self.0.is_empty() {
-            return None;
-        }
-        self.rewritten(wasm).ok()
-    }
-
-    fn rewritten(&self, wasm: &[u8]) -> Result<Vec<u8>, WireError> {
-        let mut sections = Reader::new(wasm);
-        let header = sections.take(8)?;
-        // The lengths of sections and functions may take a byte more each.
-        let room = wasm.len() + self.0.len() * (BARRIER.len() + 1) + 5;
-        let mut out = Vec::with_capacity(room);
-        out.extend_from_slice(header);
-        while !sections.rest().is_empty() {
-            let before = sections.rest();
-            let (id, section) = (sections.u8()?, sections.bytes()?);
-            if id == CODE_SECTION {
-                self.put_code(&mut out, section)?;
-            } else {
-                let whole = before.len() - sections.rest().len();
-                out.extend_from_slice(before.get(..whole).unwrap_or_default());
-            }
-        }
-        Ok(out)
-    }
-
-    fn put_code(&self, out: &mut Vec<u8>, section: &[u8]) -> Result<(), WireError> {
-        let mut functions = Reader::new(section);
-        let count = functions.u32()?;
-        let mut len = varint_len(count.into());
-        let mut barriers = &*self.0;
-        let mut rest = functions;
-        while !rest.rest().is_empty() {
-            let (_, body, here) = next_function(&mut rest, &mut barriers)?;
-            let body_len = body.len() + here.len() * BARRIER.len();
-            len += varint_len(body_len as u64) + body_len;
-        }
-        out.push(CODE_SECTION);
-        put_u32(out, len as u32);
-        put_u32(out, count);
-        let mut barriers = &*self.0;
-        while !functions.rest().is_empty() {
-            let (start, body, here) = next_function(&mut functions, &mut barriers)?;
-            put_u32(out, (body.len() + here.len() * BARRIER.len()) as u32);
-            let mut done = 0;
-            for &operator in here {
-                let at = operator as usize - start;
-                out.extend_from_slice(body.get(done..at).unwrap_or_default());
-                out.extend_from_slice(&BARRIER);
-                done = at;
-            }
-            out.extend_from_slice(body.get(done..).unwrap_or_default());
-        }
-        Ok(())
-    }
-}
-
-/// Where the next function's body begins, the body, and the barriers that are in it.
-fn next_function<'a, 's>(
-    functions: &mut Reader<'a>,
-    barriers: &mut &'s [u32],
-) -> Result<(usize, &'a [u8], &'s [u32]), WireError> {
-    let body = functions.bytes()?;
-    let end = functions.position();
-    let inside = barriers.partition_point(|&operator| (operator as usize) < end);
-    let (here, later) = barriers.split_at_checked(inside).unwrap_or_default();
-    *barriers = later;
-    Ok((end - body.len(), body, here))
-}
-
-fn put_u32(out: &mut Vec<u8>, value: u32) {
-    let mut bytes = [0; 5];
-    let mut writer = Writer::new(&mut bytes);
-    writer.u32(value);
-    let len = writer.position();
-    out.extend_from_slice(bytes.get(..len).unwrap_or_default());
 }

@@ -35,8 +35,8 @@ impl Compiler {
         Ok(Self {
             validate: |_, _| Ok(()),
             // SAFETY: the caller promises that the module is valid. What the rewritings make of a valid
-            // module is valid: one moves the memory from a section to another, one adds operators that
-            // take a value and leave one of the same type, one adds `nop`s.
+            // module is valid: one moves the memory from a section to another, the other puts empty blocks
+            // and `nop`s between operators, which change no operand.
             translate: |engine, wasm| unsafe { Module::new_unchecked(engine, wasm) },
         })
     }

@@ -23,9 +23,7 @@ use crate::{
         boundary::Arguments,
         error::{LoadError, Loading},
         metrics::HostCounters,
-        module::{
-            RamBound, catch_panic, charge_locals, check_code, check_sections, engine, import_memory,
-        },
+        module::{RamBound, catch_panic, check_code, check_sections, engine, import_memory},
         registry::HostFunctionRegistry,
         report::CallReport,
         tape::ModuleHash,
@@ -100,7 +98,6 @@ fn translate(wasm: &[u8], config: &PluginConfig, compiler: &Compiler) -> Loading
     let invalid = |error: wasmi::Error| LoadError::InvalidModule { reason: reason(&error) };
     (compiler.validate)(&engine, wasm).map_err(invalid)?;
     let rewritten = check_code(wasm)?.put_into(wasm);
-    let rewritten = charge_locals(rewritten.as_deref().unwrap_or(wasm)).or(rewritten);
     let rewritten = match config.static_memory {
         true => import_memory(rewritten.as_deref().unwrap_or(wasm)).or(rewritten),
         false => rewritten,
