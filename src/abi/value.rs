@@ -1,5 +1,7 @@
 //! The values a column can hold, as they cross the boundary and as they are stored.
 
+use core::cmp::Ordering;
+
 use super::{
     seq::Seq,
     wire::{Reader, Wire, WireError, WireErrorKind, Writer},
@@ -182,6 +184,25 @@ impl<'a> Value<'a> {
     #[must_use]
     pub const fn as_binary(&self) -> Option<&'a [u8]> {
         if let Self::Binary(value) = self { Some(value) } else { None }
+    }
+
+    /// How this value is ordered beside another one of its kind; `None` for two kinds, and for arrays and
+    /// objects. Null equals Null.
+    #[must_use]
+    pub fn order(&self, other: &Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Null, Self::Null) => Some(Ordering::Equal),
+            (Self::Bool(a), Self::Bool(b)) => Some(a.cmp(b)),
+            (Self::Int(a), Self::Int(b)) => Some(a.cmp(b)),
+            (Self::UInt(a), Self::UInt(b)) => Some(a.cmp(b)),
+            (Self::Float(a), Self::Float(b)) => a.partial_cmp(b),
+            (Self::Text(a), Self::Text(b)) => Some(a.cmp(b)),
+            (Self::Binary(a), Self::Binary(b)) => Some(a.cmp(b)),
+            (Self::Ref { table: a, id: x }, Self::Ref { table: b, id: y }) => {
+                Some((a, x).cmp(&(b, y)))
+            }
+            _ => None,
+        }
     }
 }
 

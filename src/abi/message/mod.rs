@@ -4,6 +4,8 @@ mod selection;
 
 pub use selection::{Bound, IndexQuery, RowSelector};
 
+use core::cmp::Ordering;
+
 use super::{
     seq::Seq,
     value::Value,
@@ -337,5 +339,21 @@ messages! {
         /// What the plugin's last failed host call said, at most
         /// [`MAX_ERROR_LEN`](crate::abi::MAX_ERROR_LEN) bytes.
         pub text: &'a str,
+    }
+}
+
+impl Comparison {
+    /// Whether a value compares so with another one, from [their order](Value::order). Values without an
+    /// order are not equal, and neither is less.
+    #[must_use]
+    pub fn holds(self, order: Option<Ordering>) -> bool {
+        match self {
+            Self::Equal => order == Some(Ordering::Equal),
+            Self::NotEqual => order != Some(Ordering::Equal),
+            Self::Less => order.is_some_and(Ordering::is_lt),
+            Self::LessOrEqual => order.is_some_and(Ordering::is_le),
+            Self::Greater => order.is_some_and(Ordering::is_gt),
+            Self::GreaterOrEqual => order.is_some_and(Ordering::is_ge),
+        }
     }
 }

@@ -1,7 +1,5 @@
 //! Conditions on the columns of a row: checked once against the schema, then met or not by rows.
 
-use core::cmp::Ordering;
-
 use heapless::Vec;
 
 use super::{row::StoredRow, table::Table};
@@ -72,35 +70,7 @@ impl<'a> Filter<'a> {
     pub fn is_met(&self, row: &StoredRow<'_>) -> bool {
         self.0.iter().all(|test| {
             let value = row.value(test.column).unwrap_or(Value::Null);
-            is_met(compare(&value, &test.value), test.comparison)
+            test.comparison.holds(value.order(&test.value))
         })
-    }
-}
-
-/// How two values of one column are ordered; `None` if they are not. Null equals null only.
-fn compare(a: &Value<'_>, b: &Value<'_>) -> Option<Ordering> {
-    match (a, b) {
-        (Value::Null, Value::Null) => Some(Ordering::Equal),
-        (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
-        (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),
-        (Value::UInt(a), Value::UInt(b)) => Some(a.cmp(b)),
-        (Value::Float(a), Value::Float(b)) => a.partial_cmp(b),
-        (Value::Text(a), Value::Text(b)) => Some(a.cmp(b)),
-        (Value::Binary(a), Value::Binary(b)) => Some(a.cmp(b)),
-        (Value::Ref { table: a, id: x }, Value::Ref { table: b, id: y }) => {
-            Some((a, x).cmp(&(b, y)))
-        }
-        _ => None,
-    }
-}
-
-fn is_met(order: Option<Ordering>, comparison: Comparison) -> bool {
-    match comparison {
-        Comparison::Equal => order == Some(Ordering::Equal),
-        Comparison::NotEqual => order != Some(Ordering::Equal),
-        Comparison::Less => order.is_some_and(Ordering::is_lt),
-        Comparison::LessOrEqual => order.is_some_and(Ordering::is_le),
-        Comparison::Greater => order.is_some_and(Ordering::is_gt),
-        Comparison::GreaterOrEqual => order.is_some_and(Ordering::is_ge),
     }
 }

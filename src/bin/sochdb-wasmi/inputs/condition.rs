@@ -1,9 +1,9 @@
 //! `--where COLUMN=VALUE`: which rows are shown, by comparing a column with a value of its type.
 
-use std::{cmp::Ordering, fmt};
+use std::fmt;
 
 use sochdb_wasmi::{
-    abi::Value,
+    abi::{Value, message::Comparison},
     database::{ColumnType, TableSchema},
 };
 
@@ -13,23 +13,21 @@ use crate::{
     report::{failure::Failure, problem::CellProblem},
 };
 
-type Holds = fn(Ordering) -> bool;
-
 /// How a column is compared, longer signs before those that they begin with.
-const OPERATORS: [(&str, Holds); 6] = [
-    ("!=", Ordering::is_ne),
-    ("<=", Ordering::is_le),
-    (">=", Ordering::is_ge),
-    ("=", Ordering::is_eq),
-    ("<", Ordering::is_lt),
-    (">", Ordering::is_gt),
+const COMPARISONS: [Comparison; 6] = [
+    Comparison::NotEqual,
+    Comparison::LessOrEqual,
+    Comparison::GreaterOrEqual,
+    Comparison::Equal,
+    Comparison::Less,
+    Comparison::Greater,
 ];
 
 /// A condition on a column.
 pub struct Condition {
     column: usize,
     kind: ColumnType,
-    holds: Holds,
+    comparison: Comparison,
     /// What it is compared with; `None` for null.
     text: Option<String>,
     bytes: Vec<u8>,
@@ -50,11 +48,11 @@ impl Condition {
         let at = text.find(['=', '!', '<', '>']).unwrap_or(text.len());
         let (name, rest) = text.split_at(at);
         let name = name.trim();
-        let operator = OPERATORS.iter().find(|(sign, _)| rest.starts_with(sign));
-        let Some((sign, holds)) = operator else {
+        let found = COMPARISONS.into_iter().find(|found| rest.starts_with(found.as_str()));
+        let Some(comparison) = found else {
             return Err(wrong("a condition is COLUMN=VALUE, or with !=, <, <=, > or >=".into()));
         };
-        let value = rest.get(sign.len()..).unwrap_or_default().trim();
+        let value = rest.get(comparison.as_str().len()..).unwrap_or_default().trim();
         let columns = schema.columns();
         let found = columns.iter().enumerate().find(|(_, column)| *column.name == *name);
         let Some((place, column)) = found else {
@@ -66,11 +64,16 @@ impl Condition {
             )));
         };
         let mut condition =
-            Self { column: place, kind: column.kind, holds: *holds, text: None, bytes: Vec::new() };
+            Self { column: place, kind: column.kind, comparison, text: None, bytes: Vec::new() };
         if value == "null" && column.nullable {
-            return match *sign {
-                "=" | "!=" => Ok(condition),
-                _ => Err(wrong("null is compared with = and != only".into())),
+            return match comparison {
+                Comparison::Equal | Comparison::NotEqual => Ok(condition),
+                Comparison::Less
+                | Comparison::LessOrEqual
+                | Comparison::Greater
+                | Comparison::GreaterOrEqual => {
+                    Err(wrong("null is compared with = and != only".into()))
+                }
             };
         }
         match column.kind {
@@ -99,34 +102,11 @@ impl Condition {
     /// Whether a row meets it. Null meets only conditions on null, and `!=`.
     pub fn is_met(&self, row: &[Value<'_>]) -> bool {
         let value = row.get(self.column).unwrap_or(&Value::Null);
-        let Some(text) = &self.text else {
-            let order = if *value == Value::Null { Ordering::Equal } else { Ordering::Greater };
-            return (self.holds)(order);
+        let wanted = match &self.text {
+            None => Ok(Value::Null),
+            Some(_) if self.kind == ColumnType::Binary => Ok(Value::Binary(&self.bytes)),
+            Some(text) => scalar(self.kind, text),
         };
-        if *value == Value::Null {
-            return (self.holds)(Ordering::Less) && (self.holds)(Ordering::Greater);
-        }
-        let wanted = if self.kind == ColumnType::Binary {
-            Ok(Value::Binary(&self.bytes))
-        } else {
-            scalar(self.kind, text)
-        };
-        wanted.is_ok_and(|wanted| order(value, &wanted).is_some_and(self.holds))
-    }
-}
-
-/// The order of two values of one type.
-fn order(a: &Value<'_>, b: &Value<'_>) -> Option<Ordering> {
-    match (a, b) {
-        (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
-        (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),
-        (Value::UInt(a), Value::UInt(b)) => Some(a.cmp(b)),
-        (Value::Float(a), Value::Float(b)) => a.partial_cmp(b),
-        (Value::Text(a), Value::Text(b)) => Some(a.cmp(b)),
-        (Value::Binary(a), Value::Binary(b)) => Some(a.cmp(b)),
-        (Value::Ref { table: a, id: x }, Value::Ref { table: b, id: y }) => {
-            Some((a, x).cmp(&(b, y)))
-        }
-        _ => None,
+        wanted.is_ok_and(|wanted| self.comparison.holds(value.order(&wanted)))
     }
 }
