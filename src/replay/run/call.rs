@@ -23,7 +23,7 @@ use crate::{
     replay::explain::{
         cause::Evidence,
         difference::{self, Compared, Difference},
-        divergence::{Cause, Divergence},
+        divergence::Cause,
     },
     trace::{CallIn, CallOut, Data, Ending, Event},
 };
@@ -304,28 +304,18 @@ impl Session<'_, '_> {
         }
     }
 
-    fn diverged(&mut self, begin: &CallIn<'_>, found: Found, changed: bool) {
-        let Found { event, function, difference, mut cause, mut because } = found;
+    fn diverged(&mut self, begin: &CallIn<'_>, mut found: Found, changed: bool) {
         if changed {
-            (cause, because) = (Cause::PluginChanged, String::new());
+            (found.cause, found.because) = (Cause::PluginChanged, String::new());
         } else if self.replay.redacted {
-            because = alloc::format!("it looks like {}: {because}", cause.as_str());
-            cause = Cause::Redaction;
+            let Found { cause, because, .. } = &found;
+            found.because = alloc::format!("it looks like {}: {because}", cause.as_str());
+            found.cause = Cause::Redaction;
         }
-        let Difference { field, expected, got } = difference;
-        self.replay.divergences.push(Divergence {
-            event,
-            call: self.replay.calls,
-            plugin: self.names.plugin(begin.plugin),
-            entry: begin.entry.into(),
-            function,
-            field,
-            expected,
-            got,
-            cause,
-            because,
-            before: self.before(),
-        });
+        let plugin = self.names.plugin(begin.plugin);
+        let (call, before) = (self.replay.calls, self.before());
+        let divergence = found.into_divergence(call, plugin, begin.entry.into(), before);
+        self.replay.divergences.push(divergence);
     }
 }
 

@@ -1,13 +1,16 @@
 //! From what a player noticed in a call to the difference that is reported.
 
-use alloc::string::{String, ToString};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 
 use crate::{
     host::tape::{Got, Mismatch, Recorded},
     replay::explain::{
         cause::Evidence,
         difference::{Compared, Difference, difference, end_difference, shown},
-        divergence::{Cause, Side},
+        divergence::{Cause, Divergence, Side},
     },
     trace::{CallOut, Event},
 };
@@ -19,6 +22,33 @@ pub(in crate::replay) struct Found {
     pub(in crate::replay) difference: Difference,
     pub(in crate::replay) cause: Cause,
     pub(in crate::replay) because: String,
+}
+
+impl Found {
+    /// The report of what was found in a call, with the events before it as lines.
+    pub(in crate::replay) fn into_divergence(
+        self,
+        call: u64,
+        plugin: String,
+        entry: String,
+        before: Vec<String>,
+    ) -> Divergence {
+        let Self { event, function, difference, cause, because } = self;
+        let Difference { field, expected, got } = difference;
+        Divergence {
+            event,
+            call,
+            plugin,
+            entry,
+            function,
+            field,
+            expected,
+            got,
+            cause,
+            because,
+            before,
+        }
+    }
 }
 
 impl Evidence<'_> {

@@ -90,29 +90,15 @@ impl<A: Read<Error: 'static>, B: Read<Error: 'static>> Comparison<A, B> {
                     }
                 }
                 (Some(call), None) => {
-                    self.diff.calls += 1;
-                    self.a.names.learn(&call.begin.event());
-                    let cause =
-                        self.b.broken_off.as_ref().map_or(Cause::Missing, |_| Cause::Truncated);
-                    let got =
-                        self.b.broken_off.as_ref().map_or("nothing".into(), |e| e.to_string());
-                    let because = self.b.lacks(&call, &self.a.names, "second");
-                    let expected = call_side(&self.a.names, &call);
-                    let only = self.only(&call, expected, Side::of(got), cause);
-                    self.diff.divergence = Some(Divergence { because, ..only });
+                    let (expected, got, cut, because) = alone(&call, &mut self.a, &self.b);
+                    let cause = cut.unwrap_or(Cause::Missing);
+                    self.only(&call, of_call(expected, got), cause, because);
                     return Ok(());
                 }
                 (None, Some(call)) => {
-                    self.diff.calls += 1;
-                    self.b.names.learn(&call.begin.event());
-                    let cause =
-                        self.a.broken_off.as_ref().map_or(Cause::Extra, |_| Cause::Truncated);
-                    let expected =
-                        self.a.broken_off.as_ref().map_or("nothing".into(), |e| e.to_string());
-                    let because = self.a.lacks(&call, &self.b.names, "first");
-                    let got = call_side(&self.b.names, &call);
-                    let only = self.only(&call, Side::of(expected), got, cause);
-                    self.diff.divergence = Some(Divergence { because, ..only });
+                    let (got, expected, cut, because) = alone(&call, &mut self.b, &self.a);
+                    let cause = cut.unwrap_or(Cause::Extra);
+                    self.only(&call, of_call(expected, got), cause, because);
                     return Ok(());
                 }
             }
@@ -140,11 +126,7 @@ impl<A: Read<Error: 'static>, B: Read<Error: 'static>> Comparison<A, B> {
             let entries = (entry(a, &self.a.names), entry(b, &self.b.names));
             if cause.is_some() || entries.0 != entries.1 {
                 let difference = match cause {
-                    Some(_) => Difference {
-                        field: Some("call".into()),
-                        expected: call_side(&self.a.names, a),
-                        got: call_side(&self.b.names, b),
-                    },
+                    Some(_) => of_call(call_side(&self.a.names, a), call_side(&self.b.names, b)),
                     None => Difference::of_values("entry", entries.0, entries.1),
                 };
                 return Ok(Some(Found {
@@ -153,9 +135,8 @@ impl<A: Read<Error: 'static>, B: Read<Error: 'static>> Comparison<A, B> {
                     difference,
                     cause: cause.unwrap_or(Cause::DifferentInput),
                     because: match cause {
-                        Some(Cause::Missing) => self.b.lacks(a, &self.a.names, "second"),
-                        Some(Cause::Extra) => self.a.lacks(b, &self.b.names, "first"),
-                        _ => self.b.lacks(a, &self.a.names, "second"),
+                        Some(Cause::Extra) => self.a.lacks(b, &self.b.names),
+                        _ => self.b.lacks(a, &self.a.names),
                     },
                 }));
             }
@@ -215,23 +196,10 @@ impl<A: Read<Error: 'static>, B: Read<Error: 'static>> Comparison<A, B> {
     fn setup_at_end(&mut self) {
         let begin = Recorded::new(u64::MAX, &Event::End(crate::trace::End {}));
         if let Some(found) = self.setup(&begin) {
-            let Found { event, function, difference, cause, because } = found;
-            let Difference { field, expected, got } = difference;
-            let (call, plugin, entry) = (self.diff.calls, String::new(), String::new());
             let before = self.before.iter().cloned().collect();
-            self.diff.divergence = Some(Divergence {
-                event,
-                call,
-                plugin,
-                entry,
-                function,
-                field,
-                expected,
-                got,
-                cause,
-                because,
-                before,
-            });
+            let (plugin, entry) = (String::new(), String::new());
+            let divergence = found.into_divergence(self.diff.calls, plugin, entry, before);
+            self.diff.divergence = Some(divergence);
         }
     }
 
@@ -255,15 +223,14 @@ impl<A: Read<Error: 'static>, B: Read<Error: 'static>> Comparison<A, B> {
     }
 
     /// A call that only one of the traces has, at their end.
-    fn only(&self, call: &Call, expected: Side, got: Side, cause: Cause) -> Divergence {
-        let difference = Difference { field: Some("call".into()), expected, got };
-        let (event, because) = (call.begin.number, String::new());
-        self.report(call, Found { event, function: None, difference, cause, because })
+    fn only(&mut self, call: &Call, difference: Difference, cause: Cause, because: String) {
+        self.diff.calls += 1;
+        let event = call.begin.number;
+        let found = Found { event, function: None, difference, cause, because };
+        self.diff.divergence = Some(self.report(call, found));
     }
 
     fn report(&self, call: &Call, found: Found) -> Divergence {
-        let Found { event, function, difference, cause, because } = found;
-        let Difference { field, expected, got } = difference;
         let entry = if let Event::CallIn(begin) = call.begin.event() {
             begin.entry.into()
         } else {
@@ -271,25 +238,35 @@ impl<A: Read<Error: 'static>, B: Read<Error: 'static>> Comparison<A, B> {
         };
         let mut before: Vec<String> = self.before.iter().cloned().collect();
         let inside = core::iter::once(&call.begin).chain(&call.events);
-        for recorded in inside.filter(|recorded| recorded.number < event) {
+        for recorded in inside.filter(|recorded| recorded.number < found.event) {
             let (number, names) = (recorded.number, &self.a.names);
             before.push(Line { number, event: &recorded.event(), names }.to_string());
         }
         before.drain(..before.len().saturating_sub(REMEMBERED));
-        Divergence {
-            event,
-            call: self.diff.calls,
-            plugin: self.a.names.running(),
-            entry,
-            function,
-            field,
-            expected,
-            got,
-            cause,
-            because,
-            before,
-        }
+        found.into_divergence(self.diff.calls, self.a.names.running(), entry, before)
     }
+}
+
+/// A call that only the trace `has` has, at the end of both: the call, what the other trace has there, the
+/// cause if that one breaks off, and whether it has no such call at all.
+fn alone<H, L>(
+    call: &Call,
+    has: &mut TraceSide<H>,
+    lacks: &TraceSide<L>,
+) -> (Side, Side, Option<Cause>, String)
+where
+    H: Read<Error: 'static>,
+    L: Read<Error: 'static>,
+{
+    has.names.learn(&call.begin.event());
+    let nothing = lacks.broken_off.as_ref().map_or("nothing".into(), ToString::to_string);
+    let cut = lacks.broken_off.as_ref().map(|_| Cause::Truncated);
+    (call_side(&has.names, call), Side::of(nothing), cut, lacks.lacks(call, &has.names))
+}
+
+/// A difference of whole calls.
+fn of_call(expected: Side, got: Side) -> Difference {
+    Difference { field: Some("call".into()), expected, got }
 }
 
 /// A call of an entry point with its input.

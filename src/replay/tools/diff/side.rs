@@ -131,7 +131,7 @@ impl<R: Read<Error: 'static>> TraceSide<R> {
 
     /// That this trace, the first or the second, has no call at all of the entry point that a call of
     /// the other one is of; empty if it has, or is not read to its end.
-    pub(super) fn lacks(&self, other: &Call, names: &Names, which: &str) -> String {
+    pub(super) fn lacks(&self, other: &Call, names: &Names) -> String {
         let Event::CallIn(begin) = other.begin.event() else { return String::new() };
         let plugin = names.plugin(begin.plugin);
         let is_ahead = |step: &Step| match step {
@@ -144,6 +144,7 @@ impl<R: Read<Error: 'static>> TraceSide<R> {
         match called || !self.read || self.ahead.iter().any(is_ahead) {
             true => String::new(),
             false => {
+                let which = if self.second { "second" } else { "first" };
                 alloc::format!("the {which} trace has no call of {plugin}.{} at all", begin.entry)
             }
         }
