@@ -42,7 +42,7 @@ impl<S: Storage> Database<S> {
     /// id, or falling if `reverse`, until it breaks. `visit` may read the database.
     ///
     /// Nulls come before all values, and a range without a lower bound includes them. An empty `after`
-    /// is none.
+    /// begins at the start.
     ///
     /// # Errors
     /// [`DatabaseError`], for the names, a value of another type than its column,

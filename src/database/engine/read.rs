@@ -28,7 +28,7 @@ impl<S: Storage> Database<S> {
         Projection::new(self.table(table)?, columns)
     }
 
-    /// Hands the row of this id to `with`, or returns `None` if there is none. Pays for finding
+    /// Hands the row of this id to `with`, or returns `None` if the row is missing. Pays for finding
     /// the row, not for what `with` reads of it.
     ///
     /// # Errors

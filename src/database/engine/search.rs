@@ -134,9 +134,9 @@ impl Nearest {
     /// Like [`offer`](Self::offer), but takes a root only of what may be among the nearest.
     ///
     /// A root is rounded, so several squares have the same one. The bound is above the square of
-    /// the float after the farthest distance, which is at most 1 + 2⁻²³ times it (a root of such a square
-    /// is never subnormal, and below a farthest distance that is there is none): whatever is above the bound has a larger root, and whatever is not is compared
-    /// by its root.
+    /// the float after the farthest distance, which is at most 1 + 2⁻²³ times it: roots of such squares are
+    /// not subnormal, so a farthest distance that is subnormal has no root below it. A square above the
+    /// bound has a larger root; any other is compared by its root.
     #[inline]
     fn offer_squared(&mut self, id: u64, squared: f32) {
         if f64::from(squared) > self.bound || !self.offer(id, sqrt(squared)) {

@@ -263,7 +263,7 @@ impl PageHead {
         usize::from(fixed[6]).min(MAX_KEY_LEN)
     }
 
-    /// Reads a header and its checksum. `None` if there is none that is whole.
+    /// Reads a header and its checksum; `None` if the header is missing or damaged.
     pub fn read(fixed: &[u8; HEADER], low: &[u8]) -> Option<(Self, u32)> {
         let sum = crc(crc(0, fixed.first_chunk::<{ HEADER - 4 }>()?), low);
         if !fixed.starts_with(&MAGIC) || u32_at(fixed, 28) != sum {

@@ -19,7 +19,7 @@ struct Found {
     newest: Option<(u16, u32)>,
     /// Those of older ones.
     others: Vec<(u16, u32)>,
-    /// The beginning of a page that is none of a store.
+    /// The first bytes of a page that does not belong to a store.
     foreign: Option<[u8; HEADER]>,
 }
 

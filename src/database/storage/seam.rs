@@ -39,7 +39,7 @@ pub trait Storage {
         u64::MAX
     }
 
-    /// Hands the value under `key` to `with`, or returns `None` if there is none.
+    /// Hands the value under `key` to `with`, or returns `None` if the key is missing.
     ///
     /// # Errors
     /// [`StorageError`], never [`StorageError::Full`].

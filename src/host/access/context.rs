@@ -75,7 +75,7 @@ impl<S: Storage> HostFunctionContext<'_, S> {
     ///
     /// # Errors
     /// A [`HostCallFailure`]: permission denied, whether the table exists or not; not found if the plugin
-    /// may read the table and there is none; invalid arguments for bytes that are not UTF-8.
+    /// may read the table and it does not exist; invalid arguments for bytes that are not UTF-8.
     #[inline(always)]
     pub fn check_read(&mut self, table: impl AsRef<[u8]>) -> Result<TableId, HostCallFailure> {
         self.access(table.as_ref(), "can_read_table", |access| access.read)

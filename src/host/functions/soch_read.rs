@@ -212,7 +212,7 @@ type TakeRow<'t> = dyn FnMut(u64, u64, &StoredRow<'_>) -> bool + 't;
 /// Offers rows to `take` until it declines one. Returns whether it did.
 ///
 /// # Errors
-/// `NotFound` if one row is asked for and there is none; and those of reading.
+/// `NotFound` if one row is requested and does not exist; and those of reading.
 fn each_row<S: Storage>(
     context: &mut HostFunctionContext<'_, S>,
     table: TableId,

@@ -16,7 +16,7 @@ impl<S: Storage + 'static> Host<S> {
         before
     }
 
-    /// Ends the trace and gives the recorder back; `None` if there is none.
+    /// Ends the trace and gives the recorder back; `None` if the host is not recording.
     pub fn stop_recording(&mut self) -> Option<Recorder> {
         self.shared_mut().tape.recording.stop()
     }

@@ -256,7 +256,7 @@ impl Player {
         }
     }
 
-    /// The recorded answer to a host call; `None` if there is none and the call has to end.
+    /// The recorded answer to a host call; `None` if the recording has none, and the call has to end.
     pub(crate) fn answer(&mut self, asked: &Asked<'_>) -> Option<Recorded> {
         if !self.fuel {
             // Slices end elsewhere, and a changed plugin grows its memory differently.

@@ -29,8 +29,8 @@ pub struct Diff {
     /// The first difference that shows in what plugins asked, were answered or returned; if there is
     /// none, the first one of memory, fuel or time.
     pub divergence: Option<Divergence>,
-    /// What differs in the headers, `wasmi: "2.0.0" and "2.0.1"`: it may explain a difference, and
-    /// is none.
+    /// What differs in the headers, `wasmi: "2.0.0" and "2.0.1"`: it may explain a difference, but
+    /// does not count as one.
     pub hosts: Vec<String>,
     /// Names of plugins with another module in the second trace.
     pub changed_plugins: Vec<String>,

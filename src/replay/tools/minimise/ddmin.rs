@@ -55,7 +55,7 @@ pub(super) fn ddmin_to<T: Clone>(
 }
 
 /// A length below `len` that `fails` says yes to, as short as halving finds before the search is over;
-/// `None` if there is none.
+/// `None` if no shorter one fails.
 pub(super) fn shortest(len: usize, mut fails: impl FnMut(usize) -> Verdict) -> Option<usize> {
     if len == 0 {
         return None;
