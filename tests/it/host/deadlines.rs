@@ -42,6 +42,15 @@ impl<S: Storage> HostFunction<S> for Work {
     }
 }
 
+/// A clock on which so many microseconds pass at every look.
+fn steps_of(us: u64) -> impl FnMut() -> u64 {
+    let mut now = 0;
+    move || {
+        now += us;
+        now
+    }
+}
+
 /// A plugin whose `run` works as often as its input says (for ever for 0), first for so many microseconds, and
 /// after half of that for so many. About 60 fuel each time.
 fn plugin() -> Vec<u8> {
@@ -152,13 +161,8 @@ fn a_machine_of_another_speed_gives_the_same_output_fuel_and_slices() {
 #[test]
 fn the_hook_is_asked_at_the_same_places_whatever_the_clock_says() {
     let places = |us: u64, deadline_ms| {
-        let mut now = 0;
-        let clock = move || {
-            now += us;
-            now
-        };
         let database = Database::in_memory(Default::default());
-        let mut host = Host::new(HostConfig::default(), database, clock);
+        let mut host = Host::new(HostConfig::default(), database, steps_of(us));
         host.register("lab", Work(Arc::default())).unwrap();
         let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
         let places = Arc::clone(&seen);
@@ -189,13 +193,8 @@ fn a_trace_of_a_call_whose_deadline_passed_within_a_slice_replays_exactly() {
         r#"(func (export "run") (param i32) (result i32) (loop $again (br $again)) (i32.const 0))"#,
     );
     for us in [100, 1_000, 7_000, 200_000] {
-        let mut now = 0;
-        let clock = move || {
-            now += us;
-            now
-        };
         let database = Database::in_memory(Default::default());
-        let mut host = Host::new(HostConfig::default(), database, clock);
+        let mut host = Host::new(HostConfig::default(), database, steps_of(us));
         let limits = Limits { slice_fuel: 10_007, fuel_per_call: 1 << 40, ..Limits::DEFAULT };
         let config = PluginConfig::new(everything()).with_limits(limits);
         let plugin = host.load("plugin", &wasm, &config).unwrap();

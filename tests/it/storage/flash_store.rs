@@ -8,7 +8,7 @@
 mod damages;
 
 use super::flash_device::{ALL, Unreliable, places};
-use crate::{nor_flash, sampling};
+use crate::{nor_flash, random::Random, sampling};
 use std::{collections::BTreeMap, ops::ControlFlow};
 
 use nor_flash::{ERASE_STEPS, SimulatedFlash};
@@ -22,15 +22,7 @@ type Edits = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 const PAGES: usize = 24;
 
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, below: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % below
-    }
-
     /// A key of one of three kinds: short, with a long common beginning, or long.
     fn key(&mut self) -> Vec<u8> {
         let n = self.below(600) as u16;

@@ -1,7 +1,7 @@
 //! A database with a model beside it: random calls, each with its price by the page.
 
 use super::prices::*;
-use crate::support;
+use crate::{random::Random, support};
 use sochdb_wasmi::{
     abi::{
         Seq, Value,
@@ -17,21 +17,6 @@ use sochdb_wasmi::{
 };
 use std::collections::BTreeMap;
 use support::{Answer, Probe, REQUEST, RESPONSE, RESPONSE_CAPACITY, encoded, everything, roomy};
-
-/// Numbers that are the same in every run.
-pub(super) struct Random(u64);
-
-impl Random {
-    pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
-
-    pub(super) fn bool(&mut self) -> bool {
-        self.below(2) == 1
-    }
-}
 
 // --- lengths, as docs/abi.md has them ------------------------------------------------------------
 
