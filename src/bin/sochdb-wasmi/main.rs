@@ -23,7 +23,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
     commands::{
-        completions, db, inspect, minimise, new, record, replay, run, trace, watch, what_if,
+        completions, db, inspect, man, minimise, new, record, replay, run, trace, watch, what_if,
     },
     files::signals,
     report::{
@@ -113,6 +113,9 @@ enum Command {
     /// Prints a script that completes commands and options in a shell.
     #[command(after_help = example!("sochdb-wasmi completions bash > ~/.local/share/bash-completion/completions/sochdb-wasmi"))]
     Completions(completions::Arguments),
+    /// Prints a manual page, or writes all of them.
+    #[command(after_help = example!("sochdb-wasmi man --out ~/.local/share/man/man1"))]
+    Man(man::Arguments),
     /// Lists the exit codes.
     #[command(override_help = EXIT_CODES)]
     ExitCodes,
@@ -138,6 +141,7 @@ fn main() -> std::process::ExitCode {
         Command::Db(command) => db::run(command, json),
         Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::New(arguments) => new::new(arguments),
+        Command::Man(arguments) => man::man(arguments, Cli::command()),
         Command::ExitCodes => Ok(exit_codes()),
         Command::Completions(arguments) => {
             Ok(completions::completions(arguments, &mut Cli::command()))

@@ -55,7 +55,7 @@ fn pages_of_one_byte_and_imports_of_every_kind_are_described() {
         json!([
             {"name": "sochdb.soch_write", "needs": "can_write_table"},
             {"name": "sochdb.vector_search", "needs": "refused: it has another type"},
-            {"name": "env.clock", "needs": "refused: this host has no such function"},
+            {"name": "env.clock", "needs": "refused: no host function has this type"},
         ])
     );
     // For people it says the same, on stdout.

@@ -14,6 +14,7 @@ mod readme;
 mod record;
 mod replay;
 mod run;
+mod stub;
 mod trace;
 mod what_if;
 
@@ -217,6 +218,25 @@ fn a_quiet_command_prints_data_and_errors_only() {
     let ran = sochdb(&["inspect", "nothing.wasm", "--quiet"]);
     assert_eq!(ran.code, 4);
     assert!(ran.stderr.starts_with("error: nothing.wasm: "), "{}", ran.stderr);
+}
+
+// Who packages the program had to write manual pages by hand.
+#[test]
+fn every_command_has_a_manual_page() {
+    let ran = sochdb(&["man", "trace", "show"]);
+    assert_eq!((ran.code, &*ran.stderr), (0, ""));
+    assert!(ran.stdout.contains(".TH") && ran.stdout.contains("\\-\\-grep"), "{}", ran.stdout);
+    let unknown = sochdb(&["man", "trace", "shown", "--json"]);
+    assert_eq!((unknown.code, &*unknown.error().0), (2, "usage"));
+    assert!(unknown.stderr.contains("there are show, diff"), "{}", unknown.stderr);
+    let pages = directory("man");
+    let ran = sochdb(&["man", "--out", pages.to_str().expect("the path is UTF-8"), "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let names = ran.json()["pages"].as_array().expect("a list").clone();
+    for name in ["sochdb-wasmi.1", "sochdb-wasmi-run.1", "sochdb-wasmi-db-show.1"] {
+        assert!(names.contains(&name.into()), "{name}");
+        assert!(fs::read_to_string(pages.join(name)).expect("it is there").contains(".SH NAME"));
+    }
 }
 
 #[test]

@@ -128,10 +128,11 @@ fn a_watched_replay_comes_again_when_the_plugin_changes() {
         .args(["replay", &trace, "--plugin", &plugin, "--changed", "--watch"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts");
     let stdout = child.stdout.take().expect("it is piped");
+    let stderr = child.stderr.take().expect("it is piped");
     let (sender, lines) = mpsc::channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -158,6 +159,10 @@ fn a_watched_replay_comes_again_when_the_plugin_changes() {
     next("as recorded");
     child.kill().expect("it runs until it is ended");
     child.wait().expect("it was ended");
+    // It says what it waits for: nothing on the screen had told a waiting replay from one that hangs.
+    let notes = std::io::read_to_string(stderr).expect("it is text");
+    let waiting = format!("waiting for a change of {trace} or {plugin}; Ctrl-C ends it");
+    assert!(notes.contains(&waiting), "{notes}");
 }
 
 // A plugin under a name that the trace does not have was passed over, and the replay said that it did

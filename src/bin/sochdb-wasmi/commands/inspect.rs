@@ -21,6 +21,7 @@ use crate::{
     inputs::{
         manifest::{self, ManifestArguments},
         module::{self, Contents},
+        stub::Stub,
     },
     report::{failure::Failure, output::Report},
 };
@@ -55,7 +56,7 @@ pub fn inspect(arguments: &Arguments) -> Result<Report, Failure> {
         wasm = section::embed(&wasm, MANIFEST_SECTION, &manifest.pack())
             .map_err(|error| Failure::Section { path: path.clone(), error })?;
     }
-    let loaded = try_load(&manifest, &wasm);
+    let loaded = try_load(&contents, &manifest, &wasm);
     let mut written = Vec::new();
     if let Some(target) = &arguments.pack {
         files::write(target, &manifest.pack())?;
@@ -91,10 +92,18 @@ fn types(arguments: &Arguments, wasm: &[u8]) -> Result<BTreeMap<String, Signatur
     shape::types(text).map_err(Failure::Types)
 }
 
-/// Loads the plugin into a host of its own.
-fn try_load(manifest: &Manifest, wasm: &[u8]) -> Result<Option<Descriptor>, ManifestLoadError> {
+/// Loads the plugin into a host of its own, which provides the functions of a device that it imports.
+fn try_load(
+    contents: &Contents,
+    manifest: &Manifest,
+    wasm: &[u8],
+) -> Result<Option<Descriptor>, ManifestLoadError> {
     let database = Database::in_memory(MemoryLimits::default());
     let mut host = Host::new(HostConfig::default(), database, NoClock);
+    for (module, name) in contents.own_functions() {
+        // A name that cannot be registered, or a second time: loading refuses or finds it.
+        let _ = host.register(module, Stub::unanswered(module, name));
+    }
     let plugin = manifest.load(&mut host, wasm)?;
     Ok(host.descriptor(plugin))
 }
@@ -173,7 +182,15 @@ impl Inspected {
             None => "without a manifest: nothing granted, default limits".into(),
         };
         match &self.loaded {
-            Ok(_) => line("loads", format!("yes, {under}")),
+            Ok(_) => {
+                let own: Vec<_> =
+                    self.contents.own_functions().map(|(m, name)| format!("{m}.{name}")).collect();
+                let on = match &*own.join(" and ") {
+                    "" => String::new(),
+                    own => format!(", on a host that provides {own}"),
+                };
+                line("loads", format!("yes, {under}{on}"));
+            }
             Err(error) => line("loads", format!("no, {under}: {error}")),
         }
         if let Some(carried) = &self.carried {

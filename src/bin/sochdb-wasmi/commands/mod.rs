@@ -3,6 +3,7 @@
 pub mod completions;
 pub mod db;
 pub mod inspect;
+pub mod man;
 mod manifest_text;
 pub mod minimise;
 pub mod new;

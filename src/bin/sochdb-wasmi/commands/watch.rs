@@ -38,6 +38,7 @@ pub fn watch(
                 return ExitCode::from(4);
             }
         }
+        output::note(&waiting_for(&before));
         let mut now = look();
         while now == before {
             thread::sleep(EVERY);
@@ -53,6 +54,12 @@ pub fn watch(
             now = then;
         }
     }
+}
+
+/// What ends the waiting.
+fn waiting_for(stamps: &[Stamp]) -> String {
+    let names: Vec<_> = stamps.iter().map(|(path, _)| path.display().to_string()).collect();
+    format!("waiting for a change of {}; Ctrl-C ends it", names.join(" or "))
 }
 
 fn stamp(path: PathBuf) -> Stamp {

@@ -12,3 +12,4 @@ pub mod manifest;
 pub mod module;
 pub mod schema;
 pub mod store;
+pub mod stub;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use sochdb_wasmi::abi::{Capability, HOST_FUNCTIONS};
+use sochdb_wasmi::abi::{Capability, HOST_FUNCTIONS, IMPORT_MODULE};
 use wasmparser::{CompositeInnerType, ExternalKind, FuncType, Parser, Payload, TypeRef, ValType};
 
 use crate::report::failure::Failure;
@@ -128,22 +128,33 @@ impl Contents {
             let needs = match found {
                 Some(function) if *host_function => function.capability.to_string(),
                 Some(_) => "refused: it has another type".into(),
-                None => "refused: this host has no such function".into(),
+                None if module == IMPORT_MODULE => "refused: there is no such function".into(),
+                None if *host_function => "can_call_host; the host has to provide it".into(),
+                None => "refused: no host function has this type".into(),
             };
             (format!("{module}.{name}"), needs)
         })
     }
 
+    /// The functions of a device: module, name.
+    pub fn own_functions(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own = |(module, _, host_function): &&(String, String, bool)| {
+            *host_function && module != IMPORT_MODULE
+        };
+        self.imports.iter().filter(own).map(|(module, name, _)| (module.as_str(), name.as_str()))
+    }
+
     /// The fields of the section `[capabilities]` that its imports may need, each once.
     pub fn capabilities(&self) -> Vec<&'static str> {
         let mut fields = Vec::new();
-        for (module, name, _) in &self.imports {
+        for (module, name, host_function) in &self.imports {
             let found = HOST_FUNCTIONS.iter().find(|f| f.module == module && f.name == name);
             let needs: &[&str] = match found.map(|function| function.capability) {
                 Some(Capability::ReadTable) => &["can_read_table"],
                 Some(Capability::WriteTable) => &["can_write_table"],
                 Some(Capability::VectorSearch) => &["can_read_table", "can_vector_search"],
                 Some(Capability::IndexSearch) => &["can_read_table", "can_index_search"],
+                None if *host_function && module != IMPORT_MODULE => &["can_call_host"],
                 _ => &[],
             };
             fields

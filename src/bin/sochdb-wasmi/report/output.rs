@@ -67,6 +67,14 @@ pub fn show(outcome: Result<Report, Failure>, json: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// A line on stderr for who waits; nothing with `--quiet`.
+pub fn note(text: &str) {
+    if !quiet::is_set() {
+        // Nobody can be told that stderr is closed.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+}
+
 /// What belongs to the data; with `--quiet` only of what failed.
 fn talk(talk: String, code: u8) -> String {
     if code == 0 && quiet::is_set() { String::new() } else { talk }

@@ -45,7 +45,7 @@ impl<'e> Called<'e> {
             entry,
             outcome,
             report: stage.host.report(stage.plugin).unwrap_or_default(),
-            denials: denials::explain(&summary.denied, &stage.manifest.config.capabilities),
+            denials: denials::explain(&summary, &stage.manifest.config.capabilities),
             summary,
             elapsed_us,
         })
@@ -155,13 +155,11 @@ impl<'e> Called<'e> {
             line("", "nothing is granted without --manifest".into());
         }
         for denial in &self.denials {
-            let table = denial.table.as_deref().unwrap_or("?");
-            let (function, times) = (denial.function, denial.times);
+            let Denial { function, times, .. } = denial;
+            let on = denial.table.map(|table| format!(" on {table}")).unwrap_or_default();
             line(
                 "",
-                format!(
-                    "{function} on {table}, {times} in all; this in [capabilities] would allow it:"
-                ),
+                format!("{function}{on}, {times} in all; this in [capabilities] would allow it:"),
             );
             for text in &denial.lines {
                 line("", format!("  {text}"));

@@ -6,9 +6,11 @@ use sochdb_wasmi::{
     capability::{Capabilities, Globs},
 };
 
+use super::summary::{Own, Summary};
+
 /// A call that was denied.
 pub struct Denial {
-    pub function: &'static str,
+    pub function: String,
     pub table: Option<Name>,
     pub times: u64,
     /// Lines of the section `[capabilities]`, each as it would have to be.
@@ -16,16 +18,17 @@ pub struct Denial {
 }
 
 /// What was denied, and why not more.
-pub fn explain(
-    denied: &[(FunctionId, Option<Name>, u64)],
-    capabilities: &Capabilities,
-) -> Vec<Denial> {
+pub fn explain(summary: &Summary, capabilities: &Capabilities) -> Vec<Denial> {
     let explain = |&(function, table, times): &(FunctionId, Option<Name>, u64)| {
+        if let Some(Own { name, grant, .. }) = summary.own.iter().find(|own| own.id == function) {
+            let lines = vec![list("can_call_host", &capabilities.can_call_host, grant)];
+            return Some(Denial { function: name.clone(), table, times, lines });
+        }
         let spec = HOST_FUNCTIONS.get(usize::from(function.0))?;
         let lines = lines(spec.capability, table.as_deref().unwrap_or_default(), capabilities);
-        Some(Denial { function: spec.name, table, times, lines })
+        Some(Denial { function: spec.name.into(), table, times, lines })
     };
-    denied.iter().filter_map(explain).collect()
+    summary.denied.iter().filter_map(explain).collect()
 }
 
 fn lines(needed: Capability<'_>, table: &str, granted: &Capabilities) -> Vec<String> {
@@ -54,9 +57,9 @@ fn lines(needed: Capability<'_>, table: &str, granted: &Capabilities) -> Vec<Str
 }
 
 /// The line with what is there and one more.
-fn list(field: &str, granted: &Globs, table: &str) -> String {
+fn list(field: &str, granted: &Globs, added: &str) -> String {
     let mut patterns: Vec<String> =
         granted.as_slice().iter().map(|glob| format!("\"{glob}\"")).collect();
-    patterns.push(format!("\"{table}\""));
+    patterns.push(format!("\"{added}\""));
     format!("{field} = [{}]", patterns.join(", "))
 }

@@ -1,26 +1,42 @@
-//! Prints plugins' log messages on stderr as they arrive.
+//! Prints plugins' log messages on stderr as they arrive, as far as `RUST_LOG` wants them.
 
-use std::io::Write;
+use std::{env, io::Write};
 
-use crate::report::quiet;
+use env_filter::Filter;
 
-struct Stderr;
+use crate::report::{failure::Failure, quiet};
 
-static STDERR: Stderr = Stderr;
+/// The environment variable: levels, for all plugins or by plugin, as `env_logger` reads them.
+const VARIABLE: &str = "RUST_LOG";
+
+struct Stderr {
+    filter: Filter,
+}
 
 /// From now on, what plugins log is written to stderr.
-pub fn install() {
+///
+/// # Errors
+/// `RUST_LOG` is invalid.
+pub fn install() -> Result<(), Failure> {
     if quiet::is_set() {
-        return;
+        return Ok(());
     }
+    let wanted = env::var(VARIABLE).ok().filter(|wanted| !wanted.trim().is_empty());
+    let wanted = wanted.as_deref().unwrap_or("debug");
+    let mut filter = env_filter::Builder::new();
+    filter.try_parse(wanted).map_err(|error| Failure::Usage {
+        reason: format!("the environment variable {VARIABLE}: {error}"),
+    })?;
+    let filter = filter.build();
+    log::set_max_level(filter.filter());
     // Only a second logger in the same process would be refused.
-    let _ = log::set_logger(&STDERR);
-    log::set_max_level(log::LevelFilter::Debug);
+    let _ = log::set_boxed_logger(Box::new(Stderr { filter }));
+    Ok(())
 }
 
 impl log::Log for Stderr {
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.target().starts_with("sochdb::plugin::")
+        metadata.target().starts_with("sochdb::plugin::") && self.filter.enabled(metadata)
     }
 
     fn log(&self, record: &log::Record<'_>) {

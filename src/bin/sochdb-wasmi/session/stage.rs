@@ -10,7 +10,10 @@ use sochdb_wasmi::{
     manifest::{Manifest, section},
 };
 
-use super::{logger, summary::Counter};
+use super::{
+    logger,
+    summary::{Counter, Own},
+};
 use crate::{
     files,
     formats::{
@@ -23,6 +26,7 @@ use crate::{
         manifest::{self, ManifestArguments},
         schema::{self, Plan},
         store::Store,
+        stub::StubArgument,
     },
     report::failure::Failure,
 };
@@ -62,6 +66,11 @@ pub struct StageArguments {
     /// How many bytes the database may hold. Default 64 MiB in RAM, 1 GiB in a file.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_bytes: Option<u64>,
+    /// Answers in place of a function of a device: bytes in hex, "JSON as TYPE", "status -4", @FILE with
+    /// one of these in each line, or "from TRACE". GRANT is what the manifest's can_call_host must
+    /// allow, by default MODULE.FUNCTION.
+    #[arg(long, value_name = "MODULE.FUNCTION[:GRANT]=ANSWERS")]
+    stub: Vec<StubArgument>,
 }
 
 /// Tables, and how many rows were added to each.
@@ -119,12 +128,25 @@ impl StageArguments {
         };
         let mut talk = String::new();
         let (database, loaded) = self.tables(&mut talk)?;
-        logger::install();
+        logger::install()?;
         let mut host = Host::new(HostConfig::default(), database, clock);
-        let counter = Counter::default();
+        let counter = Counter::with_own(self.stubs(&mut host)?);
         host.set_audit_sink(counter.clone());
         let plugin = manifest.load(&mut host, wasm).map_err(Failure::Load)?;
         Ok(Stage { host, plugin, manifest, granted_nothing, counter, loaded, talk })
+    }
+
+    /// Gives the host the functions of --stub.
+    fn stubs(&self, host: &mut Host) -> Result<Vec<Own>, Failure> {
+        let add = |argument: &StubArgument| {
+            let stub = argument.read()?;
+            let (name, grant) = (stub.function.clone(), stub.grant.clone());
+            match host.register(argument.module(), stub) {
+                Ok(id) => Ok(Own { id, name, grant }),
+                Err(error) => Err(Failure::Usage { reason: format!("--stub {name}: {error}") }),
+            }
+        };
+        self.stub.iter().map(add).collect()
     }
 
     /// A database with the tables of the schema and the rows of the files: table, rows. If a file

@@ -26,6 +26,18 @@ pub struct Summary {
     functions: Vec<Calls>,
     /// What was denied: function, table, and how often; in the order of the first time.
     pub denied: Vec<(FunctionId, Option<Name>, u64)>,
+    /// The functions of --stub.
+    pub own: Vec<Own>,
+}
+
+/// A function of --stub.
+#[derive(Clone)]
+pub struct Own {
+    pub id: FunctionId,
+    /// With its module.
+    pub name: String,
+    /// What the manifest has to grant.
+    pub grant: String,
 }
 
 impl Summary {
@@ -57,12 +69,16 @@ impl Summary {
     }
 
     /// The functions that were called, by name.
-    pub fn functions(&self) -> impl Iterator<Item = (&'static str, &Calls)> {
-        self.functions
-            .iter()
-            .enumerate()
-            .filter(|(_, calls)| calls.calls > 0)
-            .filter_map(|(at, calls)| Some((FunctionId(u16::try_from(at).ok()?).name()?, calls)))
+    pub fn functions(&self) -> impl Iterator<Item = (&str, &Calls)> {
+        self.functions.iter().enumerate().filter(|(_, calls)| calls.calls > 0).filter_map(
+            |(at, calls)| Some((self.name(FunctionId(u16::try_from(at).ok()?))?, calls)),
+        )
+    }
+
+    /// The name of a function.
+    fn name(&self, function: FunctionId) -> Option<&str> {
+        let own = || self.own.iter().find(|own| own.id == function).map(|own| own.name.as_str());
+        function.name().or_else(own)
     }
 
     /// The functions that were called, for programs.
@@ -84,9 +100,16 @@ impl Summary {
 pub struct Counter(Arc<Mutex<Summary>>);
 
 impl Counter {
+    /// Counts calls of these functions by their names, too.
+    pub fn with_own(own: Vec<Own>) -> Self {
+        Self(Arc::new(Mutex::new(Summary { own, ..Summary::default() })))
+    }
+
     /// What was counted since the last time.
     pub fn take(&self) -> Summary {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = Summary { own: counted.own.clone(), ..Summary::default() };
+        std::mem::replace(&mut *counted, next)
     }
 }
 
