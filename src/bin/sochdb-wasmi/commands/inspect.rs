@@ -169,30 +169,32 @@ impl Inspected {
         })
     }
 
-    fn text(&self) -> String {
-        let mut text = String::new();
-        // Names are the module's own, and may be made to mislead a terminal.
-        let mut line = |name: &str, value: String| {
-            let _ = writeln!(text, "{name:<13} {}", Escaped::new(&value, usize::MAX));
-        };
+    /// Whether it loads, under which manifest, and on which host.
+    fn loads(&self) -> String {
         let under = match &self.manifest {
             Some(manifest) => {
                 format!("under the manifest of {} {}", manifest.name, manifest.version)
             }
             None => "without a manifest: nothing granted, default limits".into(),
         };
-        match &self.loaded {
-            Ok(_) => {
-                let own: Vec<_> =
-                    self.contents.own_functions().map(|(m, name)| format!("{m}.{name}")).collect();
-                let on = match &*own.join(" and ") {
-                    "" => String::new(),
-                    own => format!(", on a host that provides {own}"),
-                };
-                line("loads", format!("yes, {under}{on}"));
-            }
-            Err(error) => line("loads", format!("no, {under}: {error}")),
+        if let Err(error) = &self.loaded {
+            return format!("no, {under}: {error}");
         }
+        let own: Vec<_> =
+            self.contents.own_functions().map(|(m, name)| format!("{m}.{name}")).collect();
+        match &*own.join(" and ") {
+            "" => format!("yes, {under}"),
+            own => format!("yes, {under}, on a host that provides {own}"),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        // Names are the module's own, and may be made to mislead a terminal.
+        let mut line = |name: &str, value: String| {
+            let _ = writeln!(text, "{name:<13} {}", Escaped::new(&value, usize::MAX));
+        };
+        line("loads", self.loads());
         if let Some(carried) = &self.carried {
             line("carries", format!("the manifest of {} {}", carried.name, carried.version));
         }
