@@ -1,18 +1,26 @@
 //! `--stub`: plugins that call functions of a device, run and recorded without the device.
 
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU32, Ordering},
+};
+
 use serde_json::json;
 
 use super::{Ran, file, path, sochdb};
 
-/// Reads a sensor of a board and returns what it answers, as four bytes.
+/// Reads a sensor of a board and returns what it answers, as four bytes. Tests at the same time have it once.
 fn thermometer() -> String {
+    static WRITTEN: OnceLock<String> = OnceLock::new();
     let wat = include_str!("../../../examples/plugins/thermometer.wat");
-    file("stub", "thermometer.wasm", wat::parse_str(wat).expect("this is a module"))
+    let write = || file("stub", "thermometer.wasm", wat::parse_str(wat).expect("this is a module"));
+    WRITTEN.get_or_init(write).clone()
 }
 
 /// What the device's own host asks for: the grant is not called as the function is.
 fn manifest(grant: &str) -> String {
-    let name = format!("{}.toml", grant.replace(['.', '*'], "_"));
+    static WRITTEN: AtomicU32 = AtomicU32::new(0);
+    let name = format!("{}.toml", WRITTEN.fetch_add(1, Ordering::Relaxed));
     let text = format!(
         "[plugin]\nname = \"thermometer\"\nversion = \"1.0.0\"\n\
          [capabilities]\ncan_call_host = [\"{grant}\"]\n"
