@@ -239,3 +239,55 @@ fn a_damaged_or_foreign_file_is_named() {
     let status = child.wait().unwrap();
     assert_eq!(status.code(), Some(0));
 }
+
+// What a device holds could be looked at, but not taken to a desk to work with, or put onto a device.
+#[test]
+fn a_database_is_the_same_in_a_file_and_on_flash_after_each_is_made_of_the_other() {
+    for (name, from) in ["redb", "flash"].into_iter().zip(databases("convert")) {
+        let flash = path("convert", &format!("{name}_to.flash"));
+        let ran = sochdb(&["db", "convert", &from, &flash, "--flash", "262144"]);
+        assert_eq!((ran.code, &*ran.stdout), (0, ""), "{}", ran.stderr);
+        assert_eq!(fs::metadata(&flash).expect("it is there").len(), 262_144);
+        let back = path("convert", &format!("{name}_back.redb"));
+        assert_eq!(sochdb(&["db", "convert", &flash, &back]).code, 0);
+        for other in [&flash, &back] {
+            let ran = sochdb(&["db", "diff", &from, other]);
+            assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+        }
+        // Ids go on where they were: 9 was the last one.
+        let mut database =
+            Database::open(RedbStorage::open(&back, RedbConfig::default()).unwrap()).unwrap();
+        assert_eq!(database.insert("empty", None, &[Value::Bool(true)]), Ok(1));
+        let values = [
+            Value::Text("new"),
+            Value::Null,
+            Value::Float(0.0),
+            Value::Binary(&[]),
+            Value::Binary(&[0; 8]),
+            Value::Ref { table: "lands", id: 1 },
+        ];
+        assert_eq!(database.insert("things", None, &values), Ok(10));
+    }
+}
+
+#[test]
+fn a_database_that_cannot_be_converted_leaves_no_file() {
+    let [redb, _] = databases("convert_refused");
+    let there = file("convert_refused", "there.redb", "somebody's");
+    let ran = sochdb(&["db", "convert", &redb, &there, "--json"]);
+    assert_eq!((ran.code, &*ran.error().0), (4, "exists"));
+    assert_eq!(fs::read(&there).expect("it is there"), b"somebody's");
+    let out = path("convert_refused", "out.flash");
+    for bytes in ["0", "4096", "1000000"] {
+        let ran = sochdb(&["db", "convert", &redb, &out, "--flash", bytes, "--json"]);
+        assert_eq!(ran.code, 3, "{bytes}: {}", ran.stderr);
+        assert!(ran.stderr.contains("out.flash"), "{}", ran.stderr);
+    }
+    let damaged = file("convert_refused", "damaged.flash", [0; 65_536]);
+    assert_eq!(sochdb(&["db", "convert", &damaged, &out]).code, 3);
+    let nowhere = path("convert_refused", "no/such/directory");
+    assert_eq!(sochdb(&["db", "convert", &redb, &nowhere]).code, 4);
+    let directory = super::directory("convert_refused");
+    let left: Vec<_> = fs::read_dir(directory).expect("it is there").flatten().collect();
+    assert_eq!(left.len(), 4, "{left:?}");
+}

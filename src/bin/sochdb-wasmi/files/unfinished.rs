@@ -170,6 +170,17 @@ impl UnfinishedDirectory {
     }
 }
 
+impl UnfinishedDirectory {
+    /// Gives one of its files the name `path`, and removes the directory.
+    pub fn finish_file(self, file: &Path, path: &Path) -> io::Result<()> {
+        let mut written = written();
+        fs::rename(file, path)?;
+        written.retain(|(known, _)| known != self.path());
+        drop(self);
+        sync_directory(path)
+    }
+}
+
 /// Takes away what is not finished, and says what is kept: for the end by a signal.
 pub fn interrupted() -> String {
     let mut talk = String::new();

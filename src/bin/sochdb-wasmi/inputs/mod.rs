@@ -7,7 +7,7 @@ pub mod condition;
 pub mod csv_rows;
 pub mod database_file;
 pub mod entry_types;
-mod flash_dump;
+pub mod flash_dump;
 pub mod manifest;
 pub mod module;
 pub mod schema;

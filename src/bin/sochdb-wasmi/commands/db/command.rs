@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{check, difference, export, show, tables};
+use super::{check, convert, difference, export, show, tables};
 use crate::report::{failure::Failure, output::Report};
 
 #[derive(Subcommand)]
@@ -19,6 +19,8 @@ pub enum Command {
     Check(DatabaseArgument),
     /// Counts the rows and bytes of each table, and measures its rows.
     Stats(DatabaseArgument),
+    /// Writes a database as a file of --db, or as the bytes of a device's flash.
+    Convert(convert::Arguments),
     /// Compares two databases, table by table and row by row.
     Diff(difference::Arguments),
 }
@@ -38,6 +40,7 @@ pub fn run(command: &Command, json: bool) -> Result<Report, Failure> {
         Command::Export(arguments) => export::export(arguments, json),
         Command::Check(argument) => check::check(&argument.database),
         Command::Stats(argument) => tables::stats(&argument.database),
+        Command::Convert(arguments) => convert::convert(arguments),
         Command::Diff(arguments) => difference::difference(arguments, json),
     }
 }
