@@ -103,6 +103,25 @@ fn a_trace_may_come_from_a_pipe() {
     }
 }
 
+// `db tables -` looked for a file called `-`; a file of `--db` from a pipe was no database.
+#[cfg(all(feature = "flash", feature = "redb"))]
+#[test]
+fn a_database_may_come_from_a_pipe() {
+    let db = super::path("db_pipe", "a.db");
+    let rows = format!("t={}", file("db_pipe", "t.csv", "a\n1\n2\n"));
+    let ran = sochdb(&["run", WEATHER, "peek_secret", "--db", &db, "--load", &rows]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let read = sochdb(&["db", "show", &db, "t"]);
+    assert_eq!(read.code, 0, "{}", read.stderr);
+    let bytes = std::fs::read(&db).expect("it is there");
+    for name in ["-", "/dev/stdin"] {
+        let piped = with_stdin(&bytes, &["db", "show", name, "t"]);
+        assert_eq!((piped.code, &piped.stdout), (0, &read.stdout), "{}", piped.stderr);
+    }
+    let piped = with_stdin("no database", &["db", "tables", "-", "--json"]);
+    assert_eq!(piped.error().0, "database", "{}", piped.stderr);
+}
+
 // What is read from stdin a second time is nothing.
 #[test]
 fn stdin_is_given_to_one_option_only() {
@@ -133,6 +152,19 @@ fn quotes_that_are_not_closed_are_refused_with_the_line_that_they_open_in() {
     assert_eq!(outcome(&load("unclosed", semicolons, &["--delimiter", ";"])), Ok(1));
 }
 
+// `1, "x, y"` was two cells with half a quote in each, and `1, "x"` a cell with its quotes in it.
+#[test]
+fn a_quote_that_stands_after_spaces_is_refused() {
+    let spaces = ["spaces stand before the quote"];
+    refused(&load("spaces", "a,b\n1, \"x\"\n", &[]), 2, &spaces);
+    refused(&load("spaces", "a,b\n1,\t\"x, y\"\n", &[]), 2, &spaces);
+    refused(&load("spaces", "a, \"b\"\n1,x\n", &[]), 1, &spaces);
+    refused(&load("spaces", "a\n1\n  \"x\ny\"\n", &[]), 3, &spaces);
+    // A tab that separates cells is none of these, and neither is a quote after other characters.
+    assert_eq!(outcome(&load("spaces", "a\tb\n1\t\"x\"\n", &["--delimiter", "tab"])), Ok(1));
+    assert_eq!(outcome(&load("spaces", "a,b\n1, 5\"\n\" \"\"x\"\"\",2\n", &[])), Ok(2));
+}
+
 // 1e400 in a column of floats became infinity, 1e39 in an input of f32 too.
 #[test]
 fn numbers_that_a_type_does_not_hold_are_refused() {
@@ -152,6 +184,9 @@ fn numbers_that_a_type_does_not_hold_are_refused() {
     }
     let vector = "{ type = \"vector\", dimensions = 2, metric = \"dot\" }";
     refused(&load_as("range", "v\n1 1e39\n", vector), 2, &["component 2", "out of range"]);
+    // This was called out of range.
+    refused(&load_as("range", "v\nnan 1\n", vector), 2, &["component 1", "not a number"]);
+    refused(&load_as("range", "v\n1e-400\n", "\"float\""), 2, &["4.9e-324 to 1.8e308"]);
     for (cell, column) in [
         ("inf", "\"float\""),
         ("-0.0", "\"float\""),

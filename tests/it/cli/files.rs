@@ -160,6 +160,63 @@ fn what_a_file_was_stays_but_for_its_contents() {
     assert!(ran.stderr.contains("no/such/dir.bin: No such file or directory"), "{}", ran.stderr);
 }
 
+// `--load t=/dev/full`, `inspect /dev/zero` and all others read until the machine had no memory left, and
+// were killed without a word.
+#[test]
+fn a_device_without_end_is_read_up_to_a_limit() {
+    let commands: [&[&str]; 5] = [
+        &["run", WEATHER, "spin", "--load", "t=/dev/zero"],
+        &["inspect", "/dev/full"],
+        &["trace", "verify", "/dev/zero"],
+        &["db", "tables", "/dev/zero"],
+        &["run", WEATHER, "spin", "--manifest", "/dev/zero"],
+    ];
+    for command in commands {
+        let ran = sochdb(&[command, &["--json"]].concat());
+        assert_eq!((ran.code, ran.error().0.as_str()), (4, "io"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("more than 67108864 bytes"), "{}", ran.stderr);
+    }
+}
+
+// `--pack /dev/stdout >> log` replaced the log by what was packed: /dev/stdout leads to the file.
+#[test]
+fn stdout_may_be_a_file_that_something_is_in() {
+    let log = file("stdout", "log", "first\n");
+    let output = runner::command(BIN)
+        .args(["inspect", WEATHER, "--manifest", MANIFEST, "--pack", "/dev/stdout"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdout(fs::OpenOptions::new().append(true).open(&log).expect("it is there"))
+        .output()
+        .expect("the program starts");
+    assert!(output.status.success(), "{output:?}");
+    let written = fs::read(&log).expect("it is there");
+    assert!(written.starts_with(b"first\n"), "{written:?}");
+    // The manifest, and after it what the command has to say.
+    let said = String::from_utf8_lossy(&written);
+    let (packed, said) = said.split_once("loads ").expect("the report is there");
+    assert!(packed.contains("weather") && said.contains("yes"), "{packed} {said}");
+}
+
+// A link to a file that was not there yet was replaced by the file; `--out -` made a file called `-`.
+#[test]
+fn what_is_written_is_where_its_name_leads() {
+    empty("links");
+    let link = path("links", "link.bin");
+    std::os::unix::fs::symlink("there.bin", &link).expect("a link");
+    let ran = sochdb(&["inspect", WEATHER, "--manifest", MANIFEST, "--pack", &link]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(fs::symlink_metadata(&link).expect("it is there").is_symlink());
+    assert_eq!(names("links"), ["link.bin", "there.bin"]);
+    for option in ["--pack", "--embed"] {
+        let ran = sochdb(&["inspect", WEATHER, "--manifest", MANIFEST, option, "-", "--json"]);
+        assert_eq!((ran.code, ran.error().0.as_str()), (4, "io"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("./- if that is its name"), "{}", ran.stderr);
+    }
+    assert!(!Path::new(env!("CARGO_MANIFEST_DIR")).join("-").exists());
+    let ran = sochdb(&["run", WEATHER, "spin", "--db", "-", "--json"]);
+    assert_eq!((ran.code, ran.error().0.as_str()), (2, "usage"), "{}", ran.stderr);
+}
+
 /// Whether these tests, and so the programs that they start, ignore a signal, as under `nohup`.
 fn is_ignored(number: i32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -2,9 +2,11 @@
 //!
 //! The plugin that looks at the tables reads one whole and answers it as the host gave it.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
-use super::{Ran, file, sochdb};
+use super::{Ran, WEATHER, file, path, sochdb};
 
 /// What `soch_read` answers to `everything of the table "t"`.
 const ROWS: &str = "() -> {rows: [{id: u64, values: [value]}], next: ?u64}";
@@ -199,6 +201,8 @@ fn a_row_that_does_not_fit_is_named_with_its_line() {
         ("a b\n1\n", None, 1, "a name has a character at byte 1"),
         ("id,a\nx,1\n", int, 2, "\"x\" is not a valid value for id, which takes uint"),
         ("a\nx\ny\nx\n", text, 4, "unique"),
+        // It did not say of which file.
+        ("id\n1\n", None, 1, "at least one column; the headers are \"id\""),
     ];
     for (csv, schema, line, message) in cases {
         let ran = load("rows", csv, schema);
@@ -206,6 +210,39 @@ fn a_row_that_does_not_fit_is_named_with_its_line() {
         assert_eq!((ran.code, &*kind, found), (3, "csv", Some(line)), "{csv}\n{}", ran.stderr);
         assert!(ran.stderr.contains(message), "{}", ran.stderr);
     }
+}
+
+// The rows were in the file of `--db` before the plugin was loaded: a command that was refused, for the
+// name of its entry point or of its trace, and given again had added them twice.
+#[test]
+fn rows_are_kept_once_nothing_but_the_call_can_fail() {
+    let db = path("kept_rows", "a.db");
+    let csv = format!("t={}", file("kept_rows", "t.csv", "a\n1\n2\n"));
+    let (broken, missing) = (file("kept_rows", "broken.wasm", "\0asm"), "no/such/dir.trace");
+    let rows = || match Path::new(&db).exists() {
+        true => sochdb(&["db", "tables", &db, "--json"]).json()["tables"][0]["rows"].as_u64(),
+        false => None,
+    };
+    let loaded = ["--db", &db, "--load", &csv, "--json"];
+    let bad = format!("t={}", file("kept_rows", "bad.csv", "a\n\"1"));
+    let ran = sochdb(&["run", WEATHER, "peek_secret", "--db", &db, "--load", &bad]);
+    assert_eq!((ran.code, rows()), (3, None), "{}", ran.stderr);
+    let refused: [&[&str]; 4] = [
+        &["run", WEATHER, "no_such_entry"],
+        &["run", &broken, "peek_secret"],
+        &["run", WEATHER, "peek_secret", "--record", missing],
+        &["record", WEATHER, "peek_secret", "--out", missing],
+    ];
+    for command in refused {
+        let ran = sochdb(&[command, &loaded].concat());
+        assert!(matches!(ran.code, 3 | 4), "{command:?}: {}", ran.stderr);
+        assert_eq!(rows(), Some(0), "{command:?}");
+    }
+    let ran = sochdb(&[&["run", WEATHER, "peek_secret"][..], &loaded].concat());
+    assert_eq!((ran.code, rows()), (0, Some(2)), "{}", ran.stderr);
+    // The call itself may fail: its rows are there.
+    let ran = sochdb(&[&["run", WEATHER, "ingest", "--input-hex", "ff"][..], &loaded].concat());
+    assert_eq!((ran.code, rows()), (1, Some(4)), "{}", ran.stderr);
 }
 
 #[test]

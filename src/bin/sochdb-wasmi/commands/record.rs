@@ -59,6 +59,7 @@ pub fn record(arguments: &Arguments) -> Result<Report, Failure> {
         stage.check(entry, input)?;
     }
     let recording = Recording::begin(&mut stage.host, &arguments.out, &arguments.recording)?;
+    stage.keep_rows()?;
     let mut data = String::new();
     let made = make(&mut stage, &calls, &types, &mut data)?;
     let recorded = recording.end(&mut stage.host)?;

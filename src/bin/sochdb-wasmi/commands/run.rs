@@ -46,6 +46,7 @@ pub fn run(arguments: &Arguments) -> Result<Report, Failure> {
         Some(path) => Some(Recording::begin(&mut stage.host, path, &arguments.recording)?),
         None => None,
     };
+    stage.keep_rows()?;
     let called = Called::new(&mut stage, entry, &input)?;
     let recorded = recording.map(|recording| recording.end(&mut stage.host)).transpose()?;
     let mut report = called.report(&stage, signature);

@@ -5,4 +5,4 @@ pub mod signals;
 pub mod trace_file;
 pub mod unfinished;
 
-pub use access::{argument, bytes, is_stdin, read, read_text, text_argument, write};
+pub use access::{argument, bytes, is_stdin, read, read_text, rest, text_argument, write};

@@ -63,9 +63,7 @@ impl Source {
             if found.is_file() {
                 return Ok(Self::File(BufReader::new(file)));
             }
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes)?;
-            bytes
+            files::rest(&mut file, Vec::new())?
         };
         let bytes: Arc<[u8]> = bytes.into();
         pipes.insert(path.into(), bytes.clone());

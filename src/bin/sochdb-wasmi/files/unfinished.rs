@@ -45,6 +45,9 @@ enum Place {
 impl Unfinished {
     /// Begins a file that will be at `path`.
     pub fn begin(path: &Path, interrupted: Interrupted) -> io::Result<Self> {
+        if let Some(stream) = stream(path)? {
+            return Ok(Self { place: Place::There(stream) });
+        }
         let found = match fs::metadata(path) {
             Ok(found) => Some(found),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -61,7 +64,7 @@ impl Unfinished {
             }
         }
         // A link stays one.
-        let target = if found.is_some() { fs::canonicalize(path)? } else { path.into() };
+        let target = if found.is_some() { fs::canonicalize(path)? } else { end_of_links(path) };
         let (mut prefix, mut suffix) = (OsString::new(), ".tmp");
         if interrupted == Interrupted::Kept {
             suffix = ".partial";
@@ -198,6 +201,40 @@ pub fn interrupted() -> String {
         }
     }
     talk
+}
+
+/// Stdout or stderr, if a path stands for them: they may be a file that has something in it already.
+/// `-` stands for neither: it would be a file of that name, which nobody wants.
+fn stream(path: &Path) -> io::Result<Option<File>> {
+    if path == Path::new("-") {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "nothing is written to -: name a file (./- if that is its name), or /dev/stdout",
+        ));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsFd;
+        let is = |names: [&str; 3]| names.iter().any(|name| path == Path::new(name));
+        if is(["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]) {
+            return Ok(Some(io::stdout().as_fd().try_clone_to_owned()?.into()));
+        }
+        if is(["/dev/stderr", "/dev/fd/2", "/proc/self/fd/2"]) {
+            return Ok(Some(io::stderr().as_fd().try_clone_to_owned()?.into()));
+        }
+    }
+    Ok(None)
+}
+
+/// Where links lead to whose end is not there yet: there the file will be.
+fn end_of_links(path: &Path) -> PathBuf {
+    let mut path = path.to_path_buf();
+    // A circle of links is an error before this.
+    for _ in 0..40 {
+        let Ok(next) = fs::read_link(&path) else { break };
+        path = directory(&path).join(next);
+    }
+    path
 }
 
 fn directory(path: &Path) -> &Path {

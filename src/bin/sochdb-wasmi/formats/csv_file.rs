@@ -72,6 +72,8 @@ pub enum CsvProblem {
     Unclosed,
     /// Something stands between the end of a quoted cell and the end of the cell.
     AfterQuote { opened: u64 },
+    /// Spaces stand before the quote that opens a cell.
+    SpaceBeforeQuote,
     /// A row has more or fewer cells than there are headers.
     Cells { expected: usize, found: usize, seen: Option<Delimiter> },
     /// It has no header.
@@ -97,6 +99,10 @@ impl fmt::Display for CsvProblem {
                 "text follows the closing quote of the cell that opens in line {opened}; a quote \
                  inside a quoted cell is written twice"
             ),
+            Self::SpaceBeforeQuote => write!(
+                f,
+                "spaces stand before the quote of a cell: a quoted cell begins with its quote"
+            ),
             Self::Cells { expected, found, seen } => {
                 write!(f, "CSV error: the row has {found} cells, the first line has {expected}")?;
                 match seen {
@@ -119,6 +125,7 @@ impl std::error::Error for CsvProblem {
             | Self::Utf16
             | Self::Unclosed
             | Self::AfterQuote { .. }
+            | Self::SpaceBeforeQuote
             | Self::Cells { .. }
             | Self::NoHeader
             | Self::HeaderTwice(_) => None,
@@ -298,8 +305,8 @@ fn text(bytes: Vec<u8>) -> Result<String, InLine> {
 fn quotes(text: &str, delimiter: Delimiter) -> Result<(), InLine> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (mut line, mut opened, mut bytes) = (1, 1, text.bytes().peekable());
-    // Whether a cell begins here, and whether this is inside of a quoted one.
-    let (mut begins, mut quoted) = (true, false);
+    // Whether a cell begins here, whether all of it was spaces, and whether this is inside of a quoted one.
+    let (mut begins, mut blank, mut quoted) = (true, false, false);
     while let Some(byte) = bytes.next() {
         let end = byte == b'\n' || byte == b'\r' && bytes.peek() != Some(&b'\n');
         line += u64::from(end);
@@ -313,7 +320,12 @@ fn quotes(text: &str, delimiter: Delimiter) -> Result<(), InLine> {
                 }
             },
             b'"' if begins => (quoted, opened, begins) = (true, line, false),
-            _ => begins = byte == delimiter.0 || matches!(byte, b'\n' | b'\r'),
+            b'"' if blank => return Err(InLine { line, problem: CsvProblem::SpaceBeforeQuote }),
+            _ if quoted => {}
+            _ => {
+                blank = (begins || blank) && matches!(byte, b' ' | b'\t');
+                begins = byte == delimiter.0 || matches!(byte, b'\n' | b'\r');
+            }
         }
     }
     match quoted {

@@ -104,7 +104,8 @@ impl Column<'_> {
         for (at, text) in given.iter().enumerate() {
             let number = at + 1;
             let named = || (shown(&cell), shown(text));
-            let Ok(component) = text.trim().parse::<f64>() else {
+            let Some(component) = text.trim().parse().ok().filter(|number: &f64| !number.is_nan())
+            else {
                 let (cell, component) = named();
                 return Err(CellProblem::Component { cell, component, number });
             };
@@ -139,10 +140,12 @@ const fn form(kind: ColumnType) -> (&'static str, Option<&'static str>) {
         ColumnType::Bool => ("true or false", None),
         ColumnType::Int => ("an integer", Some("-2^63 to 2^63-1")),
         ColumnType::UInt => ("an integer without a sign", Some("0 to 2^64-1")),
-        ColumnType::Float => ("a decimal number, inf or -inf", Some("64 bits, up to 1.8e308")),
+        ColumnType::Float => {
+            ("a decimal number, inf or -inf", Some("64 bits, 4.9e-324 to 1.8e308 and 0"))
+        }
         ColumnType::Text => ("any text", None),
         ColumnType::Binary => ("bytes in hex", None),
-        ColumnType::Ref => ("a table and an id, as table:7", Some("ids are 0 to 2^64-2")),
+        ColumnType::Ref => ("a table and an id, as table:7", Some("ids are 0 to 2^64-1")),
         ColumnType::Array | ColumnType::Object => ("nothing that a cell could be", None),
         ColumnType::Vector { .. } => (VECTOR, None),
     }

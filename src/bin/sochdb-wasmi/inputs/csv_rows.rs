@@ -8,7 +8,7 @@ use sochdb_wasmi::{
         Name, Seq,
         message::{NewRow, WriteMode},
     },
-    database::{ColumnType, Database, TableId, TableSchema},
+    database::{ColumnType, Database, SchemaError, TableId, TableSchema},
     meter::Meter,
 };
 
@@ -39,7 +39,17 @@ impl std::str::FromStr for LoadArgument {
     fn from_str(text: &str) -> Result<Self, String> {
         let (table, path) = text.split_once('=').ok_or("it is TABLE=FILE.csv")?;
         Name::new(table).map_err(|error| error.to_string())?;
+        if path.is_empty() {
+            return Err("it is TABLE=FILE.csv".into());
+        }
         Ok(Self { table: table.into(), path: path.into() })
+    }
+}
+
+impl LoadArgument {
+    /// Reads the file.
+    pub fn file(&self, delimiter: Delimiter) -> Result<CsvFile, Failure> {
+        CsvFile::new(files::read(&self.path)?, delimiter).map_err(|error| csv(&self.path, error))
     }
 }
 
@@ -51,14 +61,13 @@ pub struct Loading<'a> {
 }
 
 impl<'a> Loading<'a> {
-    /// Reads the file. The table is as `plan` says, or such that all rows of the file fit it.
+    /// Takes the file. The table is as `plan` says, or such that all rows of the file fit it.
     pub fn new(
         argument: &'a LoadArgument,
         plan: Option<Plan>,
-        delimiter: Delimiter,
+        file: CsvFile,
     ) -> Result<Self, Failure> {
         let LoadArgument { table, path } = argument;
-        let file = CsvFile::new(files::read(path)?, delimiter).map_err(|error| csv(path, error))?;
         let plan = match plan {
             Some(plan) => plan,
             None => infer(table, path, &file)?,
@@ -174,6 +183,9 @@ fn infer(table: &str, path: &Path, file: &CsvFile) -> Result<Plan, Failure> {
     let mut names = TableSchema::new(table).map_err(wrong)?;
     for header in file.headers.iter().filter(|header| *header != ID) {
         names = names.column(header, ColumnType::Text).map_err(wrong)?;
+    }
+    if names.columns().is_empty() {
+        return Err(wrong(SchemaError::NoColumns));
     }
     for_each_row(path, file, "looking at", |_, record| {
         for (seen, cell) in seen.iter_mut().zip(record) {

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{Read, Write},
     ops::ControlFlow,
     path::{Path, PathBuf},
 };
@@ -12,14 +12,18 @@ use sochdb_wasmi::{
     database::{Corruption, Database, DatabaseError, TableId, TableSchema},
     meter::Meter,
 };
+use tempfile::NamedTempFile;
 
 use super::store::Store;
-use crate::report::failure::Failure;
+use crate::{files, report::failure::Failure};
 
 /// A file with a database.
 pub struct DatabaseFile {
     pub path: PathBuf,
     pub database: Database<Store>,
+    /// The file that a `--db` from a pipe was copied to; it is removed with this, after the database
+    /// was closed.
+    _copy: Option<NamedTempFile>,
 }
 
 /// A table of it.
@@ -34,23 +38,35 @@ pub struct Table<'d> {
 const REDB: &[u8; 4] = b"redb";
 
 impl DatabaseFile {
-    /// Opens a file that is there: none is made.
+    /// Opens a file that is there: none is made. `-` is stdin.
     pub fn open(path: &Path) -> Result<Self, Failure> {
         let io = |error| Failure::Io { path: path.into(), error };
-        let mut file = File::open(path).map_err(io)?;
-        if file.metadata().map_err(io)?.is_dir() {
-            return Err(io(io::ErrorKind::IsADirectory.into()));
-        }
-        let mut beginning = Vec::new();
-        Read::by_ref(&mut file).take(REDB.len() as u64).read_to_end(&mut beginning).map_err(io)?;
-        let opened = if beginning == REDB {
-            Store::open(Some(path), None, None)
+        let failed = |error| Failure::Store { path: path.into(), error };
+        let (mut bytes, mut in_place) = (Vec::new(), false);
+        if files::is_stdin(path) {
+            bytes = files::read(path)?;
         } else {
-            file.read_to_end(&mut beginning).map_err(io)?;
-            Store::of_flash(beginning)
+            let mut file = File::open(path).map_err(io)?;
+            in_place = file.metadata().map_err(io)?.is_file();
+            let beginning = Read::by_ref(&mut file).take(REDB.len() as u64);
+            { beginning }.read_to_end(&mut bytes).map_err(io)?;
+            if !in_place || bytes != REDB {
+                bytes = files::rest(&mut file, bytes).map_err(io)?;
+            }
+        }
+        let mut copy = None;
+        let database = if !bytes.starts_with(REDB) {
+            Store::of_flash(bytes).map_err(failed)?
+        } else if in_place {
+            Store::open(Some(path), None, None).map_err(failed)?
+        } else {
+            let mut file = NamedTempFile::new().map_err(io)?;
+            file.write_all(&bytes).map_err(io)?;
+            let database = Store::open(Some(file.path()), None, None).map_err(failed)?;
+            copy = Some(file);
+            database
         };
-        let database = opened.map_err(|error| Failure::Store { path: path.into(), error })?;
-        Ok(Self { path: path.into(), database })
+        Ok(Self { path: path.into(), database, _copy: copy })
     }
 
     /// Its tables, by name.

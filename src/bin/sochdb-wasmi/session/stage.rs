@@ -117,7 +117,7 @@ impl StageArguments {
         }
     }
 
-    /// Makes the tables and loads the plugin.
+    /// Makes the tables and loads the plugin. The rows that it finds are kept by [`Stage::keep_rows`].
     pub fn set(&self, wasm: &[u8], clock: impl Clock + Send + 'static) -> Result<Stage, Failure> {
         let path = &self.plugin;
         let given = self.manifest.read(path, wasm)?;
@@ -149,9 +149,21 @@ impl StageArguments {
         self.stub.iter().map(add).collect()
     }
 
-    /// A database with the tables of the schema and the rows of the files: table, rows. If a file
-    /// is refused, none has added a row.
+    /// A database with the tables of the schema and the rows of the files, which are not committed yet:
+    /// table, rows. If a file is refused, none has added a row.
     fn tables(&self, talk: &mut String) -> Result<(Database<Store>, Loaded), Failure> {
+        if self.db.as_deref().is_some_and(files::is_stdin) {
+            let reason = "--db is read and written, and stdin is read only: name a file".into();
+            return Err(Failure::Usage { reason });
+        }
+        // First what can fail without a database: a file of --db that is not there is not made then.
+        let delimiter = self.delimiter.unwrap_or_default();
+        let files = self.load.iter().map(|argument| argument.file(delimiter));
+        let files = files.collect::<Result<Vec<_>, _>>()?;
+        let mut plans = match &self.schema {
+            Some(path) => schema::read(path)?,
+            None => Vec::new(),
+        };
         let mut database =
             Store::open(self.db.as_deref(), self.max_rows, self.max_bytes).map_err(|error| {
                 match &self.db {
@@ -159,17 +171,13 @@ impl StageArguments {
                     None => Failure::Database(error),
                 }
             })?;
-        let mut plans = match &self.schema {
-            Some(path) => schema::read(path)?,
-            None => Vec::new(),
-        };
         let mut loadings: Vec<Loading<'_>> = Vec::new();
-        for argument in &self.load {
+        for (argument, file) in self.load.iter().zip(files) {
             let is = |plan: &&Plan| **plan.schema.name() == *argument.table;
             let there = database.table_id(&argument.table).and_then(|id| database.schema(id));
             let plan = plans.iter().chain(loadings.iter().map(|l| &l.plan)).find(is).cloned();
             let plan = plan.or_else(|| there.map(Plan::of));
-            let loading = Loading::new(argument, plan, self.delimiter.unwrap_or_default())?;
+            let loading = Loading::new(argument, plan, file)?;
             for header in loading.unused()? {
                 let path = argument.path.display();
                 let _ = writeln!(talk, "{path}: nothing is made of the column {header:?}");
@@ -204,7 +212,6 @@ impl StageArguments {
                 None => loaded.push((table.clone(), rows)),
             }
         }
-        database.commit().map_err(Failure::Database)?;
         Ok((database, loaded))
     }
 }
@@ -218,14 +225,24 @@ impl Stage {
         let error = match there {
             true if input.len() <= capacity as usize => return Ok(()),
             true => CallError::InputTooLarge { len: input.len(), capacity },
-            // The host knows whether it is missing or of another type, and calls nothing.
-            false => match host.call(*plugin, entry, &[]) {
-                Err(error) => error,
-                Ok(_) => return Ok(()),
-            },
+            // The host knows whether it is missing or of another type, and calls nothing. It refuses
+            // every call as long as rows are not committed: these never will be.
+            false => {
+                host.database_mut().rollback();
+                match host.call(*plugin, entry, &[]) {
+                    Err(error) => error,
+                    Ok(_) => return Ok(()),
+                }
+            }
         };
         let entries = host.entries(*plugin).map(str::to_owned).collect();
         Err(Failure::Entry { error, entries })
+    }
+
+    /// Commits the rows that were loaded, once nothing but the calls themselves can fail: a command that
+    /// is given again after it was refused must not add them twice.
+    pub fn keep_rows(&mut self) -> Result<(), Failure> {
+        self.host.database_mut().commit().map_err(Failure::Database)
     }
 
     /// The rows that were loaded, for programs.
