@@ -13,6 +13,7 @@ mod new;
 mod readme;
 mod record;
 mod replay;
+mod report;
 mod run;
 mod stub;
 mod trace;

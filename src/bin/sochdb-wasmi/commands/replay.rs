@@ -59,12 +59,12 @@ pub struct Arguments {
 pub struct PluginArguments {
     /// A recorded plugin. If several plugins changed, NAME says which one each file is.
     #[arg(long = "plugin", value_name = "[NAME=]FILE", required = true)]
-    plugins: Vec<PluginArgument>,
+    pub plugins: Vec<PluginArgument>,
 }
 
 /// A plugin's file, and the name that it has in the trace.
 #[derive(Clone, Debug)]
-struct PluginArgument {
+pub struct PluginArgument {
     name: Option<String>,
     path: PathBuf,
 }

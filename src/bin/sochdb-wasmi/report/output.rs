@@ -67,6 +67,11 @@ pub fn show(outcome: Result<Report, Failure>, json: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// An object that the library wrote.
+pub fn object(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| json!({ "error": error.to_string() }))
+}
+
 /// A line on stderr for who waits; nothing with `--quiet`.
 pub fn note(text: &str) {
     if !quiet::is_set() {

@@ -3,17 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 use sochdb_wasmi::replay::{Cause, Diff, DiffError, DiffOptions, Stats, diff, stats, verify};
 
-use super::{audit, show};
+use super::{audit, report, show};
 use crate::{
     files::trace_file::TraceFile,
     formats::bytes::from_hex,
     inputs::entry_types::TypeArguments,
     report::{
         failure::Failure,
-        output::{Report, plain},
+        output::{Report, object, plain},
     },
 };
 
@@ -29,6 +28,8 @@ pub enum Command {
     Stats(TraceArgument),
     /// Lists the host calls as the host's audit log had them.
     Audit(TraceArgument),
+    /// Writes a page for a browser: calls, fuel, tables, denials, logs, and every event.
+    Report(report::Arguments),
 }
 
 #[derive(Args)]
@@ -70,6 +71,7 @@ pub fn run(command: &Command, json: bool) -> Result<Report, Failure> {
         Command::Verify(arguments) => check(arguments),
         Command::Stats(arguments) => count(&arguments.trace),
         Command::Audit(arguments) => audit::audit(&arguments.trace, json),
+        Command::Report(arguments) => report::report(arguments),
     }
 }
 
@@ -181,9 +183,4 @@ fn figures(stats: &Stats) -> String {
 fn row(numbers: [String; 7], name: &str) -> String {
     let cells = numbers.map(|number| format!("{number:>10}"));
     format!("{}  {name}\n", cells.join(" "))
-}
-
-/// An object that the library wrote.
-fn object(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|error| json!({ "error": error.to_string() }))
 }
