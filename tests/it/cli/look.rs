@@ -291,3 +291,25 @@ fn a_database_that_cannot_be_converted_leaves_no_file() {
     let left: Vec<_> = fs::read_dir(directory).expect("it is there").flatten().collect();
     assert_eq!(left.len(), 4, "{left:?}");
 }
+
+// Rows could be added to a file only by a call of some plugin.
+#[test]
+fn rows_are_imported_without_a_plugin_all_or_none() {
+    let db = path("import", "things.redb");
+    let rows = file("import", "rows.csv", "name,price\nnut,0.5\nbolt,1\n");
+    let bad = file("import", "bad.csv", "name,price\nnail,2\nscrew,cheap\n");
+    let load = format!("things={rows}");
+    let ran = sochdb(&["db", "import", &db, "--load", &load, "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(ran.json()["loaded"], json!({"things": 2}));
+    let both = format!("things={bad}");
+    let ran = sochdb(&["db", "import", &db, "--load", &load, "--load", &both, "--json"]);
+    assert_eq!((ran.code, ran.error()), (3, ("csv".into(), Some(3), None)), "{}", ran.stderr);
+    let exported = sochdb(&["db", "export", &db, "things"]);
+    assert_eq!(exported.stdout, "id,name,price\n1,nut,0.5\n2,bolt,1\n");
+    let nothing = sochdb(&["db", "import", &db, "--json"]);
+    assert_eq!((nothing.code, &*nothing.error().0), (2, "usage"));
+    let flash = file("import", "dump.flash", [0xff; 8192]);
+    let ran = sochdb(&["db", "import", &flash, "--load", &load]);
+    assert_eq!((ran.code, fs::read(&flash).expect("it is there")), (3, vec![0xff; 8192]));
+}

@@ -58,8 +58,7 @@ pub fn record(arguments: &Arguments) -> Result<Report, Failure> {
     for Call { entry, input } in &calls {
         stage.check(entry, input)?;
     }
-    let recording = Recording::begin(&mut stage.host, &arguments.out, &arguments.recording)?;
-    stage.keep_rows()?;
+    let recording = Recording::begin(&mut stage, &arguments.out, &arguments.recording)?;
     let mut data = String::new();
     let made = make(&mut stage, &calls, &types, &mut data)?;
     let recorded = recording.end(&mut stage.host)?;

@@ -43,10 +43,12 @@ pub fn run(arguments: &Arguments) -> Result<Report, Failure> {
     let mut stage = stage.set(&wasm, MonotonicClock::new())?;
     stage.check(entry, &input)?;
     let recording = match &arguments.record {
-        Some(path) => Some(Recording::begin(&mut stage.host, path, &arguments.recording)?),
-        None => None,
+        Some(path) => Some(Recording::begin(&mut stage, path, &arguments.recording)?),
+        None => {
+            stage.keep_rows()?;
+            None
+        }
     };
-    stage.keep_rows()?;
     let called = Called::new(&mut stage, entry, &input)?;
     let recorded = recording.map(|recording| recording.end(&mut stage.host)).transpose()?;
     let mut report = called.report(&stage, signature);

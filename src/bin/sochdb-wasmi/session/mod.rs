@@ -6,3 +6,4 @@ mod logger;
 pub mod recorder_setup;
 pub mod stage;
 mod summary;
+pub mod tables;

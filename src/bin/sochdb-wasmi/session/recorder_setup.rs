@@ -12,7 +12,7 @@ use sochdb_wasmi::{
     trace::{Recorder, Redaction},
 };
 
-use super::stage::Host;
+use super::stage::{Host, Stage};
 use crate::{
     files::{
         self,
@@ -127,13 +127,14 @@ pub struct Recorded {
 
 impl<'p> Recording<'p> {
     /// From now on, what the host does goes into a file beside `path`, which gets that name at the
-    /// end.
+    /// end. The rows that were loaded are committed when that file can be written: before the
+    /// recording begins, as a recorder writes the tables down again after a change from outside.
     pub fn begin(
-        host: &mut Host,
+        stage: &mut Stage,
         path: &'p Path,
         arguments: &RecordingArguments,
     ) -> Result<Self, Failure> {
-        let redaction = arguments.redaction(host)?;
+        let redaction = arguments.redaction(&stage.host)?;
         let failed = |error| Failure::Io { path: path.into(), error };
         let file = Unfinished::begin(path, Interrupted::Kept).map_err(failed)?;
         let mut recorder = Recorder::to(TraceFile::of(file.handle().map_err(failed)?), BUFFER);
@@ -143,7 +144,8 @@ impl<'p> Recording<'p> {
         if let Some(redaction) = redaction {
             recorder = recorder.with_redaction(redaction);
         }
-        host.record(recorder);
+        stage.keep_rows()?;
+        stage.host.record(recorder);
         Ok(Self { path, file })
     }
 

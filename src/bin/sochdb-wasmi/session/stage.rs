@@ -5,7 +5,6 @@ use std::{fmt::Write, path::PathBuf};
 use clap::Args;
 use sochdb_wasmi::{
     audit::PluginId,
-    database::Database,
     host::{CallError, Clock, HostConfig},
     manifest::{Manifest, section},
 };
@@ -13,18 +12,14 @@ use sochdb_wasmi::{
 use super::{
     logger,
     summary::{Counter, Own},
+    tables::{Loaded, TableArguments},
 };
 use crate::{
     files,
-    formats::{
-        csv_file::Delimiter,
-        shape::{self, TYPES_SECTION},
-    },
+    formats::shape::{self, TYPES_SECTION},
     inputs::{
-        csv_rows::{LoadArgument, Loading},
         entry_types::Types,
         manifest::{self, ManifestArguments},
-        schema::{self, Plan},
         store::Store,
         stub::StubArgument,
     },
@@ -49,32 +44,14 @@ pub struct StageArguments {
     /// afterwards.
     #[arg(long, value_name = "FILE")]
     db: Option<PathBuf>,
-    /// Tables with their columns and indexes, in TOML.
-    #[arg(long, value_name = "FILE")]
-    schema: Option<PathBuf>,
-    /// Adds the rows of a CSV file to a table; - is stdin. A table that is not there, and not in the
-    /// schema, gets columns that all rows of the file fit.
-    #[arg(long, value_name = "TABLE=FILE")]
-    load: Vec<LoadArgument>,
-    /// What separates the cells in the files of --load: a character, or tab. Default a comma.
-    #[arg(long, value_name = "CHAR", requires = "load")]
-    delimiter: Option<Delimiter>,
-    /// How many rows the database may hold, all tables together. Default 100,000 in RAM, 1,000,000 in
-    /// a file.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    max_rows: Option<u32>,
-    /// How many bytes the database may hold. Default 64 MiB in RAM, 1 GiB in a file.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    max_bytes: Option<u64>,
+    #[command(flatten)]
+    tables: TableArguments,
     /// Answers in place of a function of a device: bytes in hex, "JSON as TYPE", "status -4", @FILE with
     /// one of these in each line, or "from TRACE". GRANT is what the manifest's can_call_host must
     /// allow, by default MODULE.FUNCTION.
     #[arg(long, value_name = "MODULE.FUNCTION[:GRANT]=ANSWERS")]
     stub: Vec<StubArgument>,
 }
-
-/// Tables, and how many rows were added to each.
-pub type Loaded = Vec<(String, u64)>;
 
 /// A plugin that is loaded and was not called.
 pub struct Stage {
@@ -127,7 +104,7 @@ impl StageArguments {
             None => return Err(Failure::Usage { reason: "the plugin has no name".into() }),
         };
         let mut talk = String::new();
-        let (database, loaded) = self.tables(&mut talk)?;
+        let (database, loaded) = self.tables.open(self.db.as_deref(), &mut talk)?;
         logger::install()?;
         let mut host = Host::new(HostConfig::default(), database, clock);
         let counter = Counter::with_own(self.stubs(&mut host)?);
@@ -147,72 +124,6 @@ impl StageArguments {
             }
         };
         self.stub.iter().map(add).collect()
-    }
-
-    /// A database with the tables of the schema and the rows of the files, which are not committed yet:
-    /// table, rows. If a file is refused, none has added a row.
-    fn tables(&self, talk: &mut String) -> Result<(Database<Store>, Loaded), Failure> {
-        if self.db.as_deref().is_some_and(files::is_stdin) {
-            let reason = "--db is read and written, and stdin is read only: name a file".into();
-            return Err(Failure::Usage { reason });
-        }
-        // First what can fail without a database: a file of --db that is not there is not made then.
-        let delimiter = self.delimiter.unwrap_or_default();
-        let files = self.load.iter().map(|argument| argument.file(delimiter));
-        let files = files.collect::<Result<Vec<_>, _>>()?;
-        let mut plans = match &self.schema {
-            Some(path) => schema::read(path)?,
-            None => Vec::new(),
-        };
-        let mut database =
-            Store::open(self.db.as_deref(), self.max_rows, self.max_bytes).map_err(|error| {
-                match &self.db {
-                    Some(path) => Failure::Store { path: path.clone(), error },
-                    None => Failure::Database(error),
-                }
-            })?;
-        let mut loadings: Vec<Loading<'_>> = Vec::new();
-        for (argument, file) in self.load.iter().zip(files) {
-            let is = |plan: &&Plan| **plan.schema.name() == *argument.table;
-            let there = database.table_id(&argument.table).and_then(|id| database.schema(id));
-            let plan = plans.iter().chain(loadings.iter().map(|l| &l.plan)).find(is).cloned();
-            let plan = plan.or_else(|| there.map(Plan::of));
-            let loading = Loading::new(argument, plan, file)?;
-            for header in loading.unused()? {
-                let path = argument.path.display();
-                let _ = writeln!(talk, "{path}: nothing is made of the column {header:?}");
-            }
-            if !plans.iter().any(|plan| is(&plan)) {
-                plans.push(loading.plan.clone());
-            }
-            loadings.push(loading);
-        }
-        let mut missing = Vec::new();
-        for Plan { schema, .. } in plans {
-            match database.table_id(schema.name()).and_then(|id| database.schema(id)) {
-                Some(there) if *there == schema => {}
-                Some(_) => return Err(Failure::OtherTable { table: schema.name().to_string() }),
-                None => missing.push(schema),
-            }
-        }
-        for schema in missing {
-            database.create_table(schema).map_err(Failure::Database)?;
-        }
-        let mut loaded = Loaded::new();
-        for (loading, LoadArgument { table, .. }) in loadings.iter().zip(&self.load) {
-            let id = match database.table_id(table) {
-                Some(id) => id,
-                None => {
-                    database.create_table(loading.plan.schema.clone()).map_err(Failure::Database)?
-                }
-            };
-            let rows = loading.insert(&mut database, id)?;
-            match loaded.iter_mut().find(|(known, _)| known == table) {
-                Some((_, sum)) => *sum += rows,
-                None => loaded.push((table.clone(), rows)),
-            }
-        }
-        Ok((database, loaded))
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{check, convert, difference, export, show, tables};
+use super::{check, convert, difference, export, import, show, tables};
 use crate::report::{failure::Failure, output::Report};
 
 #[derive(Subcommand)]
@@ -15,6 +15,8 @@ pub enum Command {
     Show(show::Arguments),
     /// Writes a table as CSV, which --load reads, or as a JSON object for each row.
     Export(export::Arguments),
+    /// Adds the rows of CSV files to the tables of a file of --db.
+    Import(import::Arguments),
     /// Checks every row against its schema, and every index against the rows.
     Check(DatabaseArgument),
     /// Counts the rows and bytes of each table, and measures its rows.
@@ -38,6 +40,7 @@ pub fn run(command: &Command, json: bool) -> Result<Report, Failure> {
         Command::Tables(argument) => tables::tables(&argument.database),
         Command::Show(arguments) => show::show(arguments),
         Command::Export(arguments) => export::export(arguments, json),
+        Command::Import(arguments) => import::import(arguments),
         Command::Check(argument) => check::check(&argument.database),
         Command::Stats(argument) => tables::stats(&argument.database),
         Command::Convert(arguments) => convert::convert(arguments),
