@@ -39,7 +39,8 @@ impl FunctionId {
 ///
 /// On the wire (postcard), in this order: `sequence` and `time_us` as varint(u64), `plugin` as
 /// varint(u32), `function` as varint(u16), `table` as an option of a text, `status` as zigzag varint(i32),
-/// `rows`, `bytes_in` and `bytes_out` as varint(u32).
+/// `rows`, `bytes_in` and `bytes_out` as varint(u32), `caller` as an option of a varint(u32), `depth` as a
+/// byte.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditEntry {
     /// Its number: 1 for the first entry of a log, then rising by 1. [`AuditLog::push`] sets it.
@@ -50,7 +51,7 @@ pub struct AuditEntry {
     pub plugin: PluginId,
     /// What was called.
     pub function: FunctionId,
-    /// The table that the request named, if it did and if the name is one.
+    /// The table that the request named, or for `call_plugin` the plugin, if it did and if it is a name.
     pub table: Option<Name>,
     /// What the call returned: a length in bytes, or a negative [`Status`].
     pub status: i32,
@@ -60,6 +61,10 @@ pub struct AuditEntry {
     pub bytes_in: u32,
     /// Bytes of the response.
     pub bytes_out: u32,
+    /// The plugin on whose behalf `plugin` ran; `None` if the embedder called it.
+    pub caller: Option<PluginId>,
+    /// How many calls of plugins were around the one that made the host call: 0 if the embedder called.
+    pub depth: u8,
 }
 
 impl AuditEntry {
@@ -74,11 +79,18 @@ impl AuditEntry {
         rows: 0,
         bytes_in: 0,
         bytes_out: 0,
+        caller: None,
+        depth: 0,
     };
 
     #[inline]
     const fn is_denial(&self) -> bool {
         self.status == Status::PermissionDenied.code()
+    }
+
+    /// Whether `table` is the name of a plugin.
+    fn names_plugin(&self) -> bool {
+        self.function.builtin() == Some(Builtin::CallPlugin)
     }
 
     /// Whether both are about the same: who, what, and which table.
@@ -92,9 +104,24 @@ impl AuditEntry {
     ///
     /// `#12 t=1500us weather soch_write table=weather status=-1 (permission denied) rows=0 in=34
     /// out=0`
+    ///
+    /// and ` caller=0 depth=1` behind it, with the number of the plugin on whose behalf it ran, if there is
+    /// one.
     #[must_use]
     pub const fn display<'a>(&'a self, plugin: &'a str, function: &'a str) -> impl fmt::Display {
-        Line { entry: self, plugin, function }
+        Line { entry: self, plugin, function, caller: None }
+    }
+
+    /// As [`display`](Self::display), with the name of the [`caller`](Self::caller) in place of its number.
+    #[must_use]
+    #[cfg_attr(not(feature = "host"), allow(dead_code, reason = "a host knows names"))]
+    pub(crate) const fn display_called<'a>(
+        &'a self,
+        plugin: &'a str,
+        function: &'a str,
+        caller: Option<&'a str>,
+    ) -> impl fmt::Display {
+        Line { entry: self, plugin, function, caller }
     }
 }
 
@@ -102,14 +129,16 @@ struct Line<'a> {
     entry: &'a AuditEntry,
     plugin: &'a str,
     function: &'a str,
+    caller: Option<&'a str>,
 }
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { entry, plugin, function } = self;
+        let Self { entry, plugin, function, caller } = self;
         write!(f, "#{} t={}us {plugin} {function}", entry.sequence, entry.time_us)?;
-        if let Some(table) = &entry.table {
-            write!(f, " table={table}")?;
+        if let Some(name) = &entry.table {
+            let what = if entry.names_plugin() { "plugin" } else { "table" };
+            write!(f, " {what}={name}")?;
         }
         let words = match entry.status {
             0.. => "ok",
@@ -119,7 +148,12 @@ impl fmt::Display for Line<'_> {
             f,
             " status={} ({words}) rows={} in={} out={}",
             entry.status, entry.rows, entry.bytes_in, entry.bytes_out
-        )
+        )?;
+        match (entry.caller, caller) {
+            (None, _) => Ok(()),
+            (Some(_), Some(name)) => write!(f, " caller={name} depth={}", entry.depth),
+            (Some(id), None) => write!(f, " caller={} depth={}", id.0, entry.depth),
+        }
     }
 }
 
@@ -134,6 +168,8 @@ impl<'a> Wire<'a> for AuditEntry {
         writer.u32(self.rows);
         writer.u32(self.bytes_in);
         writer.u32(self.bytes_out);
+        self.caller.encode(writer);
+        writer.u8(self.depth);
     }
 
     fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
@@ -147,6 +183,8 @@ impl<'a> Wire<'a> for AuditEntry {
             rows: reader.u32()?,
             bytes_in: reader.u32()?,
             bytes_out: reader.u32()?,
+            caller: Wire::decode(reader)?,
+            depth: reader.u8()?,
         })
     }
 }
@@ -186,7 +224,8 @@ fn varint_u16(reader: &mut Reader<'_>) -> Result<u16, WireError> {
 fn table(reader: &mut Reader<'_>) -> Result<Option<Name>, WireError> {
     match Option::<&str>::decode(reader)? {
         None => Ok(None),
-        Some(text) => match Name::new(text) {
+        // Names of plugins are those of tables, and more.
+        Some(text) => match Name::plugin(text) {
             Ok(name) => Ok(Some(name)),
             Err(_) => Err(reader.error(WireErrorKind::InvalidName)),
         },

@@ -4,8 +4,8 @@
 //! [`HOST_FUNCTIONS`](crate::abi::HOST_FUNCTIONS), asking before each call is the host's work, and
 //! counting what was allowed is [`limits`](crate::limits)' and [`meter`](crate::meter)'s.
 //!
-//! SochDB's `can_call_plugin` has no counterpart here, because no host function calls a plugin: a
-//! switch that nothing looks at would only pretend to protect something.
+//! What a plugin that is called by another one may do is what it was granted itself: `can_call_plugin` is
+//! about who may call, and nothing is handed on.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
@@ -84,6 +84,17 @@ impl Glob {
     pub fn new(pattern: &str) -> Result<Self, GlobError> {
         Self::checked(pattern, |at, byte| {
             byte.is_ascii_alphabetic() || byte == b'_' || at > 0 && byte.is_ascii_digit()
+        })
+    }
+
+    /// A pattern of [names of plugins](crate::abi::Name::plugin).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn plugin(pattern: &str) -> Result<Self, GlobError> {
+        Self::checked(pattern, |at, byte| {
+            let later = byte.is_ascii_digit() || byte == b'-';
+            byte.is_ascii_alphabetic() || byte == b'_' || at > 0 && later
         })
     }
 
@@ -171,6 +182,14 @@ impl Globs {
         Self::collect(patterns, Glob::new)
     }
 
+    /// Patterns of names of plugins.
+    ///
+    /// # Errors
+    /// [`GlobError`] of the first pattern that is wrong, or [`GlobError::TooMany`].
+    pub fn plugins(patterns: &[&str]) -> Result<Self, GlobError> {
+        Self::collect(patterns, Glob::plugin)
+    }
+
     /// Patterns of named capabilities.
     ///
     /// # Errors
@@ -200,10 +219,16 @@ impl Globs {
         self.0.iter().any(|glob| glob.matches(name))
     }
 
+    /// Whether one of the patterns matches every name that `glob` matches.
+    #[must_use]
+    pub fn covers(&self, glob: &Glob) -> bool {
+        self.0.iter().any(|own| own.covers(glob))
+    }
+
     /// The patterns that no pattern of `others` covers. What several of them cover only together is
     /// among these.
     fn beyond<'g>(&'g self, others: &'g Self) -> impl Iterator<Item = &'g Glob> {
-        self.0.iter().filter(|glob| !others.0.iter().any(|other| other.covers(glob)))
+        self.0.iter().filter(|glob| !others.covers(glob))
     }
 
     /// The patterns, as they were given.
@@ -238,6 +263,9 @@ pub struct Capabilities {
     pub can_index_search: bool,
     /// Named capabilities of functions that an embedder adds ([`Globs::named`]). Default none.
     pub can_call_host: Globs,
+    /// Names of plugins that it may call ([`Globs::plugins`]). Default none. A plugin that it calls does what
+    /// that one may do.
+    pub can_call_plugin: Globs,
 }
 
 impl Capabilities {
@@ -273,11 +301,13 @@ impl Capabilities {
             can_vector_search,
             can_index_search,
             can_call_host,
+            can_call_plugin,
         } = self;
         let globs = [
             ("can_read_table", can_read_table, &before.can_read_table),
             ("can_write_table", can_write_table, &before.can_write_table),
             ("can_call_host", can_call_host, &before.can_call_host),
+            ("can_call_plugin", can_call_plugin, &before.can_call_plugin),
         ];
         let switches = [
             ("can_vector_search", *can_vector_search && !before.can_vector_search),
@@ -309,8 +339,15 @@ impl Capabilities {
         self.can_call_host.matches(name)
     }
 
-    /// Whether a function that needs `capability` may be called on `table` (which named
-    /// capabilities and [`Capability::Always`] do not look at).
+    /// Whether it may call the plugin `plugin`.
+    #[must_use]
+    pub fn can_call_plugin(&self, plugin: &str) -> bool {
+        self.can_call_plugin.matches(plugin)
+    }
+
+    /// Whether a function that needs `capability` may be called on `table`: the name of a table, or
+    /// of a plugin for [`Capability::CallPlugin`]. Named capabilities and [`Capability::Always`] do not
+    /// look at it.
     #[must_use]
     pub fn grants(&self, capability: Capability<'_>, table: &str) -> bool {
         match capability {
@@ -319,6 +356,7 @@ impl Capabilities {
             Capability::WriteTable => self.can_write(table),
             Capability::VectorSearch => self.can_vector_search && self.can_read(table),
             Capability::IndexSearch => self.can_index_search && self.can_read(table),
+            Capability::CallPlugin => self.can_call_plugin(table),
             Capability::Named(name) => self.can_call(name),
         }
     }

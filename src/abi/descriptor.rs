@@ -11,6 +11,10 @@ pub const IMPORT_MODULE: &str = "sochdb";
 /// The exported global that holds the address of a plugin's [`Descriptor`].
 pub const DESCRIPTOR_EXPORT: &str = "sochdb_plugin";
 
+/// The key of `get_config` under which a plugin that another one called finds the name of that one, unless
+/// it has a setting of this name.
+pub const CALLER_KEY: &str = "sochdb.caller";
+
 /// The entry point of a version that takes the place of another one: the host calls it before any other,
 /// with the version before as a text. A plugin need not have it.
 pub const MIGRATE_ENTRY: &str = "migrate";

@@ -16,6 +16,8 @@ pub enum Capability<'a> {
     VectorSearch,
     /// `can_index_search`, and `can_read_table` for the table of the request.
     IndexSearch,
+    /// `can_call_plugin` for the plugin of the request.
+    CallPlugin,
     /// A capability of this name, given to functions that an embedder adds.
     Named(&'a str),
 }
@@ -28,6 +30,7 @@ impl fmt::Display for Capability<'_> {
             Self::WriteTable => "can_write_table",
             Self::VectorSearch => "can_vector_search and can_read_table",
             Self::IndexSearch => "can_index_search and can_read_table",
+            Self::CallPlugin => "can_call_plugin",
             Self::Named(name) => name,
         })
     }
@@ -80,6 +83,8 @@ macro_rules! for_each_host_function {
             "The plugin's own configuration under a key.";
             LastError, last_error, LastErrorRequest, LastErrorResponse<'_>, Always,
             "The text of the last failed host call in this call.";
+            CallPlugin, call_plugin, CallRequest<'_>, CallResponse<'_>, CallPlugin,
+            "Calls an entry point of another plugin, in the same transaction; answers its output.";
         }
     };
 }
@@ -127,7 +132,7 @@ impl Capability<'_> {
     pub const fn is_of_table(&self) -> bool {
         match self {
             Self::ReadTable | Self::WriteTable | Self::VectorSearch | Self::IndexSearch => true,
-            Self::Always | Self::Named(_) => false,
+            Self::Always | Self::CallPlugin | Self::Named(_) => false,
         }
     }
 }

@@ -16,8 +16,8 @@ pub mod wire;
 
 pub use bounds::{MAX_ERROR_LEN, MAX_GIVEN_ID};
 pub use descriptor::{
-    ABI_VERSION, DESCRIPTOR_EXPORT, Descriptor, IMPORT_MODULE, MEMORY_EXPORT, MEMORY_IMPORT,
-    MIGRATE_ENTRY,
+    ABI_VERSION, CALLER_KEY, DESCRIPTOR_EXPORT, Descriptor, IMPORT_MODULE, MEMORY_EXPORT,
+    MEMORY_IMPORT, MIGRATE_ENTRY,
 };
 pub use functions::{Builtin, Capability, FunctionSpec, HOST_FUNCTIONS};
 pub use name::{MAX_NAME_LEN, Name, NameError};

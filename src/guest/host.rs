@@ -32,6 +32,11 @@ impl<'s> HostHandle<'s> {
         Self { scratch }
     }
 
+    /// The scratch.
+    pub(super) const fn scratch(&mut self) -> &mut [u8] {
+        self.scratch
+    }
+
     /// Two handles on parts of the scratch, the first with `first` bytes (or all there are), for a
     /// call whose answer is held during other calls.
     pub fn split(&mut self, first: usize) -> (HostHandle<'_>, HostHandle<'_>) {
@@ -346,7 +351,7 @@ impl<'s> HostHandle<'s> {
     }
 
     /// The value in a [`ConfigResponse`](crate::abi::message::ConfigResponse), which has nothing else.
-    fn config_value(&mut self, key: &str) -> Result<Reader<'_>, HostCallError> {
+    pub(super) fn config_value(&mut self, key: &str) -> Result<Reader<'_>, HostCallError> {
         ask::<imports::GetConfig>(&ConfigRequest { key }, self.scratch)
     }
 

@@ -20,6 +20,7 @@ pub mod entry;
 mod host;
 pub mod imports;
 mod pages;
+mod plugins;
 mod typed;
 
 pub use batch::WriteBatch;

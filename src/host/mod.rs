@@ -27,6 +27,7 @@ mod registry;
 mod replacement;
 mod report;
 mod runtime;
+mod slice;
 pub(crate) mod tape;
 #[doc(hidden)]
 pub mod toon;
@@ -41,4 +42,5 @@ pub use module::{MAX_EXPORTS, MAX_TABLES, RamBound};
 pub use registry::{HostFunction, HostFunctionRegistry, RegistryError};
 pub use replacement::{ReplaceError, Replacement};
 pub use report::CallReport;
-pub use runtime::{FuelSlice, Host, HostConfig, Outcome, SliceDecision, SliceHook};
+pub use runtime::{Host, HostConfig, Outcome};
+pub use slice::{FuelSlice, SliceDecision, SliceHook};

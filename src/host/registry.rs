@@ -1,4 +1,5 @@
-//! The host functions that plugins can import: SochDB's eight, `last_error`, and the embedder's own.
+//! The host functions that plugins can import: SochDB's eight, `last_error`, `call_plugin`, and the embedder's
+//! own.
 //!
 //! The registry holds them; [`dispatch`](super::plugin::dispatch) calls them.
 
@@ -7,7 +8,7 @@ use core::fmt;
 
 use super::{access::HostFunctionContext, boundary::HostCallResult, functions};
 use crate::{
-    abi::{Capability, IMPORT_MODULE, Name, NameError},
+    abi::{Builtin, Capability, IMPORT_MODULE, Name, NameError},
     audit::FunctionId,
     database::{MemoryStorage, Storage},
     for_each_host_function,
@@ -160,7 +161,7 @@ pub struct HostFunctionRegistry<S: Storage = MemoryStorage> {
 macro_rules! builtin {
     ($($type:ident, $name:ident, $request:ty, $response:ty, $capability:ident, $doc:literal;)*) => {
         impl<S: Storage> HostFunctionRegistry<S> {
-            /// The nine functions of the module `sochdb`.
+            /// The functions of the module `sochdb`.
             pub(super) fn new() -> Self {
                 let mut registry = Self { functions: Vec::new() };
                 let functions: [Box<dyn HostFunction<S>>; _] = [$(Box::new(functions::$type)),*];
@@ -228,7 +229,10 @@ impl<S: Storage> HostFunctionRegistry<S> {
     #[must_use]
     pub fn find(&self, module: &str, name: &str) -> Option<FunctionId> {
         let at = self.functions.iter().position(|f| &*f.module == module && &*f.name == name)?;
-        Some(FunctionId(u16::try_from(at).ok()?))
+        let id = FunctionId(u16::try_from(at).ok()?);
+        // Its number is taken in every build, so that an embedder's functions have the same ones.
+        let is_here = cfg!(feature = "hooks") || id.builtin() != Some(Builtin::CallPlugin);
+        is_here.then_some(id)
     }
 
     /// Module and name of a function.

@@ -89,6 +89,7 @@ macro_rules! for_each_limit {
                 Exports "exports of a module", "Exports of a module.";
                 Tables "tables of a module", "Tables of a module.";
                 Plugins "plugins", "Plugins that the host holds.";
+                Nesting "calls of plugins inside each other", "Calls of plugins by plugins that run inside each other.";
             }
         }
     };

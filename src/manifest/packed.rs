@@ -21,14 +21,17 @@ use crate::{
 };
 
 /// Version of the packed form: its first byte. Older ones are read too, with the default of each limit
-/// that they lack.
-pub const PACKED_VERSION: u8 = 2;
+/// that they lack, and without calls of plugins.
+pub const PACKED_VERSION: u8 = 3;
+
+/// The first packed form with `can_call_plugin`.
+const CALLS_SINCE: u8 = 3;
 
 /// The version of [`Limits`] in a packed form that this crate reads.
 const fn limits_version(packed: u8) -> Option<u8> {
     match packed {
         1 => Some(1),
-        PACKED_VERSION => Some(Limits::VERSION),
+        2 | PACKED_VERSION => Some(Limits::VERSION),
         _ => None,
     }
 }
@@ -147,7 +150,7 @@ impl Manifest {
             }
             entries.insert(entry.into());
         }
-        let config = PluginConfig::decode_version(limits, &mut reader)?;
+        let config = PluginConfig::decode_version(found, limits, &mut reader)?;
         reader.finish()?;
         let manifest = Self { name, version, entries, config };
         // Numbers can be written in more bytes than they take, and a digest must not depend on it.
@@ -165,7 +168,7 @@ impl Manifest {
         for entry in &self.entries {
             writer.text(entry);
         }
-        self.config.encode_version(limits, writer);
+        self.config.encode_version(packed, limits, writer);
     }
 }
 
@@ -173,22 +176,26 @@ impl PluginConfig {
     /// Appends capabilities, limits, what a denial does, and settings, as a packed manifest has
     /// them. The same configuration is the same bytes, so a digest of them identifies it.
     pub fn encode(&self, writer: &mut Writer<'_>) {
-        self.encode_version(Limits::VERSION, writer);
+        self.encode_version(PACKED_VERSION, Limits::VERSION, writer);
     }
 
-    fn encode_version(&self, limits: u8, writer: &mut Writer<'_>) {
+    fn encode_version(&self, packed: u8, limits: u8, writer: &mut Writer<'_>) {
         let Capabilities {
             can_read_table,
             can_write_table,
             can_vector_search,
             can_index_search,
             can_call_host,
+            can_call_plugin,
         } = &self.capabilities;
         encode_globs(can_read_table, writer);
         encode_globs(can_write_table, writer);
         writer.bool(*can_vector_search);
         writer.bool(*can_index_search);
         encode_globs(can_call_host, writer);
+        if packed >= CALLS_SINCE {
+            encode_globs(can_call_plugin, writer);
+        }
         self.limits.encode_version(limits, writer);
         writer.u8(match self.on_denied {
             OnDenied::Status => 0,
@@ -206,16 +213,24 @@ impl PluginConfig {
     /// # Errors
     /// [`UnpackError`].
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, UnpackError> {
-        Self::decode_version(Limits::VERSION, reader)
+        Self::decode_version(PACKED_VERSION, Limits::VERSION, reader)
     }
 
-    fn decode_version(limits: u8, reader: &mut Reader<'_>) -> Result<Self, UnpackError> {
+    fn decode_version(
+        packed: u8,
+        limits: u8,
+        reader: &mut Reader<'_>,
+    ) -> Result<Self, UnpackError> {
         let capabilities = Capabilities {
             can_read_table: globs(reader, Globs::new)?,
             can_write_table: globs(reader, Globs::new)?,
             can_vector_search: reader.bool()?,
             can_index_search: reader.bool()?,
             can_call_host: globs(reader, Globs::named)?,
+            can_call_plugin: match packed {
+                CALLS_SINCE.. => globs(reader, Globs::plugins)?,
+                _ => Globs::default(),
+            },
         };
         let limits = Limits::decode_version(limits, reader)?;
         let on_denied = match reader.u8()? {

@@ -135,7 +135,7 @@ fn rights(table: Table<'_>) -> Result<(Capabilities, OnDenied), DocumentError> {
             "can_vector_search" => granted.can_vector_search = value.bool()?,
             "can_index_search" => granted.can_index_search = value.bool()?,
             "can_call_host" => granted.can_call_host = globs(value, Globs::named)?,
-            "can_call_plugin" => nothing(&field, "no host function of this host calls a plugin")?,
+            "can_call_plugin" => granted.can_call_plugin = globs(value, Globs::plugins)?,
             "on_denied" => {
                 on_denied = value.one_of(OnDenied::WORDS, OnDenied::ALL)?;
             }

@@ -16,6 +16,8 @@ tags! {
         OutOfFuel = 1 => "out of fuel",
         /// It was denied, and the plugin was loaded to trap then.
         Denied = 2 => "denied",
+        /// The slice hook stopped a call that the plugin had made.
+        Stopped = 3 => "stopped",
     }
 }
 

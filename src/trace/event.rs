@@ -3,6 +3,7 @@
 
 use super::{
     data::{Data, Digest},
+    format::{limits_version, renumbered},
     host_call::HostCallEvent,
 };
 use crate::{
@@ -146,6 +147,19 @@ messages! {
     pub struct Restore {
         /// The plugin's number.
         pub plugin: PluginId,
+    }
+
+    /// The call that begins with the next event was made by a plugin inside its own call, which goes on
+    /// after it, or is one of a hook.
+    pub struct Nested {
+        /// The plugin that called; `None` for a hook of the embedder's own write.
+        pub caller: Option<PluginId>,
+        /// How many calls are around the one that begins.
+        pub depth: u32,
+        /// When the embedder's call began, in microseconds of the clock: deadlines count from then.
+        pub started_us: u64,
+        /// The deadline of the embedder's call, in milliseconds.
+        pub deadline_ms: Option<u32>,
     }
 
     /// An entry point was called.
@@ -309,17 +323,27 @@ events! {
     End(End) = 11 => "end",
     Replace(Load<'a>) = 12 => "replace",
     Restore(Restore) = 13 => "restore",
+    Nested(Nested) = 14 => "nested call",
 }
 
 impl<'a> Event<'a> {
-    /// Takes an event from the front, whose [`Limits`] have the given version. No other event has
-    /// changed since the first version.
-    pub(super) fn decode_version(limits: u8, reader: &mut Reader<'a>) -> Result<Self, WireError> {
+    /// Takes an event of a trace of the given version from the front. Limits were added since the first
+    /// one, and functions of SochDB's, which moved the numbers of an embedder's.
+    pub(super) fn decode_version(version: u8, reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        let limits = limits_version(version).unwrap_or(Limits::VERSION);
         let mut ahead = *reader;
         let event = match ahead.u8() {
             Ok(LOAD) => Self::Load,
             Ok(REPLACE) => Self::Replace,
-            _ => return Self::decode(reader),
+            _ => {
+                let mut event = Self::decode(reader)?;
+                if let Self::HostCall(call) = &mut event {
+                    call.function = renumbered(version, call.function);
+                } else if let Self::Function(function) = &mut event {
+                    function.id = renumbered(version, function.id);
+                }
+                return Ok(event);
+            }
         };
         *reader = ahead;
         Ok(event(Load {
@@ -351,6 +375,7 @@ impl<'a> Wire<'a> for Capability<'a> {
                 writer.u8(5);
                 writer.text(name);
             }
+            Self::CallPlugin => writer.u8(6),
         }
     }
 
@@ -362,6 +387,7 @@ impl<'a> Wire<'a> for Capability<'a> {
             3 => Self::VectorSearch,
             4 => Self::IndexSearch,
             5 => Self::Named(reader.text()?),
+            6 => Self::CallPlugin,
             _ => return Err(reader.error(WireErrorKind::UnknownVariant)),
         })
     }

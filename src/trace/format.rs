@@ -1,7 +1,10 @@
 //! The numbers of the format: its version, its first bytes, and the sizes around an event.
 
-/// Version of the format that recorders write. Readers read the older ones too.
-pub const VERSION: u8 = 2;
+use crate::audit::FunctionId;
+
+/// Version of the format that recorders write. Readers read the older ones too. It is not in the chain: no
+/// two versions differ in one bit only, so that a bit that flips in it is found. There is no version 3.
+pub const VERSION: u8 = 4;
 
 /// The first bytes of every trace. The last one is the [`VERSION`].
 pub const MAGIC: [u8; 8] = [b'S', b'O', b'C', b'H', b'T', b'R', b'C', VERSION];
@@ -10,9 +13,20 @@ pub const MAGIC: [u8; 8] = [b'S', b'O', b'C', b'H', b'T', b'R', b'C', VERSION];
 pub(super) const fn limits_version(trace: u8) -> Option<u8> {
     match trace {
         1 => Some(1),
-        VERSION => Some(crate::limits::Limits::VERSION),
+        2 | VERSION => Some(crate::limits::Limits::VERSION),
         _ => None,
     }
+}
+
+/// The number that a function of a trace of a version has today: an embedder's are numbered behind SochDB's,
+/// and those were nine in the first versions.
+pub(super) fn renumbered(trace: u8, function: FunctionId) -> FunctionId {
+    let then = match trace {
+        1 | 2 => 9,
+        _ => return function,
+    };
+    let more = (crate::abi::HOST_FUNCTIONS.len() as u16).saturating_sub(then);
+    FunctionId(if function.0 < then { function.0 } else { function.0.saturating_add(more) })
 }
 
 /// Bytes of a frame before its payload: the length and the check.
@@ -30,3 +44,18 @@ pub const WASMI_VERSION: &str = "2.0.0";
 /// The longest payload of a frame that is read, in bytes: what guards the reader's memory against a
 /// length that was never written. A request and a response of 2 GiB would be longer; no plugin's are.
 pub const MAX_FRAME_LEN: u32 = 256 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `call_plugin` has the number that an embedder's first function had before: a trace of that time
+    /// would have called another plugin in its place.
+    #[test]
+    fn functions_of_an_embedder_in_old_traces_have_the_numbers_of_today() {
+        let own = crate::abi::HOST_FUNCTIONS.len() as u16;
+        for (trace, then, now) in [(1, 8, 8), (1, 9, own), (2, 11, own + 2), (VERSION, own, own)] {
+            assert_eq!(renumbered(trace, FunctionId(then)), FunctionId(now));
+        }
+    }
+}

@@ -23,7 +23,7 @@ pub use data::{Data, Digest, Stop};
 pub use error::{RecordError, TraceError};
 pub use event::{
     CallIn, CallOut, Checkpoint, End, Ending, Event, Function, Growth, GrowthRefusal, Header, Load,
-    Mode, Restore, Slice, SliceEnd, Table, Unload,
+    Mode, Nested, Restore, Slice, SliceEnd, Table, Unload,
 };
 pub use format::{
     CHECK_LEN, FEATURES, FRAME_HEADER_LEN, MAGIC, MAX_FRAME_LEN, VERSION, WASMI_VERSION,

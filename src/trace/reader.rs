@@ -10,9 +10,9 @@ use super::{
     chain::{self, Link},
     error::{TraceError, unreadable},
     event::Event,
-    format::{FRAME_HEADER_LEN, MAGIC, MAX_FRAME_LEN, limits_version},
+    format::{FRAME_HEADER_LEN, MAGIC, MAX_FRAME_LEN, VERSION, limits_version},
 };
-use crate::{abi::wire::Reader, limits::Limits};
+use crate::abi::wire::Reader;
 
 /// The first bytes of a trace of any version.
 const NAME: &[u8] = b"SOCHTRC";
@@ -43,8 +43,11 @@ pub struct TraceReader<R> {
     time_us: u64,
     state: State,
     ring: bool,
-    /// The version of limits in it.
-    limits: u8,
+    /// Its version.
+    version: u8,
+    /// The clock when each of the nested calls began that are not over: the host call that made it
+    /// began before it and is recorded after it.
+    around: Vec<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,7 +72,8 @@ impl<R: Read<Error: 'static>> TraceReader<R> {
             time_us: 0,
             state: State::Start,
             ring: false,
-            limits: Limits::VERSION,
+            version: VERSION,
+            around: Vec::new(),
         }
     }
 
@@ -93,7 +97,7 @@ impl<R: Read<Error: 'static>> TraceReader<R> {
         let malformed = |error| TraceError::Malformed { event: number, error };
         let mut reader = Reader::new(payload);
         let found = reader.u64();
-        let event = Event::decode_version(self.limits, &mut reader)
+        let event = Event::decode_version(self.version, &mut reader)
             .and_then(|event| reader.finish().map(|()| event));
         // What a flight recorder kept begins in the middle, and says which link was before.
         if self.ring
@@ -120,6 +124,13 @@ impl<R: Read<Error: 'static>> TraceReader<R> {
             return Err(TraceError::Reordered { expected, found });
         }
         check_clock(&mut self.time_us, found, &event)?;
+        if let Event::Nested(_) = event {
+            self.around.push(self.time_us);
+        } else if let Event::CallOut(_) = event
+            && let Some(before_us) = self.around.pop()
+        {
+            self.time_us = before_us;
+        }
         self.link = link;
         let frame_len = self.frame.len() as u64;
         self.offset = offset + frame_len;
@@ -155,7 +166,8 @@ impl<R: Read<Error: 'static>> TraceReader<R> {
             _ => {}
         }
         let [.., found] = magic;
-        self.limits = limits_version(found).ok_or(TraceError::Version { found })?;
+        limits_version(found).ok_or(TraceError::Version { found })?;
+        self.version = found;
         self.offset = MAGIC.len() as u64;
         Ok(())
     }
@@ -253,6 +265,7 @@ fn time(event: &Event<'_>) -> Option<u64> {
         | Event::Unload(_)
         | Event::Replace(_)
         | Event::Restore(_)
+        | Event::Nested(_)
         | Event::Growth(_)
         | Event::CallOut(_)
         | Event::End(_) => None,

@@ -158,6 +158,7 @@ structs! {
     LogRequest = message::LogRequest<'static> { level: LogLevel, message: String }
     ConfigRequest = message::ConfigRequest<'static> { key: String }
     ConfigResponse = message::ConfigResponse<'static> { value: Value }
+    CallRequest = message::CallRequest<'static> { plugin: String, entry: String, input: Vec<u8> }
     LastErrorRequest = message::LastErrorRequest {}
     LastErrorResponse = message::LastErrorResponse<'static> { text: String }
 }

@@ -28,6 +28,14 @@ pub fn probe_wasm() -> Vec<u8> {
     WASM.clone()
 }
 
+/// The probe with an Output Buffer of 4 KiB, so that another probe has room for its answers.
+pub fn relay_wasm() -> Vec<u8> {
+    let wat = probe_wat();
+    let (before, after) = wat.split_once(r#""\00\00\02\00" "\00\00\01\00""#).unwrap();
+    let small = r#""\00\00\02\00" "\00\10\00\00""#;
+    wat::parse_str([before, small, after].concat()).unwrap()
+}
+
 /// The probe, with every host function of the table: a new one needs no line in it.
 fn probe_wat() -> String {
     let (mut imports, mut elements) = (String::new(), String::new());
@@ -68,6 +76,7 @@ pub fn everything() -> Capabilities {
         can_vector_search: true,
         can_index_search: true,
         can_call_host: Globs::new(&["*"]).unwrap(),
+        can_call_plugin: Globs::plugins(&["*"]).unwrap(),
     }
 }
 

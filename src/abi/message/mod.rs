@@ -331,6 +331,16 @@ messages! {
         pub value: Value<'a>,
     }
 
+    /// Request of `call_plugin`.
+    pub struct CallRequest<'a, T = &'a str> {
+        /// Name of the plugin.
+        pub plugin: T,
+        /// Name of its entry point.
+        pub entry: &'a str,
+        /// What the entry point is given.
+        pub input: &'a [u8],
+    }
+
     /// Request of `last_error`: no bytes.
     pub struct LastErrorRequest {}
 
@@ -339,6 +349,32 @@ messages! {
         /// What the plugin's last failed host call said, at most
         /// [`MAX_ERROR_LEN`](crate::abi::MAX_ERROR_LEN) bytes.
         pub text: &'a str,
+    }
+}
+
+/// Response of `call_plugin`: the output of the plugin that was called, byte by byte, without a length.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CallResponse<'a> {
+    /// The output.
+    pub output: &'a [u8],
+}
+
+impl<'a> Wire<'a> for CallResponse<'a> {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        writer.raw(self.output);
+    }
+
+    /// Takes all bytes that are left.
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        let len = reader.rest().len();
+        Ok(Self { output: reader.take(len)? })
+    }
+}
+
+#[cfg(feature = "replay")]
+impl super::inspect::Inspect for CallResponse<'_> {
+    fn inspect(&self, fields: &mut super::inspect::Fields) {
+        fields.leaf(super::inspect::hex(self.output));
     }
 }
 

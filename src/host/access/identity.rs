@@ -43,6 +43,17 @@ pub(crate) struct Identity {
     /// it answers: a row that did not fit, or the answer of a call that failed halfway. A trace keeps
     /// them, since the plugin can see them; [`WHOLE`] keeps the whole buffer.
     pub(crate) touched: usize,
+    /// The plugin whose call this one answers; `None` if the embedder called.
+    pub(crate) caller: Option<Caller>,
+}
+
+/// The plugin that called another one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    pub(crate) id: PluginId,
+    pub(crate) name: Name,
+    /// How many calls are around the one that it made: at least 1.
+    pub(crate) depth: u8,
 }
 
 /// The value of [`Identity::touched`] for a call that may have written anywhere in its response.
@@ -68,6 +79,7 @@ impl Identity {
             failed_status: 0,
             failed_call: 0,
             touched: 0,
+            caller: None,
         }
     }
 

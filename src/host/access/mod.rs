@@ -6,5 +6,7 @@ mod identity;
 mod plugin_config;
 
 pub use context::HostFunctionContext;
+#[cfg(feature = "hooks")]
+pub(super) use identity::Caller;
 pub(super) use identity::{Identity, WHOLE};
 pub use plugin_config::{ConfigKeyError, MAX_CONFIG_KEY_LEN, OnDenied, PluginConfig};

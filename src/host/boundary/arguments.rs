@@ -6,6 +6,8 @@ use core::fmt;
 
 use wasmi::errors::HostError;
 
+#[cfg(feature = "hooks")]
+use super::result::HostCallResult;
 use super::result::{HostCallFailure, Message};
 use crate::limits::LimitExceeded;
 
@@ -15,8 +17,20 @@ pub(crate) enum Stop {
     OutOfFuel(LimitExceeded),
     /// A denial, and the plugin was loaded with [`OnDenied::Trap`].
     Denied(Message),
+    /// The embedder's slice hook stopped a call that the plugin had made.
+    #[cfg(feature = "hooks")]
+    Stopped,
     /// A replay came upon something that was not recorded.
     Diverged,
+}
+
+/// How a call that a plugin makes of another one ended.
+#[cfg(feature = "hooks")]
+pub(crate) enum Entered {
+    /// The caller goes on with this answer.
+    Answer(HostCallResult),
+    /// The embedder's slice hook stopped it, and with it all calls around it.
+    Stopped(Message),
 }
 
 impl fmt::Display for Stop {
@@ -24,6 +38,8 @@ impl fmt::Display for Stop {
         match self {
             Self::OutOfFuel(exceeded) => exceeded.fmt(f),
             Self::Denied(message) => message.fmt(f),
+            #[cfg(feature = "hooks")]
+            Self::Stopped => f.write_str("the slice hook stopped the call"),
             Self::Diverged => f.write_str("the replay diverged"),
         }
     }

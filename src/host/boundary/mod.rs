@@ -6,5 +6,7 @@
 mod arguments;
 mod result;
 
+#[cfg(feature = "hooks")]
+pub(super) use arguments::Entered;
 pub(super) use arguments::{Arguments, Stop, regions};
 pub use result::{HostCallFailure, HostCallResult, MAX_MESSAGE_LEN, Message};

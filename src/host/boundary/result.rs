@@ -152,6 +152,11 @@ impl HostCallResult {
     pub fn not_found(text: impl fmt::Display) -> Self {
         Self::NotFound(Message::new(text))
     }
+
+    /// An error of the host's that says `text`.
+    pub fn failed(text: impl fmt::Display) -> Self {
+        Self::Error(Message::new(text))
+    }
 }
 
 /// Why a host function did not answer: a [`HostCallResult`] that is not a success, for functions that are
@@ -173,6 +178,11 @@ impl HostCallFailure {
     /// There is no such thing, as `text` says.
     pub fn not_found(text: impl fmt::Display) -> Self {
         Self(HostCallResult::not_found(text))
+    }
+
+    /// The host could not do it, as `text` says.
+    pub fn failed(text: impl fmt::Display) -> Self {
+        Self(HostCallResult::failed(text))
     }
 
     /// The response needs `needed` bytes.

@@ -2,7 +2,10 @@
 
 use super::rows::finish;
 use crate::{
-    abi::wire::{self, Writer},
+    abi::{
+        CALLER_KEY, Value,
+        wire::{self, Writer},
+    },
     database::Storage,
     escaped::quoted,
     host::{access::HostFunctionContext, boundary::HostCallFailure},
@@ -22,6 +25,10 @@ pub(in crate::host) fn get_config<S: Storage>(
     let key: &[u8] = wire::decode(request)?;
     let Some(value) = context.plugin.settings.get(key) else {
         let key: &str = wire::decode(request)?;
+        // A setting of this name would be the embedder's will.
+        if let Some(caller) = context.plugin.caller.as_ref().filter(|_| key == CALLER_KEY) {
+            return Ok(wire::encode(&Value::Text(&caller.name), response)?);
+        }
         return Err(HostCallFailure::not_found(format_args!(
             "there is no setting {}",
             quoted(key)

@@ -15,9 +15,9 @@ use alloc::boxed::Box;
 
 use wasmi::Caller;
 
-use super::{shared::Shared, state::PluginState};
+use super::state::{PluginState, Shared};
 use crate::{
-    abi::{Builtin, wire::WireError},
+    abi::{Builtin, Status, wire::WireError},
     audit::{AuditEntry, AuditLog, FunctionId},
     database::Storage,
     host::{
@@ -30,6 +30,10 @@ use crate::{
     meter::{Meter, PRICES},
 };
 
+/// The number of `call_plugin`.
+#[cfg(feature = "hooks")]
+const CALL_PLUGIN: FunctionId = FunctionId(Builtin::CallPlugin as u16);
+
 /// Answers one import call of a plugin.
 pub(crate) fn host_call<S: Storage>(
     mut caller: Caller<'_, PluginState<S>>,
@@ -38,7 +42,7 @@ pub(crate) fn host_call<S: Storage>(
 ) -> Result<i32, wasmi::Error> {
     let slice_fuel = caller.get_fuel().unwrap_or(0);
     let Some(memory) = caller.data().memory else {
-        return Ok(crate::abi::Status::Error.code());
+        return Ok(Status::Error.code());
     };
     let (linear_memory, state) = memory.data_and_store_mut(&mut caller);
     state.meter.set_slice(slice_fuel);
@@ -56,15 +60,18 @@ impl<S: Storage> PluginState<S> {
         linear_memory: &mut [u8],
         arguments: Arguments,
     ) -> Result<i32, Box<Stop>> {
-        let Some(shared) = self.shared.as_deref_mut() else {
-            return Ok(crate::abi::Status::Error.code());
-        };
+        let Some(shared) = self.shared.as_deref_mut() else { return Ok(Status::Error.code()) };
         let fuel_before = self.meter.fuel();
         if shared.tape.playing.is_on() {
             return self.played(function, fuel_before, linear_memory, arguments);
         }
-        let Shared { database, registry, audit, audit_sink, metrics, clock, log_bytes, tape } =
-            shared;
+        #[cfg(feature = "hooks")]
+        if function == CALL_PLUGIN {
+            return self.nested(function, fuel_before, linear_memory, arguments);
+        }
+        let Shared {
+            database, registry, audit, audit_sink, metrics, clock, log_bytes, tape, ..
+        } = shared;
         let entry = open_entry(audit, &self.identity, function, &arguments);
         entry.time_us = clock.now_us();
         let result = if self.host_calls >= self.host_calls_limit {
@@ -122,12 +129,12 @@ impl<S: Storage> PluginState<S> {
         }
         match self.on_tape(function, fuel_before, linear_memory, arguments) {
             Some((tape, call)) => tape.plays(call),
-            None => Ok(crate::abi::Status::Error.code()),
+            None => Ok(Status::Error.code()),
         }
     }
 
     /// The tape, and the host call as it is shown to it.
-    fn on_tape<'c>(
+    pub(super) fn on_tape<'c>(
         &'c mut self,
         function: FunctionId,
         fuel_before: u64,
@@ -173,7 +180,7 @@ impl<S: Storage> PluginState<S> {
     }
 
     #[cold]
-    fn failed(
+    pub(super) fn failed(
         &mut self,
         function: FunctionId,
         result: HostCallResult,
@@ -280,13 +287,13 @@ fn run<S: Storage>(
 
 /// A request that its function could not decode.
 #[cold]
-fn malformed(function: &str, error: WireError) -> HostCallResult {
+pub(super) fn malformed(function: &str, error: WireError) -> HostCallResult {
     HostCallResult::invalid(format_args!("the request of {function} is malformed: {error}"))
 }
 
 /// The audit entry of a host call. It is filled in its place in the log, the table's name by the context.
 #[inline(always)]
-fn open_entry<'l>(
+pub(super) fn open_entry<'l>(
     audit: &'l mut AuditLog<Box<[AuditEntry]>>,
     plugin: &Identity,
     function: FunctionId,
@@ -298,18 +305,22 @@ fn open_entry<'l>(
     entry.table = None;
     entry.rows = 0;
     entry.bytes_in = arguments.request_len;
+    (entry.caller, entry.depth) = match &plugin.caller {
+        None => (None, 0),
+        Some(caller) => (Some(caller.id), caller.depth),
+    };
     entry
 }
 
 #[cold]
-fn too_many_calls(allowed: u32) -> LimitExceeded {
+pub(super) fn too_many_calls(allowed: u32) -> LimitExceeded {
     let allowed = u64::from(allowed);
     LimitExceeded { limit: Limit::HostCalls, allowed, asked: allowed + 1 }
 }
 
 /// A call that is refused before it is looked at costs what every call costs.
 #[cold]
-fn refused(meter: &mut Meter, failure: HostCallResult) -> HostCallResult {
+pub(super) fn refused(meter: &mut Meter, failure: HostCallResult) -> HostCallResult {
     match meter.charge(PRICES.call) {
         Ok(()) => failure,
         Err(exhausted) => exhausted.into(),

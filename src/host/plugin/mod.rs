@@ -3,15 +3,18 @@
 //! This room knows how a plugin is made and answered, but not the host that has it.
 
 mod buffers;
+mod chain;
 mod compiler;
 mod dispatch;
 mod linear_memory;
 pub(super) mod load;
-mod shared;
+#[cfg(feature = "hooks")]
+mod nested_call;
+mod plugins;
 mod state;
 
 pub(super) use buffers::{Buffer, Buffers};
+pub(super) use chain::Chain;
 pub(super) use compiler::Compiler;
 pub(super) use linear_memory::{imported, initial_bytes};
-pub(super) use shared::Shared;
-pub(super) use state::{Plugin, PluginState, Previous, reason};
+pub(super) use state::{Plugin, PluginState, Plugins, Previous, Shared, reason};

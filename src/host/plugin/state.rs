@@ -1,23 +1,65 @@
-//! A loaded plugin: what it was granted, its interpreter, and the state of its running call.
+//! A loaded plugin: what it was granted, its interpreter, and the state of its running call; and what all
+//! plugins of a host share. They are one file, as a plugin that runs has what they share, and that has the
+//! other plugins.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 use wasmi::{Engine, Memory, Module, ResourceLimiter, Store, TypedFunc};
 
-use super::{buffers::Buffer, shared::Shared};
+use super::{buffers::Buffer, chain::Chain, plugins::Slots};
+#[cfg(feature = "hooks")]
+use crate::host::boundary::Entered;
 use crate::{
     abi::Descriptor,
-    database::Storage,
+    audit::{AuditEntry, AuditLog, AuditSink},
+    database::{Database, Storage},
     host::{
         access::{Identity, OnDenied},
-        metrics::HostCounters,
+        clock::Clock,
+        metrics::{HostCounters, Metrics},
         module::MAX_TABLES,
+        registry::HostFunctionRegistry,
         report::CallReport,
-        tape::{Loaded, ModuleHash},
+        slice::SliceHook,
+        tape::{Loaded, ModuleHash, Tape},
     },
     limits::{Limit, LimitExceeded, Limits},
     meter::Meter,
 };
+
+/// What all plugins of a host share. A plugin has it while it runs, the host between calls.
+pub(crate) struct Shared<S: Storage> {
+    pub(crate) database: Database<S>,
+    pub(crate) registry: HostFunctionRegistry<S>,
+    pub(crate) audit: AuditLog<Box<[AuditEntry]>>,
+    pub(crate) audit_sink: Option<Box<dyn AuditSink + Send>>,
+    pub(crate) metrics: Metrics,
+    pub(crate) clock: Box<dyn Clock + Send>,
+    pub(crate) slice_hook: Option<Box<dyn SliceHook>>,
+    pub(crate) log_bytes: usize,
+    /// Records what plugins ask and are answered, or answers in place of the functions and the clock.
+    pub(crate) tape: Tape,
+    /// The plugins, while one of them runs.
+    pub(crate) plugins: Plugins<S>,
+    /// The calls that run.
+    pub(crate) chain: Chain,
+    /// Calls a plugin for another one. What enters plugins is above what they are.
+    #[cfg(feature = "hooks")]
+    pub(crate) call_plugin: fn(&mut PluginState<S>, &[u8], &mut [u8]) -> Entered,
+}
+
+impl<S: Storage> Shared<S> {
+    /// The clock, or what it was when the call was recorded.
+    pub(crate) fn now_us(&mut self) -> u64 {
+        match self.tape.playing.now_us() {
+            Some(now_us) => now_us,
+            None => self.clock.now_us(),
+        }
+    }
+}
+
+/// The plugins of a host.
+pub(crate) type Plugins<S> = Slots<Plugin<S>>;
 
 /// The data of a plugin's interpreter.
 pub(crate) struct PluginState<S: Storage> {

@@ -4,7 +4,7 @@
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::fmt;
 
-use super::{config::HostConfig, slice::SliceHook};
+use super::config::HostConfig;
 use crate::{
     abi::{Descriptor, Name},
     audit::{AuditEntry, AuditLog, AuditSink, FunctionId, PluginId},
@@ -14,9 +14,10 @@ use crate::{
         clock::Clock,
         error::{LoadError, Loading},
         metrics::Metrics,
-        plugin::{Buffers, Compiler, Plugin, Shared, load},
+        plugin::{Buffers, Chain, Compiler, Plugin, Plugins, Shared, load},
         registry::{HostFunction, HostFunctionRegistry, RegistryError},
         report::CallReport,
+        slice::SliceHook,
         tape::Tape,
     },
     limits::{Limit, LimitExceeded},
@@ -45,10 +46,10 @@ use crate::{
 pub struct Host<S: Storage = MemoryStorage> {
     /// `None` only while a plugin runs; [`call`](Self::call) brings it back.
     pub(super) shared: Option<Box<Shared<S>>>,
-    pub(super) plugins: Vec<Plugin<S>>,
+    /// None of them runs, but while a plugin runs; [`call`](Self::call) brings them back.
+    pub(super) plugins: Plugins<S>,
     /// For plugins with static memory.
     pub(super) buffers: Buffers,
-    pub(super) slice_hook: Option<Box<dyn SliceHook>>,
     pub(super) config: HostConfig,
     pub(super) next_plugin: u32,
 }
@@ -67,14 +68,18 @@ impl<S: Storage + 'static> Host<S> {
             audit_sink: None,
             metrics: Metrics::new(config.metric_series),
             clock: Box::new(clock),
+            slice_hook: None,
             log_bytes: config.log_bytes,
             tape: Tape::default(),
+            plugins: Plugins::default(),
+            chain: Chain::default(),
+            #[cfg(feature = "hooks")]
+            call_plugin: super::nested::call_plugin,
         };
         Self {
             shared: Some(Box::new(shared)),
-            plugins: Vec::new(),
+            plugins: Plugins::default(),
             buffers: Buffers::default(),
-            slice_hook: None,
             config,
             next_plugin: 0,
         }
@@ -102,7 +107,14 @@ impl<S: Storage + 'static> Host<S> {
 
     /// Calls `hook` between fuel slices.
     pub fn set_slice_hook(&mut self, hook: impl SliceHook + 'static) {
-        self.slice_hook = Some(Box::new(hook));
+        self.shared_mut().slice_hook = Some(Box::new(hook));
+    }
+
+    /// Limits how many calls of plugins by plugins may run inside each other: 0 lets no plugin call another
+    /// one. Default 4. Each takes native stack of the interpreter's; `docs/embedding.md` says how much.
+    #[cfg(feature = "hooks")]
+    pub fn limit_nesting(&mut self, calls: u8) {
+        self.shared_mut().chain.limit = calls;
     }
 
     /// Gives the host a buffer for the linear memory of a plugin that is loaded with
@@ -174,7 +186,7 @@ impl<S: Storage + 'static> Host<S> {
         compiler: &Compiler,
     ) -> Loading<PluginId> {
         let name = Name::plugin(name).map_err(LoadError::Name)?;
-        if self.plugins.iter().any(|plugin| plugin.identity().name == name) {
+        if self.plugins.named(&name).is_some() {
             return Err(LoadError::NameTaken(name).into());
         }
         let allowed = self.config.plugins;
@@ -205,9 +217,7 @@ impl<S: Storage + 'static> Host<S> {
         if let Some(shared) = &mut self.shared {
             shared.tape.loads(&plugin.loaded());
         }
-        // Plugins are few and large: no room for those that never come.
-        self.plugins.reserve_exact(1);
-        self.plugins.push(plugin);
+        self.plugins.push(id, name, plugin);
         self.next_plugin = id.0.wrapping_add(1);
         Ok(id)
     }
@@ -249,8 +259,9 @@ impl<S: Storage + 'static> Host<S> {
     pub fn unload(&mut self, plugin: PluginId) -> bool {
         let Some(at) = self.position(plugin) else { return false };
         self.shared_mut().tape.unloads(plugin);
-        let buffer = self.plugins.remove(at).into_buffer();
-        buffer.into_iter().for_each(|buffer| self.buffers.put(buffer));
+        if let Some(plugin) = self.plugins.remove(at) {
+            self.free(plugin);
+        }
         self.shared_mut().metrics.forget(plugin);
         true
     }
@@ -258,8 +269,8 @@ impl<S: Storage + 'static> Host<S> {
     /// The plugin of this name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<PluginId> {
-        let plugin = self.plugins.iter().find(|plugin| &*plugin.identity().name == name)?;
-        Some(plugin.identity().id)
+        let mut plugins = self.plugins.known();
+        plugins.find(|(_, known)| known.as_str() == name).map(|(id, _)| id)
     }
 
     /// What the last call of a plugin used, whether it succeeded or not.
@@ -270,7 +281,7 @@ impl<S: Storage + 'static> Host<S> {
 
     /// The plugins that are loaded, in the order of loading: id and name.
     pub fn plugins(&self) -> impl Iterator<Item = (PluginId, &str)> {
-        self.plugins.iter().map(|plugin| (plugin.identity().id, plugin.identity().name.as_str()))
+        self.plugins.known().map(|(id, name)| (id, name.as_str()))
     }
 
     /// The entry points of a plugin, in the order of its exports; none if there is no such plugin.
@@ -286,7 +297,7 @@ impl<S: Storage + 'static> Host<S> {
     }
 
     pub(super) fn position(&self, plugin: PluginId) -> Option<usize> {
-        self.plugins.iter().position(|loaded| loaded.identity().id == plugin)
+        self.plugins.position(plugin)
     }
 }
 
@@ -302,7 +313,7 @@ impl<S: Storage> Host<S> {
     pub fn database_mut(&mut self) -> &mut Database<S> {
         self.shared_mut().tape.recording.tables_may_change();
         // It may be replaced by another one, whose tables have other numbers.
-        for plugin in &mut self.plugins {
+        for plugin in self.plugins.iter_mut() {
             plugin.store.data_mut().identity.forget_tables();
         }
         &mut self.shared_mut().database
@@ -323,10 +334,11 @@ impl<S: Storage> Host<S> {
     /// An audit entry as a line of text, with the names of plugin and function.
     #[must_use]
     pub fn describe<'a>(&'a self, entry: &'a AuditEntry) -> impl fmt::Display + 'a {
-        let plugin = self.plugins.iter().find(|plugin| plugin.identity().id == entry.plugin);
+        let named = |id| self.plugins.known().find(|(known, _)| *known == id);
+        let name = |id| named(id).map_or("(unloaded)", |(_, name)| name.as_str());
         let function = self.registry().name(entry.function);
-        let plugin = plugin.map_or("(unloaded)", |plugin| &plugin.identity().name);
-        entry.display(plugin, function.map_or("?", |(_, name)| name))
+        let function = function.map_or("?", |(_, name)| name);
+        entry.display_called(name(entry.plugin), function, entry.caller.map(name))
     }
 
     /// Writes all metrics in Prometheus' text format, series in a fixed order.

@@ -2,16 +2,17 @@
 
 mod call;
 mod config;
+mod entering;
 mod host;
+#[cfg(feature = "hooks")]
+mod nested;
 #[cfg(feature = "record")]
 mod recording;
 mod replace;
 #[cfg(feature = "replay")]
 mod replaying;
-mod slice;
 mod slicing;
 
 pub use call::Outcome;
 pub use config::HostConfig;
 pub use host::Host;
-pub use slice::{FuelSlice, SliceDecision, SliceHook};

@@ -29,7 +29,7 @@ impl<S: Storage + 'static> Host<S> {
     /// Lets every plugin begin its next call with its memory as it was after loading. A replay can
     /// begin here, and a flight recorder forgets what is before the oldest of these.
     pub fn checkpoint(&mut self) {
-        for plugin in &mut self.plugins {
+        for plugin in self.plugins.iter_mut() {
             plugin.trapped = true;
         }
         let Self { shared: Some(shared), plugins, .. } = self else { return };
@@ -42,7 +42,7 @@ impl<S: Storage + 'static> Host<S> {
             tape.recording.adds_function(registry, id);
         }
         tape.recording.tables(database);
-        for plugin in plugins {
+        for plugin in plugins.iter() {
             tape.loads(&plugin.loaded());
         }
     }

@@ -104,8 +104,8 @@ impl<S: Storage + 'static> Host<S> {
 
     fn roll_back(&mut self, id: PluginId) -> Replacing<()> {
         let Self { plugins, buffers, .. } = self;
-        let loaded = plugins.iter_mut().enumerate().find(|(_, p)| p.identity().id == id);
-        let Some((at, loaded)) = loaded else {
+        let at = plugins.position(id);
+        let Some((at, loaded)) = at.and_then(|at| Some((at, plugins.get_mut(at)?))) else {
             return Err(ReplaceError::NoSuchPlugin(id).into());
         };
         let Some(mut previous) = loaded.previous.take() else {
@@ -152,7 +152,7 @@ impl<S: Storage + 'static> Host<S> {
             name: old.identity().name,
             entries: old.entries.iter().map(|(entry, _)| entry.clone()).collect(),
         };
-        let unloaded = replacement.unload_first.map(|wasm| self.unload_version(at, wasm));
+        let unloaded = replacement.unload_first.and_then(|wasm| self.unload_version(at, wasm));
         let mut unfinished =
             Unfinished { host: self, at, known, compiler, unloaded, placed: false, done: false };
         match unfinished.replace(wasm, config, &replacement) {
@@ -169,8 +169,8 @@ impl<S: Storage + 'static> Host<S> {
 
     /// Frees the plugin at a place, and keeps what is needed to load it again.
     #[cfg(any(feature = "validate", feature = "trusted"))]
-    fn unload_version<'w>(&mut self, at: usize, wasm: &'w [u8]) -> Unloaded<'w> {
-        let mut old = self.plugins.remove(at);
+    fn unload_version<'w>(&mut self, at: usize, wasm: &'w [u8]) -> Option<Unloaded<'w>> {
+        let mut old = self.plugins.remove(at)?;
         let state = old.store.data_mut();
         let identity = core::mem::take(&mut state.identity);
         let mut config = PluginConfig::of(identity.capabilities, identity.settings);
@@ -178,7 +178,7 @@ impl<S: Storage + 'static> Host<S> {
         config.static_memory = old.buffer.is_some();
         let unloaded = Unloaded { wasm, config, report: old.report, totals: old.totals };
         self.free(old);
-        unloaded
+        Some(unloaded)
     }
 
     /// Tells the tape which version is at a place now.
@@ -312,7 +312,7 @@ impl<S: Storage + 'static> Unfinished<'_, S> {
             None => host.change_places(*at, new),
             Some(old) => {
                 (new.report, new.totals) = (old.report, old.totals);
-                host.plugins.insert(*at, new);
+                host.plugins.insert(*at, known.id, known.name, new);
             }
         }
         self.placed = true;
@@ -344,8 +344,7 @@ impl<S: Storage + 'static> Unfinished<'_, S> {
                 Ok(())
             }
             (Some(old), placed) => {
-                if placed {
-                    let new = self.host.plugins.remove(self.at);
+                if placed && let Some(new) = self.host.plugins.remove(self.at) {
                     self.host.free(new);
                 }
                 let loaded = self.load_again(&old);
@@ -365,7 +364,7 @@ impl<S: Storage + 'static> Unfinished<'_, S> {
         let compiled = load::compile(old.wasm, &old.config, compiler)?;
         let mut plugin = host.make(known.id, known.name, compiled, &old.config)?;
         (plugin.report, plugin.totals) = (old.report, old.totals);
-        host.plugins.insert(*at, plugin);
+        host.plugins.insert(*at, known.id, known.name, plugin);
         host.tape_version(*at);
         Ok(())
     }

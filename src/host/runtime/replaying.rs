@@ -16,7 +16,7 @@ use crate::{
         registry::{HostFunction, RegistryError},
         tape::Player,
     },
-    trace::{Digest, Event, Recorder},
+    trace::{Digest, Event, Nested, Recorder},
 };
 
 impl<S: Storage + 'static> Host<S> {
@@ -51,7 +51,7 @@ impl<S: Storage + 'static> Host<S> {
 
     /// A checkpoint of the trace, which had `audited` audit entries before it.
     pub(crate) fn replay_checkpoint(&mut self, audited: u64) {
-        for plugin in &mut self.plugins {
+        for plugin in self.plugins.iter_mut() {
             plugin.trapped = true;
         }
         self.shared_mut().tape.recording.checkpoint(audited);
@@ -81,6 +81,27 @@ impl<S: Storage + 'static> Host<S> {
     /// Undoes the last replacement of a plugin. Says whether there was one.
     pub(crate) fn replay_restoring(&mut self, plugin: PluginId) -> bool {
         self.position(plugin).is_some_and(|at| self.change_back(at))
+    }
+
+    /// The call that is replayed next was made by a plugin, if there is a call `around` it: it gets the
+    /// fuel that it had then, and the deadline of the embedder's call. Returns the fuel that its calls have
+    /// otherwise.
+    pub(crate) fn replay_inside(
+        &mut self,
+        plugin: PluginId,
+        around: Option<Nested>,
+        fuel: Option<u64>,
+    ) -> Option<u64> {
+        if let Some(player) = self.player_mut() {
+            player.around = around.map(|nested| (nested.started_us, nested.deadline_ms));
+        }
+        let nested = around?;
+        self.record_again(&Event::Nested(nested));
+        let at = self.position(plugin)?;
+        let plugin = self.plugins.get_mut(at)?;
+        let own = plugin.limits.fuel_per_call;
+        plugin.limits.fuel_per_call = fuel.map_or(own, |fuel| own.min(fuel));
+        Some(own)
     }
 
     /// Sets the fuel of a plugin's calls.

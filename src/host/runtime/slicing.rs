@@ -7,16 +7,14 @@
 //!
 //! A host call is not interrupted: the fuel of the call bounds it.
 
-use alloc::boxed::Box;
-
 use wasmi::Store;
 
-use super::slice::{FuelSlice, SliceDecision, SliceHook};
 use crate::{
     database::Storage,
     host::{
         error::CallError,
         plugin::{PluginState, Shared},
+        slice::{FuelSlice, SliceDecision},
     },
     limits::{Limit, LimitExceeded, Limits},
     meter::Meter,
@@ -45,7 +43,7 @@ pub(super) fn fuel_left<S: Storage>(store: &mut Store<PluginState<S>>) -> u64 {
 pub(super) struct Slices {
     /// How many have begun.
     pub(super) count: u32,
-    /// When the call began.
+    /// When this call began. Deadlines count from when the embedder's did.
     pub(super) started_us: u64,
     /// Fuel of a slice; all of it where nobody looks between slices.
     size: u64,
@@ -74,8 +72,8 @@ enum Pace {
 }
 
 impl Pace {
-    fn new(limits: &Limits, left: u64, time_us: u64) -> Self {
-        match limits.deadline_ms {
+    fn new(deadline_ms: Option<u32>, left: u64, time_us: u64) -> Self {
+        match deadline_ms {
             None => Self::Unwatched,
             Some(deadline_ms) => {
                 let overshoot_us = (u64::from(deadline_ms) * 100).max(LEAST_OVERSHOOT_US);
@@ -113,25 +111,32 @@ impl Pace {
 }
 
 impl Slices {
-    pub(super) fn begin<S: Storage>(
-        store: &mut Store<PluginState<S>>,
-        limits: &Limits,
-        hook: &Option<Box<dyn SliceHook>>,
-    ) -> Self {
-        let watched = limits.deadline_ms.is_some() || hook.is_some();
-        let played = store.data().shared.as_deref().map(|shared| &shared.tape.playing);
-        let played = played.filter(|playing| playing.is_on());
-        let late_at = played.map(|playing| playing.late_at());
-        let watched = played.and_then(|playing| playing.sliced()).unwrap_or(watched);
-        let size = if watched { limits.slice_fuel.max(1) } else { u64::MAX };
+    pub(super) fn begin<S: Storage>(store: &mut Store<PluginState<S>>, limits: &Limits) -> Self {
         let state = store.data_mut();
         state.meter = Meter::new(limits);
         state.host_calls = 0;
         state.denied = 0;
         state.identity.begin_call();
         let started_us = state.shared.as_deref_mut().map_or(0, Shared::now_us);
+        let mut late_at = None;
+        let mut watched = false;
+        let mut deadline_ms = limits.deadline_ms;
+        if let Some(shared) = state.shared.as_deref_mut() {
+            let Shared { chain, tape, slice_hook, .. } = shared;
+            if chain.depth == 0 {
+                (chain.started_us, chain.deadline_ms) =
+                    tape.playing.around().unwrap_or((started_us, limits.deadline_ms));
+            }
+            deadline_ms = chain.deadline_ms;
+            watched = deadline_ms.is_some() || slice_hook.is_some();
+            if tape.playing.is_on() {
+                late_at = Some(tape.playing.late_at());
+                watched = tape.playing.sliced().unwrap_or(watched);
+            }
+        }
+        let size = if watched { limits.slice_fuel.max(1) } else { u64::MAX };
         let pace = match late_at {
-            None => Pace::new(limits, limits.fuel_per_call, started_us),
+            None => Pace::new(deadline_ms, limits.fuel_per_call, started_us),
             Some(None) => Pace::Unwatched,
             Some(Some(at)) => Pace::Recorded { at },
         };
@@ -146,7 +151,6 @@ impl Slices {
         &mut self,
         store: &mut Store<PluginState<S>>,
         limits: &Limits,
-        hook: &mut Option<Box<dyn SliceHook>>,
         required: u64,
     ) -> Result<(), CallError> {
         let left = fuel_left(store);
@@ -159,10 +163,10 @@ impl Slices {
             }));
         }
         let state = store.data_mut();
-        let mut shared = state.shared.as_deref_mut();
-        let now_us = shared.as_deref_mut().map_or(0, Shared::now_us);
-        let elapsed_us = now_us.saturating_sub(self.started_us);
-        let late = late(limits, elapsed_us);
+        let Some(shared) = state.shared.as_deref_mut() else { return Err(CallError::Stopped) };
+        let now_us = shared.now_us();
+        let elapsed_us = now_us.saturating_sub(shared.chain.started_us);
+        let late = late(shared.chain.deadline_ms, elapsed_us);
         self.pace.look(left, now_us);
         // Where the slice would have ended if it had been run in one.
         let ends = left < self.ends_at.saturating_add(required);
@@ -171,14 +175,9 @@ impl Slices {
             return Ok(());
         }
         let slice = FuelSlice { plugin: state.identity.id, number: self.count, fuel, elapsed_us };
-        match shared {
-            Some(shared) => {
-                shared.tape.recording.hook_is_asked(now_us);
-                let decided = late.and_then(|()| decide(&slice, hook));
-                shared.tape.slice_ends(now_us, left, decided)?;
-            }
-            None => late.and_then(|()| decide(&slice, hook))?,
-        }
+        shared.tape.recording.hook_is_asked(now_us);
+        let decided = late.and_then(|()| decide(&slice, shared));
+        shared.tape.slice_ends(now_us, left, decided)?;
         self.count = self.count.saturating_add(1);
         self.begin_slice(store, required);
         Ok(())
@@ -202,8 +201,8 @@ impl Slices {
 }
 
 /// Is there time?
-fn late(limits: &Limits, elapsed_us: u64) -> Result<(), CallError> {
-    match limits.deadline_ms {
+fn late(deadline_ms: Option<u32>, elapsed_us: u64) -> Result<(), CallError> {
+    match deadline_ms {
         Some(deadline_ms) if elapsed_us > u64::from(deadline_ms).saturating_mul(1000) => {
             Err(CallError::Limit(LimitExceeded {
                 limit: Limit::Deadline,
@@ -216,8 +215,8 @@ fn late(limits: &Limits, elapsed_us: u64) -> Result<(), CallError> {
 }
 
 /// Does the embedder want to go on?
-fn decide(slice: &FuelSlice, hook: &mut Option<Box<dyn SliceHook>>) -> Result<(), CallError> {
-    match hook.as_mut().map(|hook| hook.between_slices(slice)) {
+fn decide<S: Storage>(slice: &FuelSlice, shared: &mut Shared<S>) -> Result<(), CallError> {
+    match shared.slice_hook.as_mut().map(|hook| hook.between_slices(slice)) {
         Some(SliceDecision::Stop) => Err(CallError::Stopped),
         Some(SliceDecision::Continue) | None => Ok(()),
     }

@@ -26,6 +26,8 @@ mod seam;
 pub(crate) use endings::ending;
 pub(super) use module_hash::ModuleHash;
 pub(super) use moments::{Begun, Ended, HostCall, Loaded};
+#[cfg(feature = "hooks")]
+pub(super) use moments::{Nesting, Used};
 #[cfg(not(feature = "replay"))]
 use no_playing::Playing;
 #[cfg(not(feature = "record"))]

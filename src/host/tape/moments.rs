@@ -21,6 +21,21 @@ pub(in crate::host) struct Loaded<'p> {
     pub(in crate::host) trap_on_denied: bool,
 }
 
+/// A call that a plugin makes of another one.
+#[cfg_attr(not(feature = "hooks"), allow(dead_code, reason = "no plugin calls another one"))]
+pub(in crate::host) struct Nesting {
+    pub(in crate::host) caller: Option<PluginId>,
+    /// How many calls are around it.
+    pub(in crate::host) depth: u8,
+    /// When the embedder's call began.
+    pub(in crate::host) started_us: u64,
+    /// Its deadline.
+    pub(in crate::host) deadline_ms: Option<u32>,
+}
+
+/// Rows visited and bytes moved so far by the call around a nested one.
+pub(in crate::host) type Used = (u32, u64);
+
 /// A call of an entry point that begins.
 pub(in crate::host) struct Begun<'c> {
     pub(in crate::host) plugin: PluginId,

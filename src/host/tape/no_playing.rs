@@ -23,6 +23,11 @@ impl Playing {
     }
 
     #[inline(always)]
+    pub(in crate::host) const fn around(&self) -> Option<(u64, Option<u32>)> {
+        None
+    }
+
+    #[inline(always)]
     pub(in crate::host) const fn sliced(&self) -> Option<bool> {
         None
     }

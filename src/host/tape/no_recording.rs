@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use super::{
     Playing,
-    moments::{Begun, Ended, HostCall, Loaded, Refusal},
+    moments::{Begun, Ended, HostCall, Loaded, Nesting, Refusal, Used},
 };
 use crate::{
     audit::{AuditEntry, FunctionId, PluginId},
@@ -50,6 +50,20 @@ impl Recording {
 
     #[inline(always)]
     pub(in crate::host) const fn tables_may_change(&mut self) {}
+
+    #[inline(always)]
+    #[cfg_attr(not(feature = "hooks"), allow(dead_code, reason = "no plugin calls another one"))]
+    pub(in crate::host) const fn enters(&mut self, _nesting: &Nesting) -> Used {
+        (0, 0)
+    }
+
+    #[inline(always)]
+    #[cfg_attr(not(feature = "hooks"), allow(dead_code, reason = "no plugin calls another one"))]
+    pub(in crate::host) const fn leaves(&mut self, _used: Used) {}
+
+    #[inline(always)]
+    #[cfg_attr(not(feature = "hooks"), allow(dead_code, reason = "no plugin calls another one"))]
+    pub(in crate::host) const fn unwinds_inside(&mut self) {}
 
     #[inline(always)]
     pub(super) const fn begins<S: Storage>(&mut self, _call: &Begun<'_>, _database: &Database<S>) {}

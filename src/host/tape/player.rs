@@ -116,6 +116,8 @@ pub(crate) struct Player {
     pub(crate) fuel: bool,
     pub(crate) sliced: bool,
     pub(crate) time_us: u64,
+    /// Begin and deadline of the embedder's call, if a plugin made the recorded one in it.
+    pub(crate) around: Option<(u64, Option<u32>)>,
     pub(crate) mismatch: Option<Mismatch>,
     /// The call ended in a host call, as it was recorded, or was left where the trace breaks off.
     pub(crate) stopped: bool,
@@ -150,6 +152,7 @@ impl Player {
             fuel,
             sliced: false,
             time_us: 0,
+            around: None,
             mismatch: None,
             stopped: false,
             happened: VecDeque::new(),
@@ -371,9 +374,9 @@ impl Asked<'_> {
 
     /// Whether nothing but the length of the request is left in the trace.
     fn is_redacted_whole(&self, call: &HostCallEvent<'_>) -> bool {
-        // Texts of logs, labels of metrics, and what only the embedder knows the meaning of.
+        // Texts of logs, labels of metrics, what plugins tell each other, and what only the embedder knows the meaning of.
         let whole = match self.function.builtin() {
-            None | Some(Builtin::EmitMetric | Builtin::LogMessage) => true,
+            None | Some(Builtin::EmitMetric | Builtin::LogMessage | Builtin::CallPlugin) => true,
             Some(
                 Builtin::SochRead
                 | Builtin::SochWrite

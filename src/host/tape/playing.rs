@@ -50,6 +50,12 @@ impl Playing {
         Some(self.player_mut()?.now_us())
     }
 
+    /// When the embedder's call began that the recorded call ran in, and its deadline; `None` if the
+    /// embedder made the call itself, or if this is no replay.
+    pub(in crate::host) fn around(&self) -> Option<(u64, Option<u32>)> {
+        self.player()?.around
+    }
+
     /// Whether the recorded call ran in slices; `None` if this is no replay.
     pub(in crate::host) fn sliced(&self) -> Option<bool> {
         Some(self.player()?.sliced)
@@ -142,6 +148,7 @@ impl Playing {
                 Err(Box::new(Stopped::OutOfFuel(exceeded)))
             }
             Stop::Denied => Err(Box::new(Stopped::Denied(Message::new("as it was recorded")))),
+            Stop::Stopped => Err(Box::new(Stopped::Stopped)),
         };
         player.remember(recorded);
         result
@@ -179,7 +186,7 @@ fn write_entry(call: &mut HostCall<'_>, answer: &HostCallEvent<'_>) {
     entry.time_us = answer.time_us;
     entry.plugin = call.identity.id;
     entry.function = call.function;
-    entry.table = answer.table.and_then(|name| Name::new(name).ok());
+    entry.table = answer.table.and_then(|name| Name::plugin(name).ok());
     entry.status = answer.status;
     entry.rows = answer.rows;
     entry.bytes_in = call.arguments.request_len;

@@ -8,7 +8,7 @@ use super::{
     Playing,
     endings::{ending, slice_end},
     load_event::load_event,
-    moments::{Begun, Ended, HostCall, Loaded, Refusal},
+    moments::{Begun, Ended, HostCall, Loaded, Nesting, Refusal, Used},
 };
 use crate::{
     abi::Seq,
@@ -22,7 +22,7 @@ use crate::{
     meter::Meter,
     trace::{
         CallIn, CallOut, Checkpoint, Data, Digest, Ending, Event, Function, Growth, GrowthRefusal,
-        HostCallEvent, Recorder, Restore, Slice, SliceEnd, Stop, Table, Unload, Usual,
+        HostCallEvent, Nested, Recorder, Restore, Slice, SliceEnd, Stop, Table, Unload, Usual,
     },
 };
 
@@ -138,6 +138,34 @@ impl Recording {
         }
     }
 
+    /// The call that begins next is one that a plugin makes. What the call around it used so far is kept
+    /// by the caller until it [leaves](Self::leaves).
+    #[cfg_attr(not(feature = "hooks"), allow(dead_code, reason = "no plugin calls another one"))]
+    pub(in crate::host) fn enters(&mut self, nesting: &Nesting) -> Used {
+        let Some(recorder) = &mut self.recorder else { return Used::default() };
+        let Nesting { caller, depth, started_us, deadline_ms } = *nesting;
+        let depth = depth.into();
+        recorder.append(&Event::Nested(Nested { caller, depth, started_us, deadline_ms }));
+        recorder.used_so_far()
+    }
+
+    /// The call around the one that ended goes on.
+    #[cfg_attr(not(feature = "hooks"), allow(dead_code, reason = "no plugin calls another one"))]
+    pub(in crate::host) fn leaves(&mut self, used: Used) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.used(used.0, used.1);
+        }
+    }
+
+    /// A panic of the embedder's left a call inside another one: nothing more is recorded.
+    #[cfg_attr(not(feature = "hooks"), allow(dead_code, reason = "no plugin calls another one"))]
+    pub(in crate::host) fn unwinds_inside(&mut self) {
+        self.hook_asked_us = None;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.unwound();
+        }
+    }
+
     pub(super) fn begins<S: Storage>(&mut self, call: &Begun<'_>, database: &Database<S>) {
         if self.tables_changed {
             self.tables(database);
@@ -227,6 +255,8 @@ impl Recording {
             Err(stop) => match **stop {
                 Stopped::OutOfFuel(_) => Stop::OutOfFuel,
                 Stopped::Denied(_) => Stop::Denied,
+                #[cfg(feature = "hooks")]
+                Stopped::Stopped => Stop::Stopped,
                 // There is no answer.
                 Stopped::Diverged => return,
             },
@@ -247,7 +277,7 @@ impl Recording {
         };
         let written = match stop {
             // The plugin's memory is forgotten.
-            Stop::OutOfFuel | Stop::Denied => 0,
+            Stop::OutOfFuel | Stop::Denied | Stop::Stopped => 0,
             Stop::No => touched.max(answered).min(response.len()),
         };
         recorder.host_call(HostCallEvent {

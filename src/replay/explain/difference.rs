@@ -143,7 +143,8 @@ fn columns(names: &Names, function: FunctionId, request: &[u8]) -> Option<Vec<St
         | Builtin::EmitMetric
         | Builtin::LogMessage
         | Builtin::GetConfig
-        | Builtin::LastError => None,
+        | Builtin::LastError
+        | Builtin::CallPlugin => None,
     }
 }
 

@@ -50,6 +50,11 @@ impl fmt::Display for Line<'_> {
             }
             Event::Restore(restore) => write!(f, ": {}", names.plugin(restore.plugin)),
             Event::Unload(unload) => write!(f, ": {}", names.plugin(unload.plugin)),
+            Event::Nested(nested) => {
+                let caller = nested.caller.map(|caller| names.plugin(caller));
+                let caller = caller.as_deref().unwrap_or("the embedder");
+                write!(f, ": by {caller}, depth {}", nested.depth)
+            }
             Event::CallIn(call) => write!(
                 f,
                 ": {}.{} with {} bytes, {} fuel, t={}us",

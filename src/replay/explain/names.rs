@@ -19,6 +19,8 @@ pub struct Names {
     functions: BTreeMap<FunctionId, String>,
     columns: BTreeMap<String, Vec<String>>,
     running: Option<PluginId>,
+    /// Plugins that ran when another one was called, in calls that are not over.
+    around: Vec<Option<PluginId>>,
     redacted: bool,
 }
 
@@ -39,13 +41,18 @@ impl Names {
             }
             Event::Header(header) => self.redacted = header.redaction.is_some(),
             Event::CallIn(call) => self.running = Some(call.plugin),
+            Event::Nested(_) => self.around.push(self.running),
+            Event::CallOut(_) => {
+                if let Some(around) = self.around.pop() {
+                    self.running = around;
+                }
+            }
             Event::Checkpoint(_)
             | Event::Unload(_)
             | Event::Restore(_)
             | Event::HostCall(_)
             | Event::Growth(_)
             | Event::Slice(_)
-            | Event::CallOut(_)
             | Event::End(_) => {}
         }
     }

@@ -12,7 +12,7 @@ use super::{
     error::{NoAnswer, ReplayError},
     limited,
     outcome::{Ended, FuelDifference, Loaded},
-    read_calls::{Call, CutCall},
+    read_calls::{Call, CutCall, around},
     session::{Played, Session},
 };
 use crate::{
@@ -42,7 +42,7 @@ impl Session<'_, '_> {
             Data::Digest { .. } if self.replay.redacted => self.replay.redacted_outputs += 1,
             Data::Digest { .. } | Data::Absent { .. } => return Err(ReplayError::NoAnswers),
         }
-        let plugin = self.called(call.begin.number, &begin)?;
+        let plugin = self.called(call.begin.number, &begin, call.nested.is_some())?;
         let exactly = self.answering == Answering::Exactly;
         let fuel = self.same_wasmi && !plugin.changed;
         let limited = match exactly && !fuel {
@@ -52,7 +52,8 @@ impl Session<'_, '_> {
         let mut output = Vec::new();
         let limit = limited.map(|limited| (limited, limited::fuel(&call, &limited)));
         let events = core::mem::take(&mut call.events);
-        let kept = self.play(&plugin, (&call.begin, events, &call.end), limit, &mut output)?;
+        let begun = Begun { begin: &call.begin, nested: call.nested.as_ref() };
+        let kept = self.play(&plugin, (&begun, events, &call.end), limit, &mut output)?;
         let got = self.end(&plugin, &kept, &output);
         let played = self.played();
         if !exactly {
@@ -96,13 +97,14 @@ impl Session<'_, '_> {
         if self.answering != Answering::Exactly {
             return Ok(());
         }
-        self.replay.events += 1 + call.events.len() as u64;
+        self.replay.events += 1 + u64::from(call.nested.is_some()) + call.events.len() as u64;
         self.replay.calls += 1;
         self.names.learn(&call.begin.event());
-        let plugin = self.called(call.begin.number, &begin)?;
+        let plugin = self.called(call.begin.number, &begin, call.nested.is_some())?;
         let fuel = self.same_wasmi && !plugin.changed;
         let mut output = Vec::new();
-        let kept = self.answered(&plugin, &call.begin, call.events, None, None, &mut output)?;
+        let begun = Begun { begin: &call.begin, nested: call.nested.as_ref() };
+        let kept = self.answered(&plugin, &begun, call.events, None, None, &mut output)?;
         let got = self.end(&plugin, &kept, &output);
         let played = self.played();
         let found = not_begun(&call.begin, &kept);
@@ -113,14 +115,24 @@ impl Session<'_, '_> {
     }
 
     /// The plugin that a call is of.
-    fn called(&mut self, event: u64, begin: &CallIn<'_>) -> Result<Loaded, ReplayError> {
+    fn called(
+        &mut self,
+        event: u64,
+        begin: &CallIn<'_>,
+        nested: bool,
+    ) -> Result<Loaded, ReplayError> {
         match begin.input {
             Data::Full(_) => {}
             _ if self.replay.redacted => return Err(ReplayError::Redacted),
             Data::Digest { .. } | Data::Absent { .. } => return Err(ReplayError::NoAnswers),
         }
         let known = self.plugins.get(&begin.plugin).copied().filter(|plugin| plugin.announced);
-        let plugin = known.ok_or(ReplayError::UnknownPlugin { event, plugin: begin.plugin.0 })?;
+        let mut plugin =
+            known.ok_or(ReplayError::UnknownPlugin { event, plugin: begin.plugin.0 })?;
+        if nested {
+            // It had what its caller had left, if that was less.
+            plugin.limits.fuel_per_call = plugin.limits.fuel_per_call.min(begin.fuel);
+        }
         self.entry = begin.entry.into();
         Ok(plugin)
     }
@@ -129,16 +141,16 @@ impl Session<'_, '_> {
     fn play(
         &mut self,
         plugin: &Loaded,
-        (begin, events, end): (&Recorded, VecDeque<Recorded>, &Recorded),
+        (begun, events, end): (&Begun<'_>, VecDeque<Recorded>, &Recorded),
         limit: Option<(Limited, u64)>,
         output: &mut Vec<u8>,
     ) -> Result<Result<u32, CallError>, ReplayError> {
         let end = Some(end.clone());
         let Some((_, fuel)) = limit else {
-            return self.answered(plugin, begin, events, end, None, output);
+            return self.answered(plugin, begun, events, end, None, output);
         };
         self.host.set_fuel_per_call(plugin.id, fuel);
-        let played = self.answered(plugin, begin, events, end, limit, output);
+        let played = self.answered(plugin, begun, events, end, limit, output);
         self.host.set_fuel_per_call(plugin.id, plugin.fuel_per_call);
         played
     }
@@ -148,7 +160,7 @@ impl Session<'_, '_> {
     fn answered(
         &mut self,
         plugin: &Loaded,
-        begin: &Recorded,
+        begun: &Begun<'_>,
         events: VecDeque<Recorded>,
         end: Option<Recorded>,
         limit: Option<(Limited, u64)>,
@@ -157,6 +169,7 @@ impl Session<'_, '_> {
         if !events.iter().all(|recorded| is_answered(&recorded.event())) {
             return Err(ReplayError::NoAnswers);
         }
+        let Begun { begin, nested } = *begun;
         let Event::CallIn(call) = begin.event() else { return Err(ReplayError::NoAnswers) };
         let exactly = self.answering == Answering::Exactly;
         let fuel = self.same_wasmi && !plugin.changed;
@@ -170,6 +183,8 @@ impl Session<'_, '_> {
             player.remember(begin.clone());
         }
         let Data::Full(input) = call.input else { return Err(ReplayError::NoAnswers) };
+        let around = nested.and_then(around);
+        let own = self.host.replay_inside(plugin.id, around, limit.is_none().then_some(call.fuel));
         let kept = self.host.call(plugin.id, call.entry, input).map(|outcome| {
             *output = outcome.output.to_vec();
             u32::try_from(output.len()).unwrap_or(u32::MAX)
@@ -177,6 +192,7 @@ impl Session<'_, '_> {
         if let Err(error) = &kept {
             *output = error.to_string().into_bytes();
         }
+        own.into_iter().for_each(|fuel| self.host.set_fuel_per_call(plugin.id, fuel));
         Ok(kept)
     }
 
@@ -317,6 +333,13 @@ impl Session<'_, '_> {
         let divergence = found.into_divergence(call, plugin, begin.entry.into(), before);
         self.replay.divergences.push(divergence);
     }
+}
+
+/// How a recorded call began.
+struct Begun<'b> {
+    begin: &'b Recorded,
+    /// What is before it, if a plugin made it.
+    nested: Option<&'b Recorded>,
 }
 
 /// Why a call did not begin, if it did not: nothing of it would be recorded.

@@ -154,6 +154,7 @@ pub(in crate::replay) fn fuel_left(event: &Event<'_>) -> Option<u64> {
         | Event::Unload(_)
         | Event::Replace(_)
         | Event::Restore(_)
+        | Event::Nested(_)
         | Event::CallIn(_)
         | Event::Growth(_)
         | Event::End(_) => None,

@@ -1,13 +1,16 @@
 //! A trace as steps: a whole call of an entry point at a time, and what stands between calls.
+//!
+//! A call that a plugin made inside its own is a step before that one, as it ended before it. No plugin is
+//! entered while it runs, so each finds its memory as it was.
 
-use alloc::collections::VecDeque;
+use alloc::{collections::VecDeque, vec::Vec};
 
 use embedded_io::Read;
 
 use super::error::ReplayError;
 use crate::{
     host::tape::Recorded,
-    trace::{Event, TraceError, TraceReader},
+    trace::{Event, Nested, TraceError, TraceReader},
 };
 
 /// The events of one call.
@@ -15,6 +18,8 @@ use crate::{
 pub(in crate::replay) struct Call {
     /// The call's begin.
     pub(in crate::replay) begin: Recorded,
+    /// What is before it, if a plugin made it.
+    pub(in crate::replay) nested: Option<Recorded>,
     /// What happened in it.
     pub(in crate::replay) events: VecDeque<Recorded>,
     /// Its end.
@@ -26,6 +31,8 @@ pub(in crate::replay) struct Call {
 pub(in crate::replay) struct CutCall {
     /// The call's begin.
     pub(in crate::replay) begin: Recorded,
+    /// What is before it, if a plugin made it.
+    pub(in crate::replay) nested: Option<Recorded>,
     /// What is left of what happened in it.
     pub(in crate::replay) events: VecDeque<Recorded>,
 }
@@ -39,10 +46,18 @@ pub(in crate::replay) enum Step {
     Call(Call),
 }
 
+/// What a trace says of the calls around a nested one.
+pub(super) fn around(nested: &Recorded) -> Option<Nested> {
+    if let Event::Nested(nested) = nested.event() { Some(nested) } else { None }
+}
+
 /// Reads a trace step by step.
 pub(in crate::replay) struct Steps<R> {
     reader: TraceReader<R>,
-    cut: Option<CutCall>,
+    /// The calls that are not over, each inside the one before it.
+    open: Vec<CutCall>,
+    /// The nested call that begins with the next event.
+    nested: Option<Recorded>,
 }
 
 /// Why there is no further step.
@@ -67,49 +82,34 @@ impl From<TraceError> for StepError {
 
 impl<R: Read<Error: 'static>> Steps<R> {
     pub(in crate::replay) fn new(trace: R) -> Self {
-        Self { reader: TraceReader::new(trace), cut: None }
+        Self { reader: TraceReader::new(trace), open: Vec::new(), nested: None }
     }
 
     /// The next step; `None` after the end, behind which there is nothing.
     pub(in crate::replay) fn next(&mut self) -> Result<Option<Step>, StepError> {
-        let Some(first) = self.recorded()? else { return Ok(None) };
-        match first.event() {
-            Event::CallIn(_) => {}
-            event @ (Event::HostCall(_)
-            | Event::Growth(_)
-            | Event::Slice(_)
-            | Event::CallOut(_)) => {
-                let (event, what) = (first.number, event.as_str());
-                return Err(ReplayError::Misplaced { event, what }.into());
-            }
-            Event::Header(_)
-            | Event::Checkpoint(_)
-            | Event::Function(_)
-            | Event::Table(_)
-            | Event::Load(_)
-            | Event::Unload(_)
-            | Event::Replace(_)
-            | Event::Restore(_)
-            | Event::End(_) => return Ok(Some(Step::Between(first))),
-        }
-        let mut events = VecDeque::new();
         loop {
-            let recorded = match self.recorded() {
-                Ok(Some(recorded)) => recorded,
-                Ok(None) => return Err(TraceError::Unfinished { event: first.number }.into()),
-                Err(error) => {
-                    self.cut = Some(CutCall { begin: first, events });
-                    return Err(error.into());
+            let Some(recorded) = self.recorded()? else { return self.ended() };
+            let event = recorded.event();
+            let begins = self.nested.is_some();
+            match event {
+                Event::CallIn(_) if begins || self.open.is_empty() => {
+                    let nested = self.nested.take();
+                    let events = VecDeque::new();
+                    self.open.push(CutCall { begin: recorded, nested, events });
                 }
-            };
-            match recorded.event() {
-                Event::CallOut(_) => {
-                    return Ok(Some(Step::Call(Call { begin: first, events, end: recorded })));
+                Event::Nested(_) if !begins => self.nested = Some(recorded),
+                Event::HostCall(_) | Event::Growth(_) | Event::Slice(_) if !begins => {
+                    match self.open.last_mut() {
+                        Some(call) => call.events.push_back(recorded),
+                        None => return Err(misplaced(&recorded)),
+                    }
                 }
-                Event::HostCall(_) | Event::Growth(_) | Event::Slice(_) => {
-                    events.push_back(recorded);
+                Event::CallOut(_) if !begins => {
+                    let Some(call) = self.open.pop() else { return Err(misplaced(&recorded)) };
+                    let CutCall { begin, nested, events } = call;
+                    return Ok(Some(Step::Call(Call { begin, nested, events, end: recorded })));
                 }
-                event @ (Event::Header(_)
+                Event::Header(_)
                 | Event::Checkpoint(_)
                 | Event::Function(_)
                 | Event::Table(_)
@@ -117,18 +117,42 @@ impl<R: Read<Error: 'static>> Steps<R> {
                 | Event::Unload(_)
                 | Event::Replace(_)
                 | Event::Restore(_)
-                | Event::CallIn(_)
-                | Event::End(_)) => {
-                    let (event, what) = (recorded.number, event.as_str());
-                    return Err(ReplayError::Misplaced { event, what }.into());
+                | Event::End(_)
+                    if !begins && self.open.is_empty() =>
+                {
+                    return Ok(Some(Step::Between(recorded)));
                 }
+                Event::Header(_)
+                | Event::Checkpoint(_)
+                | Event::Function(_)
+                | Event::Table(_)
+                | Event::Load(_)
+                | Event::Unload(_)
+                | Event::Replace(_)
+                | Event::Restore(_)
+                | Event::Nested(_)
+                | Event::CallIn(_)
+                | Event::HostCall(_)
+                | Event::Growth(_)
+                | Event::Slice(_)
+                | Event::CallOut(_)
+                | Event::End(_) => return Err(misplaced(&recorded)),
             }
         }
     }
 
-    /// What there is of the call that the trace breaks off in, after that was said.
+    /// There is no further event.
+    fn ended(&mut self) -> Result<Option<Step>, StepError> {
+        match self.open.first() {
+            Some(call) => Err(TraceError::Unfinished { event: call.begin.number }.into()),
+            None => Ok(None),
+        }
+    }
+
+    /// What there is of the calls that the trace breaks off in, after that was said, one after the other:
+    /// the one inside all others first.
     pub(in crate::replay) fn take_cut(&mut self) -> Option<CutCall> {
-        self.cut.take()
+        self.open.pop()
     }
 
     fn recorded(&mut self) -> Result<Option<Recorded>, TraceError> {
@@ -140,4 +164,10 @@ impl<R: Read<Error: 'static>> Steps<R> {
     pub(in crate::replay) fn finish(&mut self) -> Result<[u8; 32], TraceError> {
         self.reader.finish()
     }
+}
+
+/// An event that stands where it cannot.
+fn misplaced(recorded: &Recorded) -> StepError {
+    let (event, what) = (recorded.number, recorded.event().as_str());
+    ReplayError::Misplaced { event, what }.into()
 }

@@ -57,7 +57,7 @@ impl Replayer<'_> {
                     break;
                 }
                 Err(StepError::BreaksOff(error)) => {
-                    if let Some(cut) = steps.take_cut() {
+                    while let Some(cut) = steps.take_cut() {
                         session.cut(cut)?;
                     }
                     session.replay.truncated = Some(truncated(&session, &error));

@@ -95,7 +95,8 @@ impl<'r, 'p> Session<'r, 'p> {
     pub(super) fn step(&mut self, step: Step) -> Result<(), ReplayError> {
         match step {
             Step::Call(call) => {
-                self.replay.events += 2 + call.events.len() as u64;
+                self.replay.events +=
+                    2 + u64::from(call.nested.is_some()) + call.events.len() as u64;
                 self.replay.calls += 1;
                 self.names.learn(&call.begin.event());
                 self.call(call)
@@ -159,7 +160,8 @@ impl<'r, 'p> Session<'r, 'p> {
                 }
             }
             Event::Table(_) => self.host.record_again(&event),
-            Event::CallIn(_)
+            Event::Nested(_)
+            | Event::CallIn(_)
             | Event::HostCall(_)
             | Event::Growth(_)
             | Event::Slice(_)

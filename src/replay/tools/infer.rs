@@ -104,6 +104,7 @@ struct Used {
     read: BTreeSet<String>,
     written: BTreeSet<String>,
     named: BTreeSet<String>,
+    called: BTreeSet<String>,
     vector_search: bool,
     index_search: bool,
     trap_on_denied: bool,
@@ -134,6 +135,7 @@ fn take_in<R: Read<Error: 'static>>(
     let mut limits: BTreeMap<PluginId, Limits> = BTreeMap::new();
     let mut replaced: BTreeMap<PluginId, Limits> = BTreeMap::new();
     let mut running = Running::default();
+    let mut around = Vec::new();
     while let Some(entry) = reader.read()? {
         names.learn(&entry.event);
         match entry.event {
@@ -146,6 +148,7 @@ fn take_in<R: Read<Error: 'static>>(
                 }
                 plugins.entry(load.name.into()).or_default().loaded(&load);
             }
+            Event::Nested(_) => around.push(core::mem::take(&mut running)),
             Event::CallIn(call) => {
                 let plugin = names.plugin(call.plugin);
                 let used = plugins.entry(plugin.clone()).or_default();
@@ -166,6 +169,7 @@ fn take_in<R: Read<Error: 'static>>(
             Event::CallOut(out) => {
                 let used = plugins.entry(running.plugin.clone()).or_default();
                 used.call_out(&out, &running);
+                running = around.pop().unwrap_or_default();
             }
             Event::Restore(restore) => {
                 limits.extend(replaced.remove_entry(&restore.plugin));
@@ -225,6 +229,9 @@ impl Used {
                 self.named.insert(name.into());
             }
             (Capability::Always, _) | (_, None) => {}
+            (Capability::CallPlugin, Some(plugin)) => {
+                self.called.insert(plugin.into());
+            }
             (Capability::WriteTable, Some(table)) => {
                 self.written.insert(table.into());
             }
@@ -256,12 +263,14 @@ impl Used {
         let (read, wide_read) = narrowest(&self.read, Globs::new);
         let (written, wide_written) = narrowest(&self.written, Globs::new);
         let (named, wide_named) = narrowest(&self.named, Globs::named);
+        let (called, wide_called) = narrowest(&self.called, Globs::plugins);
         let capabilities = Capabilities {
             can_read_table: read,
             can_write_table: written,
             can_vector_search: self.vector_search,
             can_index_search: self.index_search,
             can_call_host: named,
+            can_call_plugin: called,
         };
         let limits = usage::narrowest(&self.limits.unwrap_or_default(), &self.most);
         let on_denied = if self.trap_on_denied { OnDenied::Trap } else { OnDenied::Status };
@@ -271,7 +280,7 @@ impl Used {
             config: PluginConfig::new(capabilities).with_limits(limits).with_on_denied(on_denied),
             entries: self.entries,
             config_keys: self.config_keys,
-            widened: wide_read || wide_written || wide_named,
+            widened: wide_read || wide_written || wide_named || wide_called,
         }
     }
 }

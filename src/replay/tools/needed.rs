@@ -33,6 +33,7 @@ impl Needed {
             Capability::WriteTable => Capability::WriteTable,
             Capability::VectorSearch => Capability::VectorSearch,
             Capability::IndexSearch => Capability::IndexSearch,
+            Capability::CallPlugin => Capability::CallPlugin,
         })
     }
 

@@ -233,23 +233,19 @@ pub fn stats<R: Read<Error: 'static>>(trace: R) -> Result<Stats, TraceError> {
     let mut functions = BTreeMap::<_, FunctionStats>::new();
     let mut entries = BTreeMap::<_, EntryStats>::new();
     let mut running: Option<(PluginId, String, u64)> = None;
+    let mut around = Vec::new();
     let (mut started_us, mut time_us) = (None, 0);
     loop {
         let entry = match reader.read() {
             Ok(Some(entry)) => entry,
-            Ok(None) => {
-                reader.finish()?;
-                break;
-            }
-            Err(error) if error.breaks_off() => {
-                stats.broken_off = Some(error);
-                break;
-            }
+            Ok(None) => break reader.finish().map(|_| ())?,
+            Err(error) if error.breaks_off() => break stats.broken_off = Some(error),
             Err(error) => return Err(error),
         };
         stats.events += 1;
         names.learn(&entry.event);
         match entry.event {
+            Event::Nested(_) => around.push(running.take()),
             Event::CallIn(CallIn { plugin, entry, fuel, time_us: begun_us, .. }) => {
                 running = Some((plugin, entry.into(), fuel));
                 started_us = started_us.or(Some(begun_us));
@@ -269,6 +265,7 @@ pub fn stats<R: Read<Error: 'static>>(trace: R) -> Result<Stats, TraceError> {
                 let Some((plugin, entry, fuel)) = running.take() else { continue };
                 let of = entries.entry((names.plugin(plugin), entry)).or_default();
                 of.count(&out, fuel.saturating_sub(out.fuel_left));
+                running = around.pop().flatten();
             }
             Event::Header(_)
             | Event::Checkpoint(_)

@@ -70,6 +70,11 @@ impl Recorder {
         (visited.saturating_sub(before.0), moved.saturating_sub(before.1))
     }
 
+    /// Rows visited and bytes moved by the running call so far.
+    pub(crate) const fn used_so_far(&self) -> (u32, u64) {
+        self.used
+    }
+
     /// Records a host call that went as usual: what is hot.
     #[inline]
     pub(crate) fn usual(&mut self, call: &Usual<'_>) {

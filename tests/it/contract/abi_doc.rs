@@ -10,11 +10,11 @@ use std::{collections::BTreeMap, env, fmt::Write as _, fs};
 use sochdb_wasmi::abi::{
     ABI_VERSION, Descriptor, HOST_FUNCTIONS, Seq, Status, Value, ValueKind,
     message::{
-        Bound, Comparison, Condition, ConfigRequest, ConfigResponse, DeleteRequest, DeleteResponse,
-        Format, Hit, IndexQuery, LastErrorRequest, LastErrorResponse, LogLevel, LogRequest,
-        LookupRequest, LookupResponse, MetricKind, MetricRequest, NewRow, ReadRequest, Row,
-        RowSelector, RowsResponse, SearchRequest, SearchResponse, ToonResponse, WriteMode,
-        WriteRequest, WriteResponse,
+        Bound, CallRequest, CallResponse, Comparison, Condition, ConfigRequest, ConfigResponse,
+        DeleteRequest, DeleteResponse, Format, Hit, IndexQuery, LastErrorRequest,
+        LastErrorResponse, LogLevel, LogRequest, LookupRequest, LookupResponse, MetricKind,
+        MetricRequest, NewRow, ReadRequest, Row, RowSelector, RowsResponse, SearchRequest,
+        SearchResponse, ToonResponse, WriteMode, WriteRequest, WriteResponse,
     },
     wire::{self, Wire},
 };
@@ -340,6 +340,13 @@ fn the_other_functions(examples: &mut Examples) {
     example!(examples, "ConfigResponse", ConfigResponse { value: Value::Float(1.5) });
     example!(examples, "LastErrorRequest", LastErrorRequest {});
     example!(examples, "LastErrorResponse", LastErrorResponse { text: "no table" });
+
+    example!(
+        examples,
+        "CallRequest",
+        CallRequest { plugin: "rules", entry: "check", input: &[7, 42] }
+    );
+    example!(examples, "CallResponse", CallResponse { output: &[1, 42] });
 
     // The module of the doc's C program logs this.
     example!(

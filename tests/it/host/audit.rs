@@ -113,6 +113,8 @@ fn a_line_says_everything() {
         rows: 0,
         bytes_in: 34,
         bytes_out: 0,
+        caller: None,
+        depth: 0,
     };
     assert_eq!(
         entry.display("weather", entry.function.name().unwrap()).to_string(),
@@ -155,6 +157,8 @@ struct Mirror {
     rows: u32,
     bytes_in: u32,
     bytes_out: u32,
+    caller: Option<u32>,
+    depth: u8,
 }
 
 prop_compose! {
@@ -164,6 +168,7 @@ prop_compose! {
         table in proptest::option::of("[a-z_][a-z0-9_]{0,31}"),
         status: i32,
         (rows, bytes_in, bytes_out) in any::<(u32, u32, u32)>(),
+        (caller, depth) in any::<(Option<u32>, u8)>(),
     ) -> AuditEntry {
         AuditEntry {
             sequence,
@@ -175,6 +180,8 @@ prop_compose! {
             rows,
             bytes_in,
             bytes_out,
+            caller: caller.map(PluginId),
+            depth,
         }
     }
 }
@@ -252,6 +259,8 @@ proptest! {
             rows: entry.rows,
             bytes_in: entry.bytes_in,
             bytes_out: entry.bytes_out,
+            caller: entry.caller.map(|caller| caller.0),
+            depth: entry.depth,
         };
         let mut buffer = [0; 128];
         let len = wire::encode(&entry, &mut buffer).unwrap();

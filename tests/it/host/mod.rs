@@ -15,6 +15,7 @@ mod last_error;
 mod locals;
 mod metrics;
 mod modules;
+mod nested;
 mod own_functions;
 mod pages;
 mod ram_bound;

@@ -145,7 +145,7 @@ prop_compose! {
     fn manifests()(
         name in names(),
         entries in prop::collection::btree_set("[a-z]{1,9}", 0..5),
-        (read, write, call) in (globs(), globs(), globs()),
+        (read, write, call, plugins) in (globs(), globs(), globs(), globs()),
         (vector, index, trap) in any::<(bool, bool, bool)>(),
         limits in limits(),
         settings in prop::collection::btree_map(".{1,16}", any::<(u8, u64, f64, String)>(), 0..5),
@@ -156,6 +156,7 @@ prop_compose! {
             can_vector_search: vector,
             can_index_search: index,
             can_call_host: call,
+            can_call_plugin: plugins,
         };
         let on_denied = if trap { OnDenied::Trap } else { OnDenied::Status };
         let mut config =

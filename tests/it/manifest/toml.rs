@@ -42,7 +42,7 @@ can_read_table = ["analytics_*", "metrics"]
 can_write_table = ["analytics_results"]
 can_vector_search = true
 can_index_search = true
-can_call_plugin = []
+can_call_plugin = ["rules", "eu-*"]
 can_call_host = ["sensor.*"]
 on_denied = "trap"
 
@@ -86,6 +86,7 @@ fn every_field_of_a_manifest_means_what_the_documentation_says() {
         can_vector_search: true,
         can_index_search: true,
         can_call_host: Globs::named(&["sensor.*"]).expect("patterns"),
+        can_call_plugin: Globs::plugins(&["rules", "eu-*"]).expect("patterns"),
     };
     let limits = Limits {
         memory_bytes: 64 << 20,
@@ -236,7 +237,6 @@ const WRONG: [(&str, u32, u32, &str); 43] = [
     ("[resources]\ntimeout_ms = 1\nno_timeout = true", 6, 1, "conflict"),
     ("[exports]\nfunctions = [\"a\", \"b\", \"a\"]", 5, 24, "duplicate"),
     // What this host cannot do.
-    ("[capabilities]\ncan_call_plugin = [\"logging\"]", 5, 20, "unsupported"),
     ("[hooks]\nbefore_insert = [\"validate_row\"]", 5, 18, "unsupported"),
     ("[config]\nsince = 2015-11-01", 5, 9, "unsupported"),
     ("[capabilities]\non_denied = \"ignore\"", 5, 13, "choice"),
@@ -247,6 +247,7 @@ const WRONG: [(&str, u32, u32, &str); 43] = [
     ("[config]\na = { vector = [\"1\"] }", 5, 17, "wrong_type"),
     ("[config]\na = [[[[[[[[[]]]]]]]]]", 5, 13, "too_deep"),
     ("[config]\na = { ref = { id = 1 } }", 5, 13, "missing_field"),
+    ("[capabilities]\ncan_call_plugin = [\"9log\"]", 5, 20, "glob"),
 ];
 
 #[test]

@@ -214,13 +214,16 @@ proptest! {
             Event::Replace(load),
             Event::Restore(Restore { plugin }),
             Event::Unload(Unload { plugin }),
+            Event::Nested(Nested {
+                caller: flag.then_some(plugin), depth: x, started_us: a, deadline_ms: flag.then_some(y),
+            }),
             Event::CallIn(CallIn {
                 plugin, entry: &text, input: first, fuel: a, sliced: flag, time_us: b,
             }),
             Event::HostCall(HostCallEvent {
                 function: FunctionId(small), time_us: a, fuel_left: b, fuel_host: c,
                 request: first, capacity: x, status,
-                stop: [Stop::No, Stop::OutOfFuel, Stop::Denied][tag % 3],
+                stop: [Stop::No, Stop::OutOfFuel, Stop::Denied, Stop::Stopped][tag % 4],
                 table: flag.then_some(&name), rows: y, visited: x, moved: c, response: second,
             }),
             Event::Growth(Growth {

@@ -60,6 +60,15 @@ fn before_calls() -> Vec<(&'static str, Event<'static>)> {
         ("unload", Event::Unload(Unload { plugin })),
         ("replace", Event::Replace(Load { module: &[0xcd; 32], ..load })),
         ("restore", Event::Restore(Restore { plugin })),
+        (
+            "nested call",
+            Event::Nested(Nested {
+                caller: Some(plugin),
+                depth: 1,
+                started_us: 1000,
+                deadline_ms: None,
+            }),
+        ),
     ]
 }
 

@@ -67,11 +67,13 @@ pub fn toml(used: &Inferred, settings: &Settings, from: &str) -> String {
         can_vector_search,
         can_index_search,
         can_call_host,
+        can_call_plugin,
     } = &config.capabilities;
     for (name, globs) in [
         ("can_read_table", can_read_table),
         ("can_write_table", can_write_table),
         ("can_call_host", can_call_host),
+        ("can_call_plugin", can_call_plugin),
     ] {
         if !globs.as_slice().is_empty() {
             let _ = writeln!(text, "{name} = {}", list(globs));

@@ -42,6 +42,10 @@ fn lines(needed: Capability<'_>, table: &str, granted: &Capabilities) -> Vec<Str
         Capability::IndexSearch => {
             (true, false, Some(("can_index_search", granted.can_index_search)))
         }
+        Capability::CallPlugin => {
+            let field = list("can_call_plugin", &granted.can_call_plugin, table);
+            return if granted.can_call_plugin(table) { lines } else { vec![field] };
+        }
         Capability::Always | Capability::Named(_) => (false, false, None),
     };
     if read && !granted.can_read(table) {

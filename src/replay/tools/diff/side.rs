@@ -113,6 +113,7 @@ impl<R: Read<Error: 'static>> TraceSide<R> {
                         Event::Checkpoint(_)
                         | Event::Function(_)
                         | Event::Unload(_)
+                        | Event::Nested(_)
                         | Event::CallIn(_)
                         | Event::HostCall(_)
                         | Event::Growth(_)

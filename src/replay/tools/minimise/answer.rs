@@ -54,7 +54,7 @@ impl<'a> Answer<'a> {
         let len = usize::try_from(call.status).ok()?;
         let response = response.get(..len)?;
         let parts = match call.function.builtin() {
-            None => Parts::Bytes(response),
+            None | Some(Builtin::CallPlugin) => Parts::Bytes(response),
             Some(Builtin::SochRead) => {
                 let request: ReadRequest<'_> = wire::decode(request).ok()?;
                 match request.format {

@@ -44,6 +44,7 @@ pub fn what_if<R: Read<Error: 'static>>(
         names: Names::default(),
         own: BTreeMap::new(),
         call: None,
+        around: Vec::new(),
         calls: 0,
         found: WhatIf::default(),
     };
@@ -66,6 +67,8 @@ pub fn what_if<R: Read<Error: 'static>>(
 
 /// The call that is being judged.
 struct Judged {
+    /// Its number, in the order in which calls began.
+    number: u64,
     entry: String,
     fuel: u64,
     begun_us: u64,
@@ -82,6 +85,8 @@ struct Judge<'c> {
     names: Names,
     own: BTreeMap<FunctionId, Needed>,
     call: Option<Judged>,
+    /// Calls around it.
+    around: Vec<Option<Judged>>,
     calls: u64,
     found: WhatIf,
 }
@@ -93,12 +98,16 @@ impl Judge<'_> {
             Event::Function(function) => {
                 self.own.insert(function.id, Needed::new(function.capability));
             }
+            Event::Nested(_) => self.around.push(self.call.take()),
             Event::CallIn(call) => self.begin(call, plugin),
             Event::HostCall(call) => self.host_call(number, call),
             Event::Slice(slice) => {
                 self.late(number, slice.time_us, None, slice.end == SliceEnd::Deadline);
             }
-            Event::CallOut(call) => self.end(number, call),
+            Event::CallOut(call) => {
+                self.end(number, call);
+                self.call = self.around.pop().flatten();
+            }
             Event::Header(_)
             | Event::Checkpoint(_)
             | Event::Table(_)
@@ -119,6 +128,7 @@ impl Judge<'_> {
         }
         self.found.calls += 1;
         self.call = Some(Judged {
+            number: self.calls,
             entry: call.entry.into(),
             fuel: call.fuel,
             begun_us: call.time_us,
@@ -247,7 +257,7 @@ impl Judge<'_> {
         judged.denied |= !recorded;
         self.found.denials.push(Denial {
             event,
-            call: self.calls,
+            call: judged.number,
             plugin: self.names.running(),
             entry: judged.entry.clone(),
             function: call.map(|call| self.names.function(call.function)),
