@@ -239,6 +239,50 @@ fn an_input_that_cannot_be_made_into_bytes_is_a_wrong_command_line() {
     }
 }
 
+// Of two fields of one name the last one counted, without a word; of an f32 1e39 was refused and 1e-50 was 0;
+// `--input -1` was an unexpected argument, and a mark before UTF-8 an unexpected character.
+#[test]
+fn inputs_lose_no_field_and_no_number() {
+    let plugin = small_plugin("strict");
+    let run = |types: &str, input: &str| {
+        sochdb(&["run", &plugin, "echo", "--types", types, "--input", input, "--json"])
+    };
+    for (types, input) in [
+        ("{a: u8} -> {a: u8}", r#"{"a": 1, "a": 2}"#),
+        ("value -> value", r#"{"object": {"a": null, "a": true}}"#),
+        ("[{a: u8}] -> ()", r#"[{"a": 1}, {"a": 1, "a": 1}]"#),
+    ] {
+        let ran = run(types, input);
+        assert_eq!((ran.code, ran.error().0.as_str()), (3, "input_syntax"), "{input}");
+        assert!(ran.stderr.contains("the field \"a\" is there twice"), "{}", ran.stderr);
+    }
+    for input in ["1e-50", "1e39", "-1e39"] {
+        assert_eq!(run("f32 -> f32", input).error().0, "input", "{input}");
+    }
+    for (types, input) in [
+        ("f32 -> f32", "1e-45"),
+        ("f64 -> f64", "-0.5"),
+        ("i8 -> i8", "-128"),
+        ("value -> value", r#"{"object": {"a": null, "b": [true, "x", {"int": -1}]}}"#),
+    ] {
+        let ran = run(types, input);
+        assert_eq!(ran.code, 0, "{input}: {}", ran.stderr);
+        let expected: serde_json::Value = serde_json::from_str(input).expect("it is JSON");
+        assert_eq!(ran.json()["output"]["value"], expected, "{input}");
+    }
+    let twice = "{\"entry\": \"echo\", \"entry\": \"trap\"}\n";
+    let (calls, out) = (file("strict", "twice.jsonl", twice), file("strict", "t.trace", ""));
+    let ran = sochdb(&["record", &plugin, "--calls", &calls, "--out", &out, "--json"]);
+    assert_eq!(ran.error(), ("calls".into(), Some(1), None), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the field \"entry\" is there twice"), "{}", ran.stderr);
+    let calls = "\u{feff}{\"entry\": \"echo\", \"input\": 7}\r\n";
+    let calls = file("strict", "calls.jsonl", calls);
+    let types = format!("@{}", file("strict", "t.types", "\u{feff}echo: u8 -> u8\r\n"));
+    let arguments = ["record", &plugin, "--calls", &calls, "--types", &types, "--out", &out];
+    let ran = sochdb(&arguments);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "echo: 7\n"), "{}", ran.stderr);
+}
+
 #[test]
 fn a_recorded_run_replays_without_its_tables() {
     let trace = file("record", "spells.trace", "");

@@ -77,7 +77,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// The text of a file.
 pub fn read_text(path: &Path) -> Result<String, Failure> {
-    String::from_utf8(read(path)?).map_err(|_| Failure::NotText { path: path.into() })
+    text(path.into(), read(path)?)
 }
 
 /// Writes a file, over the one that may be there, whole or not at all.
@@ -97,5 +97,14 @@ pub fn argument(argument: &str) -> Result<(PathBuf, Vec<u8>), Failure> {
 /// As [`argument`], for a text.
 pub fn text_argument(given: &str) -> Result<String, Failure> {
     let (path, bytes) = argument(given)?;
-    String::from_utf8(bytes).map_err(|_| Failure::NotText { path })
+    text(path, bytes)
+}
+
+/// The text in a file, without the mark that some programs put before UTF-8.
+fn text(path: PathBuf, bytes: Vec<u8>) -> Result<String, Failure> {
+    let mut text = String::from_utf8(bytes).map_err(|_| Failure::NotText { path })?;
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
+    Ok(text)
 }

@@ -11,6 +11,7 @@ use crate::{
     formats::{
         bytes::from_hex,
         csv_file::{CsvFile, Delimiter},
+        json,
         shape::{self, Shape},
     },
     report::{
@@ -35,7 +36,7 @@ pub fn read(path: &Path, types: &Types) -> Result<Vec<Call>, Failure> {
             continue;
         }
         let wrong = |problem| Failure::Calls { path: path.into(), line: at as u64 + 1, problem };
-        let object = match serde_json::from_str(line) {
+        let object = match json::parse(line) {
             Ok(Value::Object(object)) => object,
             Ok(_) => return Err(wrong(CallProblem::NoObject)),
             Err(error) => return Err(wrong(CallProblem::Json(error))),

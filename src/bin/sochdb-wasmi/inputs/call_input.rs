@@ -7,6 +7,7 @@ use crate::{
     files,
     formats::{
         bytes::from_hex,
+        json,
         shape::{self, Signature},
     },
     report::failure::Failure,
@@ -16,7 +17,7 @@ use crate::{
 #[derive(Args)]
 pub struct InputArguments {
     /// The input as JSON, @FILE or @- for stdin. Needs types.
-    #[arg(long, value_name = "JSON")]
+    #[arg(long, value_name = "JSON", allow_negative_numbers = true)]
     pub input: Option<String>,
     /// The input as bytes in hex.
     #[arg(long, value_name = "HEX", conflicts_with = "input")]
@@ -43,7 +44,7 @@ impl InputArguments {
         }
         match (&self.input, signature) {
             (Some(json), Some(signature)) => {
-                let json: Value = serde_json::from_str(&files::text_argument(json)?)
+                let json = json::parse(&files::text_argument(json)?)
                     .map_err(|error| syntax(format!("not JSON: {error}")))?;
                 shape::encode(&signature.input, &json).map_err(Failure::Input)
             }

@@ -17,7 +17,7 @@ use sochdb_wasmi::{
 
 use crate::{
     files::{self, trace_file::TraceFile},
-    formats::{bytes::from_hex, shape},
+    formats::{bytes::from_hex, json, shape},
     report::failure::Failure,
 };
 
@@ -85,11 +85,11 @@ impl FromStr for Answer {
             let status = Status::ALL.into_iter().find(|status| status.code().to_string() == code);
             return status.map(Self::Fails).ok_or_else(|| format!("{code} is not a status"));
         }
-        if let Some((json, kind)) = text.rsplit_once(" as ") {
+        if let Some((value, kind)) = text.rsplit_once(" as ") {
             let signature = shape::signature(&format!("() -> {kind}"));
             let signature = signature.map_err(|error| error.to_string())?;
-            let json = serde_json::from_str(json).map_err(|error| format!("not JSON: {error}"))?;
-            let bytes = shape::encode(&signature.output, &json);
+            let value = json::parse(value).map_err(|error| format!("not JSON: {error}"))?;
+            let bytes = shape::encode(&signature.output, &value);
             return bytes.map(Self::Bytes).map_err(|error| error.to_string());
         }
         let bytes = from_hex(text).map(Self::Bytes);

@@ -231,7 +231,9 @@ impl Encoder<'_, '_> {
 fn single(json: &Json) -> Option<f32> {
     let value = float(json)?;
     let narrow = value as f32;
-    (narrow.is_finite() || !value.is_finite()).then_some(narrow)
+    // One that is finite stays so, and one that is not zero does.
+    let holds = narrow.is_finite() == value.is_finite() && (narrow == 0.0) == (value == 0.0);
+    (holds || value.is_nan()).then_some(narrow)
 }
 
 /// A number, or the texts that stand for those that JSON does not have.
