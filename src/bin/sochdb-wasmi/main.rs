@@ -28,7 +28,7 @@ use crate::{
     files::signals,
     report::{
         output::{self, Report},
-        quiet,
+        verbosity::{self, Verbosity},
     },
 };
 
@@ -76,6 +76,9 @@ struct Cli {
     /// Print no summaries, logs of plugins or progress on stderr; errors stay.
     #[arg(long, short, global = true)]
     quiet: bool,
+    /// Print every host call on stderr, as it ends: time, function, table, result, rows and bytes.
+    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    verbose: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -125,9 +128,11 @@ fn main() -> std::process::ExitCode {
     signals::install();
     let cli = Cli::parse();
     let json = cli.json;
-    if cli.quiet {
-        quiet::set();
-    }
+    verbosity::set(match (cli.quiet, cli.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, false) => Verbosity::Usual,
+        (false, true) => Verbosity::Verbose,
+    });
     let outcome = match &cli.command {
         Command::Run(arguments) => run::run(arguments),
         Command::Record(arguments) => record::record(arguments),

@@ -221,6 +221,19 @@ fn a_quiet_command_prints_data_and_errors_only() {
     assert!(ran.stderr.starts_with("error: nothing.wasm: "), "{}", ran.stderr);
 }
 
+// What a plugin asked for was seen in a trace only, after the run.
+#[test]
+fn a_verbose_command_prints_every_host_call() {
+    let arguments = ["run", WEATHER, "month_report", "--input", "\"2014-07\"", "-v"];
+    let more = ["--types", "@examples/plugins/weather.types", "--json"];
+    let ran = sochdb(&[&arguments[..], &more].concat());
+    let calls = ran.stderr.lines().filter(|line| line.contains(" host call ")).count();
+    assert_eq!(ran.json()["host_calls"], calls, "{}", ran.stderr);
+    let line = "host call index_lookup table=monthly status=-1 (permission denied)";
+    assert!(ran.stderr.contains(line), "{}", ran.stderr);
+    assert_eq!(sochdb(&[&arguments[..], &["-q"]].concat()).code, 2);
+}
+
 // Who packages the program had to write manual pages by hand.
 #[test]
 fn every_command_has_a_manual_page() {

@@ -5,4 +5,4 @@ mod failure_text;
 pub mod output;
 pub mod problem;
 pub mod progress;
-pub mod quiet;
+pub mod verbosity;

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use sochdb_wasmi::host::logs::Escaped;
 
-use super::{failure::Failure, quiet};
+use super::{failure::Failure, verbosity};
 
 /// What a command has to say when it was done, or was tried.
 pub struct Report {
@@ -74,7 +74,7 @@ pub fn object(text: &str) -> Value {
 
 /// A line on stderr for who waits; nothing with `--quiet`.
 pub fn note(text: &str) {
-    if !quiet::is_set() {
+    if !verbosity::is_quiet() {
         // Nobody can be told that stderr is closed.
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
@@ -82,7 +82,7 @@ pub fn note(text: &str) {
 
 /// What belongs to the data; with `--quiet` only of what failed.
 fn talk(talk: String, code: u8) -> String {
-    if code == 0 && quiet::is_set() { String::new() } else { talk }
+    if code == 0 && verbosity::is_quiet() { String::new() } else { talk }
 }
 
 fn line(value: &Value) -> String {

@@ -1,8 +1,10 @@
 //! Progress bars for long work, on terminals only: in a pipe nothing is drawn.
 
+use std::time::Duration;
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::quiet;
+use super::verbosity;
 
 /// A bar of so many steps, on stderr.
 pub fn bar(steps: u64, doing: impl Into<String>) -> ProgressBar {
@@ -18,9 +20,18 @@ pub fn spinner(doing: impl Into<String>) -> ProgressBar {
     drawn(ProgressBar::new_spinner()).with_message(doing.into())
 }
 
+/// Does something that may take long, as a commit to a file does.
+pub fn during<R>(doing: &'static str, work: impl FnOnce() -> R) -> R {
+    let spinner = spinner(doing);
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    let done = work();
+    spinner.finish_and_clear();
+    done
+}
+
 /// Nothing is drawn with `--quiet`.
 fn drawn(bar: ProgressBar) -> ProgressBar {
-    if quiet::is_set() {
+    if verbosity::is_quiet() {
         bar.set_draw_target(ProgressDrawTarget::hidden());
     }
     bar

@@ -4,7 +4,7 @@ use std::{env, io::Write};
 
 use env_filter::Filter;
 
-use crate::report::{failure::Failure, quiet};
+use crate::report::{failure::Failure, verbosity};
 
 /// The environment variable: levels, for all plugins or by plugin, as `env_logger` reads them.
 const VARIABLE: &str = "RUST_LOG";
@@ -18,7 +18,7 @@ struct Stderr {
 /// # Errors
 /// `RUST_LOG` is invalid.
 pub fn install() -> Result<(), Failure> {
-    if quiet::is_set() {
+    if verbosity::is_quiet() {
         return Ok(());
     }
     let wanted = env::var(VARIABLE).ok().filter(|wanted| !wanted.trim().is_empty());

@@ -23,7 +23,7 @@ use crate::{
         store::Store,
         stub::StubArgument,
     },
-    report::failure::Failure,
+    report::{failure::Failure, progress},
 };
 
 /// The host of a run.
@@ -153,7 +153,8 @@ impl Stage {
     /// Commits the rows that were loaded, once nothing but the calls themselves can fail: a command that
     /// is given again after it was refused must not add them twice.
     pub fn keep_rows(&mut self) -> Result<(), Failure> {
-        self.host.database_mut().commit().map_err(Failure::Database)
+        let commit = || self.host.database_mut().commit();
+        progress::during("writing rows", commit).map_err(Failure::Database)
     }
 
     /// The rows that were loaded, for programs.

@@ -8,6 +8,11 @@ use sochdb_wasmi::{
     audit::{AuditEntry, AuditSink, FunctionId},
 };
 
+use crate::report::{
+    output,
+    verbosity::{self, Verbosity},
+};
+
 /// What the calls of one function were.
 #[derive(Clone, Default)]
 pub struct Calls {
@@ -115,6 +120,11 @@ impl Counter {
 
 impl AuditSink for Counter {
     fn record(&mut self, entry: &AuditEntry) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(entry);
+        let mut summary = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if verbosity::get() == Verbosity::Verbose {
+            let function = summary.name(entry.function).unwrap_or("?");
+            output::note(&entry.display("host call", function).to_string());
+        }
+        summary.add(entry);
     }
 }

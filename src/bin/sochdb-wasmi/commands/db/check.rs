@@ -6,13 +6,14 @@ use serde_json::json;
 
 use crate::{
     inputs::database_file::DatabaseFile,
-    report::{failure::Failure, output::Report},
+    report::{failure::Failure, output::Report, progress},
 };
 
 /// Checks a database; what is damaged is an error that names it.
 pub fn check(path: &Path) -> Result<Report, Failure> {
     let file = DatabaseFile::open(path)?;
-    file.database.check().map_err(|error| file.failure(error))?;
+    let checked = progress::during("checking", || file.database.check());
+    checked.map_err(|error| file.failure(error))?;
     let tables = file.tables().len();
     let data = format!("whole: {tables} {}\n", if tables == 1 { "table" } else { "tables" });
     Ok(Report { data, talk: String::new(), json: json!({ "tables": tables }), code: 0 })

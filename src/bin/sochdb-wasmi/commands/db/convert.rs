@@ -17,7 +17,7 @@ use sochdb_wasmi::database::{
 use crate::{
     files::{self, unfinished::UnfinishedDirectory},
     inputs::{database_file::DatabaseFile, flash_dump::FlashDump, store::Store},
-    report::{failure::Failure, output::Report},
+    report::{failure::Failure, output::Report, progress},
 };
 
 /// Bytes of entries that are written together.
@@ -42,12 +42,14 @@ pub fn convert(arguments: &Arguments) -> Result<Report, Failure> {
     if out.exists() {
         return Err(Failure::Exists { path: out.clone() });
     }
-    match flash {
-        Some(bytes) => files::write(out, &region(&from, *bytes, out)?)?,
-        None => file(&from, out)?,
-    }
+    let write = || match flash {
+        Some(bytes) => files::write(out, &region(&from, *bytes, out)?),
+        None => file(&from, out),
+    };
+    progress::during("converting", write)?;
     let written = DatabaseFile::open(out)?;
-    written.database.check().map_err(|error| written.failure(error))?;
+    let checked = progress::during("checking", || written.database.check());
+    checked.map_err(|error| written.failure(error))?;
     let tables = written.tables().len();
     let talk = format!("{tables} tables in {}\n", out.display());
     let json = json!({ "file": out.display().to_string(), "tables": tables });

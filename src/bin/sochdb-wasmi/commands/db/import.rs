@@ -9,6 +9,7 @@ use crate::{
     report::{
         failure::Failure,
         output::{Report, plain},
+        progress,
     },
     session::tables::TableArguments,
 };
@@ -31,7 +32,7 @@ pub fn import(arguments: &Arguments) -> Result<Report, Failure> {
     let mut talk = String::new();
     let (mut database, loaded) = tables.open(Some(path), &mut talk)?;
     let failed = |error| Failure::Store { path: path.clone(), error };
-    database.commit().map_err(failed)?;
+    progress::during("writing rows", || database.commit()).map_err(failed)?;
     for (table, rows) in &loaded {
         talk += &format!("{rows} rows into {table}\n");
     }
