@@ -31,7 +31,8 @@ impl<'a> Escaped<'a> {
         Self { shown, hidden }
     }
 
-    /// How many bytes it is as it is displayed.
+    /// How many bytes it is as it is displayed: what a log message of a plugin's counts for.
+    #[cfg(feature = "host")]
     #[must_use]
     pub fn printed_len(&self) -> usize {
         // Without a way out in the middle, so that the compiler looks at many bytes at a time.
@@ -47,8 +48,10 @@ impl<'a> Escaped<'a> {
 }
 
 /// Counts what is written to it.
+#[cfg(feature = "host")]
 struct Counted(usize);
 
+#[cfg(feature = "host")]
 impl Write for Counted {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0 = self.0.saturating_add(text.len());
