@@ -99,7 +99,8 @@ pub struct Arguments {
     /// Where to create the directory.
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
-    /// A clone of sochdb-wasmi to depend on, instead of the version of this program.
+    /// A clone of sochdb-wasmi to depend on. Default: the clone that this program was built in, if it is
+    /// still there; the published version otherwise.
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
 }
@@ -148,7 +149,7 @@ pub fn new(arguments: &Arguments) -> Result<Report, Failure> {
     Ok(Report {
         data: format!("{directory}\n"),
         talk: format!(
-            "A plugin that keeps notes. Next:\n  cd {directory}\n  cargo test\n  ./build.sh\n"
+            "A plugin that keeps notes; it depends on sochdb-wasmi by {source}. Next:\n  cd {directory}\n  cargo test\n  ./build.sh\n"
         ),
         json: json!({ "directory": directory, "files": written }),
         code: 0,
@@ -157,7 +158,7 @@ pub fn new(arguments: &Arguments) -> Result<Report, Failure> {
 
 /// Where the project gets the SDK from, as in a dependency of Cargo's.
 fn source(path: Option<&Path>) -> Result<String, Failure> {
-    let Some(path) = path else {
+    let Some(path) = path.or_else(|| built_in()) else {
         let (major, minor) = (env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
         return Ok(format!("version = \"{major}.{minor}\""));
     };
@@ -167,4 +168,13 @@ fn source(path: Option<&Path>) -> Result<String, Failure> {
     let directory = absolute.parent().unwrap_or(&absolute).display().to_string();
     // The escapes of JSON's strings are all TOML's too.
     Ok(format!("path = {}", json!(directory)))
+}
+
+/// The clone that this program was built in. Cargo unpacks published packages, too, but with a file that
+/// no clone has.
+fn built_in() -> Option<&'static Path> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let is_clone =
+        directory.join("Cargo.toml").is_file() && !directory.join(".cargo_vcs_info.json").exists();
+    is_clone.then_some(directory)
 }
