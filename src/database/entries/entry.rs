@@ -54,6 +54,12 @@ pub enum StorageError {
         /// The device's own number for what went wrong.
         code: i32,
     },
+    /// The device is worn out: pages that failed are not used any more, and those that are left have no
+    /// room for it. What is there can be read, and deleted.
+    WornOut {
+        /// How many pages are retired.
+        retired: u32,
+    },
     /// The operating system failed.
     #[cfg(feature = "std")]
     Io(IoError),
@@ -71,6 +77,9 @@ impl fmt::Display for StorageError {
             Self::InUse => write!(f, "the store is open elsewhere"),
             Self::Unsuitable { what } => write!(f, "the device cannot hold a store: {what}"),
             Self::Device { code } => write!(f, "the store's device failed with code {code}"),
+            Self::WornOut { retired } => {
+                write!(f, "the store's device is worn out: {retired} pages failed and are retired")
+            }
             #[cfg(feature = "std")]
             Self::Io(error) => error.fmt(f),
         }
@@ -88,6 +97,7 @@ impl core::error::Error for StorageError {
             | Self::Version { .. }
             | Self::InUse
             | Self::Unsuitable { .. }
+            | Self::WornOut { .. }
             | Self::Device { .. } => None,
         }
     }

@@ -240,9 +240,9 @@ impl DatabaseError {
             Self::KeyTooLong { .. }
             | Self::IdsExhausted { .. }
             | Self::Exhausted(_)
-            | Self::Storage(StorageError::Full(_) | StorageError::TooLarge(_)) => {
-                Status::LimitExceeded
-            }
+            | Self::Storage(
+                StorageError::Full(_) | StorageError::TooLarge(_) | StorageError::WornOut { .. },
+            ) => Status::LimitExceeded,
             Self::TransactionPending | Self::Storage(_) | Self::Corrupt(_) => Status::Error,
             Self::TableExists { .. }
             | Self::Schema(_)

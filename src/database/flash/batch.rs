@@ -30,7 +30,7 @@ impl<F: NorFlash> Store<F> {
         match changed {
             // More pages would be new at once than are free.
             Err(StorageError::Full(_)) => {
-                self.reload()?;
+                self.recover()?;
                 self.make_room(FREE + Self::journal_pages(batch))?;
                 self.device.floor = FLOOR;
                 let written = self.write_journal(write::changes(batch));
@@ -48,6 +48,7 @@ impl<F: NorFlash> Store<F> {
         if self.device.taken == taken {
             self.level()?;
         }
+        self.tend()?;
         self.device.prepare();
         Ok(())
     }

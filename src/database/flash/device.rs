@@ -1,12 +1,20 @@
-//! Pages of a flash driver: addresses, words, taking and erasing pages. It does not know what is in
-//! them.
+//! Pages of a flash driver: addresses, words, taking and erasing pages, and retiring those that fail. It
+//! does not know what is in them.
+//!
+//! A page that refuses a write, or does not keep a bit, is closed: nothing more is written to it, and the store
+//! moves what is on it. If that happens again after it was erased, it is retired. A page that refuses
+//! an erase twice in a row is retired as soon as another page can be erased: until then the whole device
+//! may be at fault.
 
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
 use embedded_storage::nor_flash::{NorFlash, NorFlashError, NorFlashErrorKind};
 
-use super::format::{ERASED, MAX_PAGE, MIN_PAGE};
+use super::{
+    format::{ERASED, MAX_PAGE, MIN_PAGE},
+    page::{Page, Use},
+};
 use crate::database::StorageError;
 use crate::limits::{Limit, LimitExceeded};
 
@@ -16,51 +24,10 @@ pub const MIN_PAGES: usize = 24;
 pub const MAX_PAGES: usize = 256;
 /// Pages that are kept erased, so that a call need not wait for an erase.
 const READY: usize = 2;
-
-/// What a page is used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
-    /// Nothing.
-    Free,
-    /// Nothing, and it was erased in this session.
-    Erased,
-    /// The directory names it, or the commit log is there.
-    Live,
-    /// It is free when the commit that is being made is made.
-    Leaving,
-    /// The device refused to erase it or write to it.
-    Refused,
-}
-
-/// The use of a page and how often it was erased, in one word of RAM.
-#[derive(Clone, Copy, Debug)]
-pub struct Page(u32);
-
-impl Page {
-    const MOST: u32 = u32::MAX >> 3;
-
-    /// A page.
-    pub const fn new(used: Use, erases: u32) -> Self {
-        let erases = if erases > Self::MOST { Self::MOST } else { erases };
-        Self(erases << 3 | used as u32)
-    }
-
-    /// What it is used for.
-    pub const fn used(self) -> Use {
-        match self.0 & 7 {
-            0 => Use::Free,
-            1 => Use::Erased,
-            2 => Use::Live,
-            3 => Use::Leaving,
-            _ => Use::Refused,
-        }
-    }
-
-    /// How often it was erased.
-    pub const fn erases(self) -> u32 {
-        self.0 >> 3
-    }
-}
+/// Pages that are tried when one is taken.
+const TRIES: usize = 16;
+/// The code of an error of a device that accepted a write or an erase and holds something else.
+const NOT_KEPT: i32 = 4;
 
 /// A region of a flash.
 pub struct Device<F> {
@@ -75,6 +42,12 @@ pub struct Device<F> {
     pub floor: usize,
     /// How many pages were taken.
     pub taken: u32,
+    /// Whether writes and erases are read back.
+    pub verify: bool,
+    /// How often a page failed.
+    pub faults: u32,
+    /// How many retired pages the commit log names.
+    pub recorded: usize,
 }
 
 /// The device's error as ours: its kind is all that every driver says.
@@ -119,7 +92,17 @@ impl<F: NorFlash> Device<F> {
             "a region has at least 24 pages"
         } else {
             let pages = vec![Page::new(Use::Free, 0); bytes / Self::PAGE];
-            return Ok(Self { flash, start: region.start, pages, worn: false, floor: 0, taken: 0 });
+            return Ok(Self {
+                flash,
+                start: region.start,
+                pages,
+                worn: false,
+                floor: 0,
+                taken: 0,
+                verify: false,
+                faults: 0,
+                recorded: 0,
+            });
         };
         Err(StorageError::Unsuitable { what })
     }
@@ -164,13 +147,34 @@ impl<F: NorFlash> Device<F> {
     /// Writes whole words.
     ///
     /// # Errors
-    /// [`StorageError::Device`]; nothing is written to the page again then.
+    /// [`StorageError::Device`]; nothing is written to the page again until it is erased.
     pub fn write(&mut self, page: u16, at: usize, bytes: &[u8]) -> Result<(), StorageError> {
         let address = self.address(page, at);
-        self.flash.write(address, bytes).map_err(|error| {
-            self.set(page, Use::Refused);
-            device(&error)
-        })
+        let written = self.flash.write(address, bytes).map_err(|error| device(&error));
+        let kept = written.and_then(|()| {
+            if !self.verify || self.holds(page, at, bytes)? {
+                Ok(())
+            } else {
+                Err(StorageError::Device { code: NOT_KEPT })
+            }
+        });
+        if kept.is_err() {
+            self.fault(page);
+        }
+        kept
+    }
+
+    /// Whether these bytes are on a page.
+    fn holds(&mut self, page: u16, at: usize, bytes: &[u8]) -> Result<bool, StorageError> {
+        for (number, expected) in bytes.chunks(64).enumerate() {
+            let mut found = [0; 64];
+            let found = found.get_mut(..expected.len()).unwrap_or_default();
+            self.read(page, at + number * 64, found)?;
+            if found != expected {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether bytes are erased.
@@ -189,16 +193,78 @@ impl<F: NorFlash> Device<F> {
         Ok(true)
     }
 
+    fn page(&mut self, page: u16) -> Option<&mut Page> {
+        self.pages.get_mut(usize::from(page))
+    }
+
     /// Says what a page is used for.
     pub fn set(&mut self, page: u16, used: Use) {
-        if let Some(page) = self.pages.get_mut(usize::from(page)) {
-            *page = Page::new(used, page.erases());
+        if let Some(page) = self.page(page) {
+            page.set(used);
         }
     }
 
     /// What a page is used for.
     pub fn used(&self, page: u16) -> Use {
-        self.pages.get(usize::from(page)).map_or(Use::Refused, |page| page.used())
+        self.pages.get(usize::from(page)).map_or(Use::Retired, |page| page.used())
+    }
+
+    /// Whether more may be written to a page that is in use.
+    pub fn is_open(&self, page: u16) -> bool {
+        let page = self.pages.get(usize::from(page));
+        page.is_some_and(|page| page.used() == Use::Live && !page.is_closed())
+    }
+
+    /// Whether what is on a page is to be moved to another one.
+    pub fn is_closed(&self, page: u16) -> bool {
+        self.pages.get(usize::from(page)).is_some_and(|page| page.is_closed())
+    }
+
+    /// A page refused a write, or did not keep what was on it.
+    pub fn fault(&mut self, page: u16) {
+        self.faults = self.faults.wrapping_add(1);
+        if let Some(page) = self.page(page) {
+            page.strike();
+        }
+    }
+
+    /// Nothing is on a page any more.
+    pub fn release(&mut self, page: u16) {
+        let Some(page) = self.page(page) else { return };
+        match page.used() {
+            Use::Refused | Use::Retired => {}
+            Use::Free | Use::Erased | Use::Live | Use::Leaving if page.is_worn_out() => {
+                page.set(Use::Retired);
+            }
+            Use::Free | Use::Erased | Use::Live | Use::Leaving => page.set(Use::Free),
+        }
+    }
+
+    /// What refused to be erased in an earlier call is tried again.
+    pub fn reconsider(&mut self) {
+        for page in self.pages.iter_mut().filter(|page| page.used() == Use::Refused) {
+            page.set(Use::Free);
+        }
+    }
+
+    /// A call failed, so the device was at fault and not its pages: none is retired for it.
+    pub fn forgive(&mut self) {
+        self.pages.iter_mut().for_each(Page::forgive);
+    }
+
+    /// How many pages are retired.
+    pub fn retired(&self) -> usize {
+        self.count(Use::Retired)
+    }
+
+    /// How many pages are used for this.
+    pub fn count(&self, used: Use) -> usize {
+        self.pages.iter().filter(|page| page.used() == used).count()
+    }
+
+    /// Whether a page is retired that no commit log names.
+    pub fn is_unrecorded(&self) -> bool {
+        self.retired() > self.recorded
     }
 
     /// How often a page was erased.
@@ -208,8 +274,8 @@ impl<F: NorFlash> Device<F> {
 
     /// Notes how often a page was erased, at least.
     pub fn note_erases(&mut self, page: u16, erases: u32) {
-        if let Some(page) = self.pages.get_mut(usize::from(page)) {
-            *page = Page::new(page.used(), erases.max(page.erases()));
+        if let Some(page) = self.page(page) {
+            page.set_erases(erases.max(page.erases()));
         }
     }
 
@@ -232,7 +298,10 @@ impl<F: NorFlash> Device<F> {
     pub fn take(&mut self) -> Result<u16, StorageError> {
         let limit = Limit::StoreBytes;
         let mut failed = StorageError::Full(LimitExceeded { limit, allowed: 0, asked: 1 });
-        for _ in 0..3 {
+        if self.count(Use::Refused) > 0 {
+            failed = StorageError::Device { code: 3 };
+        }
+        for _ in 0..TRIES {
             if self.free() <= self.floor {
                 break;
             }
@@ -285,29 +354,47 @@ impl<F: NorFlash> Device<F> {
         if self.pages.iter().filter(ready).count() < READY
             && let Some(page) = self.least(Use::Free)
         {
-            // One that fails is not taken again.
+            // One that fails is not taken.
             let _ = self.erase(page);
         }
     }
 
-    /// Erases a page.
+    /// Erases a page; if that fails, once more.
     ///
     /// # Errors
-    /// [`StorageError::Device`]; the page is not taken again then.
+    /// [`StorageError::Device`]; the page is retired then when another one can be erased.
     pub fn erase(&mut self, page: u16) -> Result<(), StorageError> {
-        let (from, to) = (self.address(page, 0), self.address(page, Self::PAGE));
-        let erased = self.flash.erase(from, to).map_err(|error| device(&error));
-        if let Some(page) = self.pages.get_mut(usize::from(page)) {
-            let used = if erased.is_ok() { Use::Erased } else { Use::Refused };
-            *page = Page::new(used, page.erases().saturating_add(1));
+        let erased = self.erase_once(page).or_else(|_| self.erase_once(page));
+        let used = if erased.is_ok() { Use::Erased } else { Use::Refused };
+        if let Some(page) = self.page(page) {
+            page.set_erases(page.erases().saturating_add(1));
+            page.set(if erased.is_ok() && page.is_worn_out() { Use::Retired } else { used });
         }
-        erased
+        if erased.is_err() {
+            self.faults = self.faults.wrapping_add(1);
+            return erased;
+        }
+        for page in self.pages.iter_mut().filter(|page| page.used() == Use::Refused) {
+            page.set(Use::Retired);
+        }
+        Ok(())
+    }
+
+    fn erase_once(&mut self, page: u16) -> Result<(), StorageError> {
+        let (from, to) = (self.address(page, 0), self.address(page, Self::PAGE));
+        self.flash.erase(from, to).map_err(|error| device(&error))?;
+        if self.verify && !self.is_erased(page, 0..Self::PAGE)? {
+            return Err(StorageError::Device { code: NOT_KEPT });
+        }
+        Ok(())
     }
 
     /// What was leaving is free.
     pub fn leave(&mut self) {
-        for page in self.pages.iter_mut().filter(|page| page.used() == Use::Leaving) {
-            *page = Page::new(Use::Free, page.erases());
+        for page in 0..self.pages.len() as u16 {
+            if self.used(page) == Use::Leaving {
+                self.release(page);
+            }
         }
     }
 }

@@ -21,7 +21,9 @@ pub const RESTART: usize = 4;
 /// The longest entry.
 pub const MAX_ENTRY: usize = OVERHEAD + MAX_KEY_LEN + CHUNK;
 /// The format's version.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
+/// The oldest version that can be read; pages of it are replaced as they are written anew.
+pub const OLDEST: u8 = 2;
 /// The first bytes of every page.
 pub const MAGIC: [u8; 4] = *b"SoF2";
 /// What an erased byte reads as.

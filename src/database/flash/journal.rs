@@ -6,8 +6,9 @@ use core::mem;
 use embedded_storage::nor_flash::NorFlash;
 
 use super::{
-    device::Use,
     format::{EntryHead, Key, Leaf},
+    page::Use,
+    read::Found,
     room::{FLOOR, FREE},
     store::Store,
     write::Change,
@@ -41,6 +42,10 @@ impl<F: NorFlash> Store<F> {
 
     /// Carries out what a journal says.
     pub(super) fn carry_on(&mut self) -> Result<(), StorageError> {
+        if self.journal.is_empty() {
+            return Ok(());
+        }
+        let (mut found, mut old) = (Found::default(), Found::default());
         while let Some(leaf) = self.journal.first().map(Leaf::read) {
             let (head, sum) = self.head(leaf.page)?;
             if sum != leaf.digest {
@@ -54,8 +59,8 @@ impl<F: NorFlash> Store<F> {
                     if at >= end {
                         break;
                     }
-                    let found = self.entry(leaf.page, &head, at)?;
-                    let replaces = self.find(&found.key)?.map(|old| old.about.len);
+                    self.entry(leaf.page, &head, at, &mut found)?;
+                    let replaces = self.find(&found.key, &mut old)?.then_some(old.about.len);
                     let (key, value) = (found.key.bytes(), found.value());
                     self.carry_out(&Change { key, value, about: found.about, replaces })?;
                     at += found.len();

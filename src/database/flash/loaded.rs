@@ -64,3 +64,21 @@ pub fn parts<'b>(low: &Key, bytes: &'b [u8]) -> Option<(Key, About, &'b [u8])> {
     let key = Key::joined(shared, rest, head.about.chunk);
     Some((key, head.about, after.get(..head.about.len)?))
 }
+
+/// Puts the entry of a log in order, in the place of an earlier one with its key.
+pub fn follow(order: &mut Vec<u16>, bytes: &[u8], low: &Key, key: &Key, at: u16, deleted: bool) {
+    let other = |at: &u16| {
+        parts(low, bytes.get(usize::from(*at)..).unwrap_or_default())
+            .map_or(core::cmp::Ordering::Less, |(other, ..)| other.order().cmp(&key.order()))
+    };
+    match (order.binary_search_by(other), deleted) {
+        (Ok(place), true) => drop(order.remove(place)),
+        (Ok(place), false) => {
+            if let Some(place) = order.get_mut(place) {
+                *place = at;
+            }
+        }
+        (Err(_), true) => {}
+        (Err(place), false) => order.insert(place, at),
+    }
+}

@@ -11,19 +11,21 @@ use alloc::vec::Vec;
 use embedded_storage::nor_flash::NorFlash;
 
 use super::{
-    device::{Device, Page, Use},
-    format::{ERASED, HEADER, LEAF_BYTES, LOG, Leaf, PageHead, VERSION, crc},
+    device::Device,
+    format::{ERASED, HEADER, LEAF_BYTES, LOG, Leaf, PageHead, VERSION},
+    mend::{self, RECORD, record_sum},
+    page::{Page, Use},
     store::{Place, Store},
 };
 use crate::database::{StorageError, superblock::Superblock};
 
-/// Bytes of a record before its contents: length, kind, checksum.
-const RECORD: usize = 8;
 /// Bytes of what the store holds: batches, entries, rows, bytes, serial, what is carried out of a
 /// journal, and how many pages it has.
 const TOTALS: usize = 8 + 4 * 4 + 2 + 1;
 /// The most bytes of splices in a record.
 const MOST_SPLICES: usize = 1536;
+/// What a checkpoint says of a page that is retired, in the place of how many more erases it has.
+const RETIRED: u8 = 255;
 const CHECKPOINT: u8 = 1;
 const COMMIT: u8 = 2;
 /// What a seal repeats.
@@ -53,7 +55,7 @@ impl<F: NorFlash> Store<F> {
         let [a, b] = (record.len() as u16).to_le_bytes();
         let head = [a, b, kind, 0];
         let contents = record.get(RECORD..).unwrap_or_default();
-        let sum = crc(crc(place.serial ^ (place.at as u32) << 16, &head), contents);
+        let sum = record_sum(place.serial, place.at, head, contents);
         let head = head.into_iter().chain(sum.to_le_bytes());
         record.iter_mut().zip(head).for_each(|(to, from)| *to = from);
         bytes.resize(start + Device::<F>::aligned(bytes.len() - start), ERASED);
@@ -84,8 +86,9 @@ impl<F: NorFlash> Store<F> {
         bytes.extend_from_slice(&self.splices);
         let end = place.at + Device::<F>::aligned(bytes.len());
         if self.many
+            || self.device.is_unrecorded()
             || end + Device::<F>::WORD > Self::PAGE
-            || self.device.used(place.page) != Use::Live
+            || !self.device.is_open(place.page)
             || !self.device.is_erased(place.page, place.at..end + Device::<F>::WORD)?
         {
             return self.checkpoint(held, bytes);
@@ -118,7 +121,14 @@ impl<F: NorFlash> Store<F> {
         self.begin_record(held, image);
         let least = self.device.pages.iter().map(|page| page.erases()).min().unwrap_or_default();
         image.extend_from_slice(&least.to_le_bytes());
-        let more = |page: &Page| page.erases().saturating_sub(least).min(255) as u8;
+        let more = |page: &Page| match page.used() {
+            // The first checkpoint of a store is always the same bytes, so that it is known when it is torn.
+            Use::Retired if place.serial > 1 => RETIRED,
+            Use::Retired => 0,
+            Use::Free | Use::Erased | Use::Live | Use::Leaving | Use::Refused => {
+                page.erases().saturating_sub(least).min(254) as u8
+            }
+        };
         image.extend(self.device.pages.iter().map(more));
         image.extend_from_slice(self.leaves.as_flattened());
         Self::finish_record(CHECKPOINT, place, place.at, image);
@@ -145,6 +155,7 @@ impl<F: NorFlash> Store<F> {
         self.device.write(page, place.at + record.len(), seal)?;
         self.device.write(page, 0, head)?;
         self.log = Place { at: image.len(), ..place };
+        self.device.recorded = if serial > 1 { self.device.retired() } else { 0 };
         if old.serial != 0 {
             // It must not be found again, whatever happens to the new one. If the device does not erase
             // it, the next opening tries that again.
@@ -161,24 +172,23 @@ impl<F: NorFlash> Store<F> {
     /// Reads the records of a log.
     pub(super) fn replay(
         &mut self,
-        page: u16,
-        serial: u32,
-        others: &[(u16, u32)],
+        Log { page, serial, version }: Log,
+        others: &[Log],
     ) -> Result<(), StorageError> {
         let mut bytes = core::mem::take(&mut self.loaded.bytes);
         bytes.resize(Self::PAGE, 0);
         let read = self.device.read(page, 0, &mut bytes);
-        let replayed = read.and_then(|()| self.records(page, serial, &bytes));
+        let replayed = read.and_then(|()| self.records(page, serial, version, &mut bytes));
         self.loaded.bytes = bytes;
         let sealed = replayed?;
         self.device.set(page, Use::Live);
         for leaf in self.leaves.iter().chain(&self.journal) {
             self.device.set(Leaf::read(leaf).page, Use::Live);
         }
-        for (old, _) in others {
-            if self.device.used(*old) != Use::Live {
+        for old in others {
+            if self.device.used(old.page) == Use::Free {
                 // If that fails, the next opening tries it again.
-                let _ = self.device.erase(*old);
+                let _ = self.device.erase(old.page);
             }
         }
         match sealed {
@@ -191,16 +201,26 @@ impl<F: NorFlash> Store<F> {
         Ok(())
     }
 
-    fn records(&mut self, page: u16, serial: u32, bytes: &[u8]) -> Result<End, StorageError> {
+    fn records(
+        &mut self,
+        page: u16,
+        serial: u32,
+        version: u8,
+        bytes: &mut [u8],
+    ) -> Result<End, StorageError> {
         let word = Device::<F>::WORD;
         let mut place = Place { page, serial, at: Device::<F>::aligned(HEADER) };
         let mut end = End::Sealed;
         loop {
-            let rest = bytes.get(place.at..).unwrap_or_default();
+            let rest = bytes.get_mut(place.at..).unwrap_or_default();
             if rest.iter().all(|&byte| byte == ERASED) {
                 break;
             }
             let corrupt = self.corrupt(page, place.at);
+            if record(place, rest).is_none() && mend::record(serial, place.at, rest) {
+                // A bit is wrong; the next commit begins another log.
+                self.device.fault(page);
+            }
             let Some((kind, contents)) = record(place, rest) else {
                 // Whatever is sealed was whole.
                 let last = rest.chunks(word).rfind(|word| word.iter().any(|&byte| byte != ERASED));
@@ -211,7 +231,7 @@ impl<F: NorFlash> Store<F> {
                 self.log = place;
                 return Ok(End::Torn);
             };
-            self.apply_record(kind, contents).ok_or_else(corrupt)?;
+            self.apply_record(kind, version, contents).ok_or_else(corrupt)?;
             let sealed_at = place.at + Device::<F>::aligned(RECORD + contents.len());
             let found = bytes.get(sealed_at..sealed_at + word).unwrap_or_default();
             end = if seal::<32>().starts_with(found) {
@@ -227,7 +247,7 @@ impl<F: NorFlash> Store<F> {
         Ok(end)
     }
 
-    fn apply_record(&mut self, kind: u8, contents: &[u8]) -> Option<()> {
+    fn apply_record(&mut self, kind: u8, version: u8, contents: &[u8]) -> Option<()> {
         let (totals, rest) = contents.split_first_chunk::<TOTALS>()?;
         let (batches, words) = totals.split_first_chunk::<8>()?;
         let (words, ending) = words.as_chunks::<4>();
@@ -244,9 +264,14 @@ impl<F: NorFlash> Store<F> {
         if kind == CHECKPOINT {
             let (least, rest) = rest.split_first_chunk::<4>()?;
             let (more, rest) = rest.split_at_checked(self.device.pages.len())?;
-            for (page, more) in (0..).zip(more) {
-                let erases = u32::from_le_bytes(*least).saturating_add((*more).into());
+            self.device.recorded = 0;
+            for (page, &more) in (0..).zip(more) {
+                let erases = u32::from_le_bytes(*least).saturating_add(more.into());
                 self.device.note_erases(page, erases);
+                if more == RETIRED && version > 2 {
+                    self.device.recorded += 1;
+                    self.device.set(page, Use::Retired);
+                }
             }
             let (leaves, after) = rest.as_chunks();
             self.leaves.clear();
@@ -291,6 +316,17 @@ impl<F: NorFlash> Store<F> {
     }
 }
 
+/// A page that is a commit log.
+#[derive(Clone, Copy, Debug)]
+pub struct Log {
+    /// The page.
+    pub page: u16,
+    /// Its serial.
+    pub serial: u32,
+    /// Its format's version.
+    pub version: u8,
+}
+
 /// How a log ends.
 enum End {
     Sealed,
@@ -303,6 +339,6 @@ enum End {
 fn record(place: Place, bytes: &[u8]) -> Option<(u8, &[u8])> {
     let (&[a, b, kind, zero, sum @ ..], _) = bytes.split_first_chunk::<RECORD>()?;
     let contents = bytes.get(RECORD..usize::from(u16::from_le_bytes([a, b])))?;
-    let found = crc(crc(place.serial ^ (place.at as u32) << 16, &[a, b, kind, zero]), contents);
+    let found = record_sum(place.serial, place.at, [a, b, kind, zero], contents);
     (sum == found.to_le_bytes() && zero == 0).then_some((kind, contents))
 }

@@ -10,7 +10,9 @@ mod format;
 mod journal;
 mod loaded;
 mod log;
+mod mend;
 mod opening;
+mod page;
 mod polled;
 mod read;
 mod room;
@@ -28,9 +30,11 @@ use embedded_storage::nor_flash::NorFlash;
 
 pub use self::polled::Polled;
 use self::{
-    device::{Device, Page, device},
-    format::{LEAF_BYTES, MAX_VALUE, OVERHEAD},
+    device::Device,
+    format::{HEADER, LEAF_BYTES, MAX_VALUE, OVERHEAD},
     loaded::{Fence, Loaded},
+    opening::ATTEMPTS,
+    page::Page,
     store::Store,
 };
 use super::{
@@ -50,6 +54,19 @@ const FENCES: usize = 96;
 /// Heap of a commit or a scan beside what is kept, at most.
 const TRANSIENT: usize = 4096;
 
+/// How a [`FlashStorage`] uses its device.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct FlashConfig {
+    /// Bytes of heap that it takes at most; [`FlashStorage::least_ram`] and 2,688 for low keys of pages if it is
+    /// `None`, which is the default.
+    pub ram_bytes: Option<usize>,
+    /// Whether everything that is written or erased is read back at once. A page that does not keep it is
+    /// treated as one that refuses it, so no row is ever on it. It costs the reading. Without it, which is
+    /// the default, one wrong bit in a page is corrected when it is read.
+    pub verify_writes: bool,
+}
+
 /// A storage on raw NOR flash.
 ///
 /// It takes a region of 24 to 256 whole pages. A page has 4,096 bytes, or is an erase block of 8 or 16
@@ -59,6 +76,10 @@ const TRANSIENT: usize = 4096;
 /// A batch is on flash for good when `apply` returns. Reading writes nothing. If the device fails
 /// while a batch is written, the region is read anew, to see which of both it holds; if that
 /// fails too, everything that is asked tries it again first.
+///
+/// Pages wear out. What is on a page that refuses a write, or of which a bit is wrong, is moved, and the batch is
+/// written elsewhere. A page that fails again after it was erased, or twice refuses to be erased, is retired for
+/// good: [`retired_pages`](Self::retired_pages) counts them.
 pub struct FlashStorage<F: NorFlash> {
     store: RefCell<Store<F>>,
     region: Range<u32>,
@@ -87,8 +108,7 @@ impl<F: NorFlash> FlashStorage<F> {
     /// # Errors
     /// As [`open_with_ram`](Self::open_with_ram).
     pub fn open(flash: F, region: Range<u32>) -> Result<Self, StorageError> {
-        let bytes = region.end.saturating_sub(region.start);
-        Self::open_with_ram(flash, region, Self::least_ram(bytes) + FENCES * size_of::<Fence>())
+        Self::open_with(flash, region, FlashConfig::default())
     }
 
     /// Opens the store in the bytes `region` of `flash`, or makes one if they are all erased, and takes
@@ -107,25 +127,62 @@ impl<F: NorFlash> FlashStorage<F> {
         region: Range<u32>,
         ram_bytes: usize,
     ) -> Result<Self, StorageError> {
-        let device = Device::new(flash, &region)?;
+        Self::open_with(
+            flash,
+            region,
+            FlashConfig { ram_bytes: Some(ram_bytes), ..Default::default() },
+        )
+    }
+
+    /// Opens the store in the bytes `region` of `flash`, or makes one if they are all erased, and uses the
+    /// device as `config` says.
+    ///
+    /// # Errors
+    /// As [`open_with_ram`](Self::open_with_ram).
+    pub fn open_with(
+        flash: F,
+        region: Range<u32>,
+        config: FlashConfig,
+    ) -> Result<Self, StorageError> {
+        Self::with_device(Device::new(flash, &region)?, region, config)
+    }
+
+    fn with_device(
+        mut device: Device<F>,
+        region: Range<u32>,
+        config: FlashConfig,
+    ) -> Result<Self, StorageError> {
         let least = Self::least_ram(region.end.saturating_sub(region.start));
+        let ram_bytes = config.ram_bytes.unwrap_or(least + FENCES * size_of::<Fence>());
         let Some(cache) = ram_bytes.checked_sub(least) else {
             let what = "the region needs more RAM: FlashStorage::least_ram says how much";
             return Err(StorageError::Unsuitable { what });
         };
+        device.verify = config.verify_writes;
         let mut store = Store::new(device, cache / size_of::<Fence>());
-        store.reload()?;
+        store.recover()?;
+        store.stale = false;
         Ok(Self { store: RefCell::new(store), region })
     }
 
-    /// Erases the bytes `region` of `flash`, whatever is in them, and makes an empty store there.
+    /// Erases the bytes `region` of `flash`, whatever is in them, and makes an empty store there. Pages that
+    /// cannot be erased are retired.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// As [`open`](Self::open), and [`StorageError::Device`] if a page that cannot be erased has a part of
+    /// a store.
     pub fn format(flash: F, region: Range<u32>) -> Result<Self, StorageError> {
-        let mut flash = Device::new(flash, &region)?.flash;
-        flash.erase(region.start, region.end).map_err(|error| device(&error))?;
-        Self::open(flash, region)
+        let mut device = Device::new(flash, &region)?;
+        for page in 0..device.pages.len() as u16 {
+            if let Err(error) = device.erase(page) {
+                let mut fixed = [0; HEADER];
+                device.read(page, 0, &mut fixed)?;
+                if mend::is_page(&fixed) {
+                    return Err(error);
+                }
+            }
+        }
+        Self::with_device(device, region, FlashConfig::default())
     }
 
     /// Gives the device back.
@@ -154,11 +211,20 @@ impl<F: NorFlash> FlashStorage<F> {
     }
 
     /// The most bytes that entries may take: [`bytes`](Self::bytes) and those that a batch writes,
-    /// together.
+    /// together. It falls as pages are retired.
     pub fn capacity(&self) -> u64 {
+        self.capacity_without(self.retired_pages().into())
+    }
+
+    fn capacity_without(&self, retired: u64) -> u64 {
         let pages =
             u64::from(self.region.end.saturating_sub(self.region.start)) / Device::<F>::PAGE as u64;
-        pages.saturating_sub(RESERVED_PAGES + EMPTYING_PAGES) * Self::PAGE_ROOM
+        pages.saturating_sub(RESERVED_PAGES + EMPTYING_PAGES + retired) * Self::PAGE_ROOM
+    }
+
+    /// Pages that failed and are not used any more.
+    pub fn retired_pages(&self) -> u32 {
+        self.store.try_borrow().map_or(0, |store| store.device.retired() as u32)
     }
 
     /// Reads everything, comparing checksums, and compares what is there with what should be.
@@ -181,7 +247,7 @@ impl<F: NorFlash> FlashStorage<F> {
     fn fresh(&self) -> Result<RefMut<'_, Store<F>>, StorageError> {
         let mut store = self.store.try_borrow_mut().map_err(|_| StorageError::InUse)?;
         if store.stale {
-            store.reload()?;
+            store.recover()?;
             store.stale = false;
         }
         Ok(store)
@@ -224,13 +290,17 @@ impl<F: NorFlash> Storage for FlashStorage<F> {
         let batch_len = totals.written.saturating_add(totals.changes.saturating_mul(overhead));
         let added =
             totals.entries.saturating_mul(overhead.cast_signed()).saturating_add(totals.bytes);
-        let (held, allowed) = if added > 0 {
-            (self.bytes().saturating_add_signed(added), self.capacity())
+        let (held, more) = if added > 0 {
+            (self.bytes().saturating_add_signed(added), 0)
         } else {
-            (self.bytes(), self.capacity() + EMPTYING_PAGES * Self::PAGE_ROOM)
+            (self.bytes(), EMPTYING_PAGES * Self::PAGE_ROOM)
         };
         let asked = held.saturating_add(batch_len);
+        let (allowed, retired) = (self.capacity() + more, self.retired_pages());
         if totals.changes > 0 && asked > allowed {
+            if retired > 0 && asked <= self.capacity_without(0) + more {
+                return Err(StorageError::WornOut { retired });
+            }
             let limit = Limit::StoreBytes;
             return Err(StorageError::Full(LimitExceeded { limit, allowed, asked }));
         }
@@ -244,13 +314,31 @@ impl<F: NorFlash> Storage for FlashStorage<F> {
         self.admit(batch)?;
         let mut store = self.fresh()?;
         let after = store.held.after(batch);
-        let Err(error) = store.apply(batch) else { return Ok(()) };
-        store.stale = true;
-        drop(store);
-        // The device may have failed before the last word of the commit or after it.
-        match self.fresh() {
-            Ok(store) if store.held == after => Ok(()),
-            _ => Err(error),
+        let mut attempts = 0;
+        store.device.reconsider();
+        loop {
+            let faults = store.device.faults;
+            let Err(error) = store.apply(batch) else { return Ok(()) };
+            attempts += 1;
+            // The device may have failed before the last word of the commit or after it.
+            let read = store.recover();
+            store.stale = read.is_err();
+            if read.is_ok() && store.held == after {
+                return Ok(());
+            }
+            let retired = store.device.retired() as u32;
+            if matches!(error, StorageError::Full(_)) && retired > 0 {
+                return Err(StorageError::WornOut { retired });
+            }
+            if matches!(error, StorageError::Device { .. }) {
+                // A page failed: the others may do.
+                if store.device.faults != faults && read.is_ok() && attempts < ATTEMPTS {
+                    continue;
+                }
+                store.device.forgive();
+                store.stale = true;
+            }
+            return Err(error);
         }
     }
 }

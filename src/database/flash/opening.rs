@@ -5,9 +5,11 @@ use alloc::vec::Vec;
 use embedded_storage::nor_flash::NorFlash;
 
 use super::{
-    device::{Device, Page, Use},
-    format::{ERASED, HEADER, LOG, MAGIC, PageHead, VERSION},
+    device::Device,
+    format::{ERASED, HEADER, LOG, OLDEST, VERSION},
     loaded::Fence,
+    log::Log,
+    page::Use,
     store::{Place, Store},
 };
 use crate::database::{StorageError, superblock::Superblock};
@@ -15,17 +17,33 @@ use crate::database::{StorageError, superblock::Superblock};
 /// What the pages of a region begin with.
 #[derive(Default)]
 struct Found {
-    /// The page and the serial of the newest commit log.
-    newest: Option<(u16, u32)>,
-    /// Those of older ones.
-    others: Vec<(u16, u32)>,
+    /// The newest commit log.
+    newest: Option<Log>,
+    /// Older ones.
+    others: Vec<Log>,
     /// The first bytes of a page that does not belong to a store.
     foreign: Option<[u8; HEADER]>,
 }
 
+/// How often a region is read again, and a batch is written again, if a page failed meanwhile.
+pub const ATTEMPTS: usize = 4;
+
 impl<F: NorFlash> Store<F> {
+    /// Reads everything that is known from flash; again if a page failed while it was repaired.
+    pub(super) fn recover(&mut self) -> Result<(), StorageError> {
+        self.stale = true;
+        for _ in 1..ATTEMPTS {
+            let faults = self.device.faults;
+            match self.reload() {
+                Err(StorageError::Device { .. }) if self.device.faults != faults => {}
+                read => return read,
+            }
+        }
+        self.reload()
+    }
+
     /// Reads everything that is known from flash.
-    pub(super) fn reload(&mut self) -> Result<(), StorageError> {
+    fn reload(&mut self) -> Result<(), StorageError> {
         self.leaves.clear();
         self.journal.clear();
         self.done = 0;
@@ -41,8 +59,8 @@ impl<F: NorFlash> Store<F> {
             self.look_at(page, &mut found)?;
         }
         match found.newest {
-            Some((page, serial)) => {
-                self.replay(page, serial, &found.others)?;
+            Some(log) => {
+                self.replay(log, &found.others)?;
                 self.carry_on()
             }
             None if self.serial > 0 => Err(StorageError::Corrupt { at: None }),
@@ -52,22 +70,13 @@ impl<F: NorFlash> Store<F> {
 
     fn look_at(&mut self, page: u16, found: &mut Found) -> Result<(), StorageError> {
         let mut fixed = [0; HEADER];
-        self.device.read(page, 0, &mut fixed)?;
-        if self.device.used(page) != Use::Refused {
-            self.device.set(page, Use::Free);
-        }
-        if !fixed.starts_with(&MAGIC) {
+        let head = self.page_head(page, &mut fixed)?;
+        self.device.release(page);
+        let Some((head, _)) = head else {
             found.foreign = found.foreign.or((fixed != [ERASED; HEADER]).then_some(fixed));
             return Ok(());
-        }
-        let mut low = [0; 128];
-        let low = low.get_mut(..PageHead::low_len(&fixed)).unwrap_or_default();
-        self.device.read(page, HEADER, low)?;
-        let Some((head, _)) = PageHead::read(&fixed, low) else {
-            found.foreign = found.foreign.or(Some(fixed));
-            return Ok(());
         };
-        if head.version != VERSION {
+        if !(OLDEST..=VERSION).contains(&head.version) {
             return Err(StorageError::Version { found: head.version });
         }
         self.device.note_erases(page, head.erases);
@@ -80,11 +89,12 @@ impl<F: NorFlash> Store<F> {
                 what: "the store was made in a region of another length",
             });
         }
+        let log = Log { page, serial: head.serial, version: head.version };
         match found.newest {
-            Some((_, serial)) if serial > head.serial => found.others.push((page, head.serial)),
+            Some(newest) if newest.serial > head.serial => found.others.push(log),
             older => {
                 found.others.extend(older);
-                found.newest = Some((page, head.serial));
+                found.newest = Some(log);
             }
         }
         Ok(())
@@ -101,31 +111,20 @@ impl<F: NorFlash> Store<F> {
         if foreign.as_ref().is_some_and(ekv) {
             return Err(StorageError::Version { found: 1 });
         }
-        for page in 1..self.device.pages.len() as u16 {
-            if !self.device.is_erased(page, 0..Self::PAGE)? {
-                return Err(StorageError::Foreign);
-            }
-            self.device.set(page, Use::Erased);
-        }
-        // A store begins on the first page, always with the same bytes: what a power failure leaves of
-        // them has no bit cleared that they have set.
-        let place = Place { page: 0, serial: 1, at: Device::<F>::aligned(HEADER) };
+        // A store begins always with the same bytes: what a power failure leaves of them has no bit
+        // cleared that they have set. A page that refused some of them is passed over.
         self.serial = 1;
         let mut image = core::mem::take(&mut self.loaded.bytes);
-        self.first_record(place, &Superblock::default(), &mut image);
-        image.resize(Self::PAGE, ERASED);
-        let begun = self.is_begun(&image);
+        let fit = self.fit_pages(&mut image);
         self.loaded.bytes = image;
         self.serial = 0;
-        if !begun? {
-            return Err(StorageError::Foreign);
+        fit?;
+        if self.device.count(Use::Erased) == 0 {
+            for page in 0..self.device.pages.len() as u16 {
+                let _ = self.device.erase(page);
+            }
         }
-        if self.device.is_erased(0, 0..Self::PAGE)? {
-            self.device.set(0, Use::Erased);
-        } else {
-            self.device.erase(0)?;
-            self.device.pages.iter_mut().for_each(|page| *page = Page::new(page.used(), 0));
-        }
+        self.device.pages.iter_mut().for_each(|page| page.set_erases(0));
         let held = Superblock::default();
         let mut image = core::mem::take(&mut self.loaded.bytes);
         let made = self.checkpoint(&held, &mut image);
@@ -133,16 +132,45 @@ impl<F: NorFlash> Store<F> {
         made
     }
 
-    /// Whether the first page has only bits cleared that `image` has cleared.
-    fn is_begun(&mut self, image: &[u8]) -> Result<bool, StorageError> {
-        for (number, expected) in image.chunks(64).enumerate() {
-            let mut found = [0; 64];
-            let found = found.get_mut(..expected.len()).unwrap_or_default();
-            self.device.read(0, number * 64, found)?;
-            if found.iter().zip(expected).any(|(found, expected)| found & expected != *expected) {
-                return Ok(false);
+    /// Sees to it that every page is erased or has what an interrupted making left.
+    fn fit_pages(&mut self, image: &mut Vec<u8>) -> Result<(), StorageError> {
+        for page in 0..self.device.pages.len() as u16 {
+            if matches!(self.device.used(page), Use::Refused | Use::Retired) {
+                continue;
+            }
+            if self.device.is_erased(page, 0..Self::PAGE)? {
+                if !self.device.is_closed(page) {
+                    self.device.set(page, Use::Erased);
+                }
+                continue;
+            }
+            let place = Place { page, serial: 1, at: Device::<F>::aligned(HEADER) };
+            self.first_record(place, &Superblock::default(), image);
+            image.resize(Self::PAGE, ERASED);
+            if !self.is_begun(page, image)? {
+                return Err(StorageError::Foreign);
             }
         }
-        Ok(true)
+        Ok(())
+    }
+
+    /// Whether a page has only bits cleared that `image` has cleared, but for one that may be stuck; and the
+    /// header's only if the rest is whole.
+    fn is_begun(&mut self, page: u16, image: &[u8]) -> Result<bool, StorageError> {
+        let (mut wrong, mut unwritten, mut headed) = (0, 0, 0);
+        for (number, expected) in image.chunks(HEADER).enumerate() {
+            let mut found = [0; HEADER];
+            let found = found.get_mut(..expected.len()).unwrap_or_default();
+            self.device.read(page, number * HEADER, found)?;
+            for (found, expected) in found.iter().zip(expected) {
+                wrong += (!found & expected).count_ones();
+                if number > 0 {
+                    unwritten += (found & !expected).count_ones();
+                } else {
+                    headed += found.count_zeros();
+                }
+            }
+        }
+        Ok(wrong <= 1 && (headed <= 1 || unwritten <= 1))
     }
 }

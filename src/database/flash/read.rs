@@ -1,5 +1,5 @@
 //! Reading leaves: one entry, or a whole leaf in order. Every byte that an answer depends on is
-//! compared with a checksum first.
+//! compared with a checksum first. One wrong bit is corrected, and its page is moved with the next batch.
 
 use embedded_storage::nor_flash::NorFlash;
 
@@ -8,12 +8,13 @@ use super::{
     format::{
         About, ENTRY, EntryHead, HEADER, Key, LEAF, Leaf, MAX_ENTRY, PageHead, crc, entry_sum, hash,
     },
-    loaded::{EMPTY, Fence, Loaded, parts},
+    loaded::{EMPTY, Fence, Loaded, follow, parts},
+    mend,
     store::Store,
 };
-use crate::database::StorageError;
+use crate::database::{StorageError, storage::MAX_KEY_LEN};
 
-/// An entry on flash.
+/// An entry that was read from flash. It is long, so there is one for each search, and it is lent.
 pub struct Found {
     /// Its key.
     pub key: Key,
@@ -21,6 +22,12 @@ pub struct Found {
     pub about: About,
     bytes: [u8; MAX_ENTRY],
     value: usize,
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self { key: Key::default(), about: EMPTY, bytes: [0; MAX_ENTRY], value: 0 }
+    }
 }
 
 impl Found {
@@ -47,14 +54,33 @@ impl<F: NorFlash> Store<F> {
 
     /// Reads the header of a leaf.
     pub(super) fn head(&mut self, page: u16) -> Result<(PageHead, u32), StorageError> {
-        let mut fixed = [0; HEADER];
-        self.device.read(page, 0, &mut fixed)?;
-        let mut low = [0; 128];
-        let low = low.get_mut(..PageHead::low_len(&fixed)).unwrap_or_default();
-        self.device.read(page, HEADER, low)?;
-        let sound =
-            PageHead::read(&fixed, low).filter(|(head, _)| head.kind == LEAF && head.page == page);
+        let sound = self.page_head(page, &mut [0; HEADER])?;
+        let sound = sound.filter(|(head, _)| head.kind == LEAF && head.page == page);
         sound.ok_or_else(self.corrupt(page, 0))
+    }
+
+    /// Reads the header of a page, if it has one.
+    pub(super) fn page_head(
+        &mut self,
+        page: u16,
+        fixed: &mut [u8; HEADER],
+    ) -> Result<Option<(PageHead, u32)>, StorageError> {
+        self.device.read(page, 0, fixed)?;
+        if !mend::is_page(fixed) {
+            return Ok(None);
+        }
+        let mut low = [0; MAX_KEY_LEN];
+        let read = low.get_mut(..PageHead::low_len(fixed)).unwrap_or_default();
+        self.device.read(page, HEADER, read)?;
+        let mut found = PageHead::read(fixed, read);
+        if found.is_none() {
+            self.device.read(page, HEADER, &mut low)?;
+            found = mend::head(fixed, &mut low);
+            if found.is_some() {
+                self.device.fault(page);
+            }
+        }
+        Ok(found)
     }
 
     /// The leaf that a key belongs to.
@@ -113,39 +139,59 @@ impl<F: NorFlash> Store<F> {
         Device::<F>::aligned(usize::from(head.entries_end) + 2 * usize::from(head.restarts))
     }
 
+    /// Reads an entry.
     pub(super) fn entry(
         &mut self,
         page: u16,
         head: &PageHead,
         at: usize,
-    ) -> Result<Found, StorageError> {
+        found: &mut Found,
+    ) -> Result<(), StorageError> {
         let corrupt = self.corrupt(page, at);
-        let mut bytes = [0; MAX_ENTRY];
-        let first = bytes.get_mut(..ENTRY).unwrap_or_default();
+        let most = MAX_ENTRY.min(Self::PAGE.saturating_sub(at));
+        let first = found.bytes.get_mut(..ENTRY.min(most)).unwrap_or_default();
         self.device.read(page, at, first)?;
-        let len = EntryHead::read(first).ok_or_else(corrupt)?.len();
-        if at + len > Self::PAGE {
-            return Err(corrupt());
+        let mut len = EntryHead::read(first).map_or(usize::MAX, |head| head.len());
+        if let Some(rest) = found.bytes.get_mut(ENTRY..len.min(most)) {
+            self.device.read(page, at + ENTRY, rest)?;
         }
-        self.device.read(page, at + ENTRY, bytes.get_mut(ENTRY..len).ok_or_else(corrupt)?)?;
-        let (sound, sum) = bytes.split_at(len - 4);
-        if !sum.starts_with(&entry_sum(head.serial, at, sound).to_le_bytes()) {
-            return Err(corrupt());
+        let sum = len.checked_sub(4).and_then(|end| found.bytes.get(..len)?.split_at_checked(end));
+        let sound = |(sound, sum): (&[u8], &[u8])| {
+            sum.starts_with(&entry_sum(head.serial, at, sound).to_le_bytes())
+        };
+        if len > most || !sum.is_some_and(sound) {
+            len = self.mended(page, head, at, found.bytes.get_mut(..most).unwrap_or_default())?;
         }
-        let (key, about, _) = parts(&head.low, sound).ok_or_else(corrupt)?;
-        let value = len - 4 - about.len;
-        Ok(Found { key, about, bytes, value })
+        let whole = found.bytes.get(..len.saturating_sub(4)).unwrap_or_default();
+        let (key, about, _) = parts(&head.low, whole).ok_or_else(corrupt)?;
+        (found.key, found.about, found.value) = (key, about, len - 4 - about.len);
+        Ok(())
     }
 
-    /// Looks a key up.
-    pub(super) fn find(&mut self, key: &Key) -> Result<Option<Found>, StorageError> {
+    /// Reads an entry of which a bit is wrong, and corrects it; returns its length.
+    #[cold]
+    #[inline(never)]
+    fn mended(
+        &mut self,
+        page: u16,
+        head: &PageHead,
+        at: usize,
+        bytes: &mut [u8],
+    ) -> Result<usize, StorageError> {
+        self.device.read(page, at, bytes)?;
+        let found = mend::whole_entry(head.serial, at, &head.low, bytes);
+        self.device.fault(page);
+        found.ok_or_else(self.corrupt(page, at))
+    }
+
+    /// Looks a key up; says whether it is there.
+    pub(super) fn find(&mut self, key: &Key, found: &mut Found) -> Result<bool, StorageError> {
         if self.leaves.is_empty() {
-            return Ok(None);
+            return Ok(false);
         }
         let at = self.locate(key)?;
         let leaf = self.leaf(at)?;
         let (head, mut digest) = self.head(leaf.page)?;
-        let corrupt = self.corrupt(leaf.page, 0);
         let (mut at, end) = (Self::log_start(&head), usize::from(leaf.end));
         let wanted = EntryHead::of(&head.low, key, EMPTY);
         // From the last one back: a later entry takes the place of an earlier one.
@@ -160,7 +206,7 @@ impl<F: NorFlash> Store<F> {
                 continue;
             }
             digest = crc(digest, &bytes);
-            let entry = EntryHead::read(&bytes).ok_or_else(corrupt)?;
+            let Some(entry) = EntryHead::read(&bytes) else { break };
             if entry.hash == wanted.hash
                 && (entry.shared, entry.rest, entry.about.chunk)
                     == (wanted.shared, wanted.rest, key.chunk)
@@ -173,38 +219,45 @@ impl<F: NorFlash> Store<F> {
             at += entry.len();
         }
         if digest != leaf.digest || at != end {
-            return Err(corrupt());
+            // A bit of the log is wrong, or more.
+            return self.find_loaded(leaf, &head, key, found);
         }
         for number in (count.saturating_sub(4)..count).rev() {
-            let found = self.entry(leaf.page, &head, last.get(number % 4).copied().unwrap_or(0))?;
+            self.entry(leaf.page, &head, last.get(number % 4).copied().unwrap_or(0), found)?;
             if found.key.order() == key.order() {
-                return Ok(Some(found).filter(|found| !found.about.deleted));
+                return Ok(!found.about.deleted);
             }
         }
         if count > 4 {
             // Other keys with the same hash: never seen, and right all the same.
-            return self.find_loaded(leaf, key);
+            return self.find_loaded(leaf, &head, key, found);
         }
-        self.find_sorted(leaf.page, &head, key)
+        if !self.restarts_are_sound(leaf.page, &head)? {
+            return self.find_loaded(leaf, &head, key, found);
+        }
+        self.find_sorted(leaf.page, &head, key, found)
     }
 
-    fn find_loaded(&mut self, leaf: Leaf, key: &Key) -> Result<Option<Found>, StorageError> {
+    #[cold]
+    #[inline(never)]
+    fn find_loaded(
+        &mut self,
+        leaf: Leaf,
+        head: &PageHead,
+        key: &Key,
+        found: &mut Found,
+    ) -> Result<bool, StorageError> {
         let mut loaded = core::mem::take(&mut self.loaded);
         let done = self.load_into(leaf, &mut loaded);
         let at = loaded.order.binary_search_by(|&at| loaded.entry(at).0.order().cmp(&key.order()));
         let place = at.ok().and_then(|at| loaded.order.get(at)).copied();
         self.loaded = loaded;
         done?;
-        let (head, _) = self.head(leaf.page)?;
-        place.map(|at| self.entry(leaf.page, &head, at.into())).transpose()
+        place.map(|at| self.entry(leaf.page, head, at.into(), found)).transpose()?;
+        Ok(place.is_some())
     }
 
-    fn find_sorted(
-        &mut self,
-        page: u16,
-        head: &PageHead,
-        key: &Key,
-    ) -> Result<Option<Found>, StorageError> {
+    fn restarts_are_sound(&mut self, page: u16, head: &PageHead) -> Result<bool, StorageError> {
         let (table, count) = (usize::from(head.entries_end), usize::from(head.restarts));
         let (mut sum, end) = (0, table + 2 * count);
         for at in (table..end).step_by(64) {
@@ -214,32 +267,43 @@ impl<F: NorFlash> Store<F> {
             sum = crc(sum, part);
         }
         if sum != head.restarts_sum {
-            return Err(self.corrupt(page, table)());
+            self.device.fault(page);
         }
+        Ok(sum == head.restarts_sum)
+    }
+
+    fn find_sorted(
+        &mut self,
+        page: u16,
+        head: &PageHead,
+        key: &Key,
+        found: &mut Found,
+    ) -> Result<bool, StorageError> {
+        let (table, count) = (usize::from(head.entries_end), usize::from(head.restarts));
         let (mut from, mut to) = (0, count);
         while to - from > 1 {
             let middle = from + (to - from) / 2;
             let at = self.restart(page, table + 2 * middle)?;
-            let found = self.entry(page, head, at)?;
+            self.entry(page, head, at, found)?;
             match found.key.order().cmp(&key.order()) {
-                core::cmp::Ordering::Equal => return Ok(Some(found)),
+                core::cmp::Ordering::Equal => return Ok(true),
                 core::cmp::Ordering::Less => from = middle,
                 core::cmp::Ordering::Greater => to = middle,
             }
         }
         if count == 0 {
-            return Ok(None);
+            return Ok(false);
         }
         let mut at = self.restart(page, table + 2 * from)?;
         while at < usize::from(head.entries_end) {
-            let found = self.entry(page, head, at)?;
+            self.entry(page, head, at, found)?;
             match found.key.order().cmp(&key.order()) {
-                core::cmp::Ordering::Equal => return Ok(Some(found)),
+                core::cmp::Ordering::Equal => return Ok(true),
                 core::cmp::Ordering::Less => at += found.len(),
-                core::cmp::Ordering::Greater => return Ok(None),
+                core::cmp::Ordering::Greater => return Ok(false),
             }
         }
-        Ok(None)
+        Ok(false)
     }
 
     fn restart(&mut self, page: u16, at: usize) -> Result<usize, StorageError> {
@@ -271,39 +335,41 @@ impl<F: NorFlash> Store<F> {
                 at = Device::<F>::aligned(at + 1);
                 continue;
             }
-            let entry = bytes.get(at..).ok_or_else(corrupt)?;
-            let read = EntryHead::read(entry).ok_or_else(corrupt)?;
-            let (sound, sum) = entry.split_at_checked(read.len() - 4).ok_or_else(corrupt)?;
-            if !sum.starts_with(&entry_sum(head.serial, at, sound).to_le_bytes()) {
-                return Err(corrupt());
-            }
-            let (key, about, _) = parts(low, sound).ok_or_else(corrupt)?;
-            if read.hash != hash(&key) {
-                return Err(corrupt());
-            }
+            let (read, key) = match whole(&head, at, bytes) {
+                Some(found) => found,
+                None => {
+                    self.device.fault(leaf.page);
+                    let entry = bytes.get_mut(at..).unwrap_or_default();
+                    if mend::whole_entry(head.serial, at, low, entry).is_none() {
+                        // A bit of the padding is wrong, or more.
+                        if sorted || entry.first().is_none_or(|byte| byte.count_zeros() != 1) {
+                            return Err(corrupt());
+                        }
+                        at = Device::<F>::aligned(at + 1);
+                        continue;
+                    }
+                    whole(&head, at, bytes).ok_or_else(corrupt)?
+                }
+            };
+            let about = read.about;
             if sorted {
                 order.push(at as u16);
             } else {
-                digest = crc(digest, sound.get(..ENTRY).unwrap_or_default());
-                let other = |at: &u16| {
-                    parts(low, bytes.get(usize::from(*at)..).unwrap_or_default())
-                        .map_or(core::cmp::Ordering::Less, |(other, ..)| {
-                            other.order().cmp(&key.order())
-                        })
-                };
-                match (order.binary_search_by(other), about.deleted) {
-                    (Ok(place), true) => drop(order.remove(place)),
-                    (Ok(place), false) => {
-                        if let Some(place) = order.get_mut(place) {
-                            *place = at as u16;
-                        }
-                    }
-                    (Err(_), true) => {}
-                    (Err(place), false) => order.insert(place, at as u16),
-                }
+                digest = crc(digest, &read.bytes());
+                follow(order, bytes, low, &key, at as u16, about.deleted);
             }
             at += read.len();
         }
         if digest != leaf.digest || at != end { Err(corrupt()) } else { Ok(()) }
     }
+}
+
+/// The head and the key of the entry at a place of a leaf's bytes, if its checksum and its hash are right.
+fn whole(head: &PageHead, at: usize, bytes: &[u8]) -> Option<(EntryHead, Key)> {
+    let entry = bytes.get(at..)?;
+    let read = EntryHead::read(entry)?;
+    let (sound, sum) = entry.split_at_checked(read.len() - 4)?;
+    let (key, ..) = parts(&head.low, sound)?;
+    let right = sum.starts_with(&entry_sum(head.serial, at, sound).to_le_bytes());
+    (right && read.hash == hash(&key)).then_some((read, key))
 }

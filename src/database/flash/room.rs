@@ -80,6 +80,18 @@ impl<F: NorFlash> Store<F> {
         Ok(())
     }
 
+    /// Moves a leaf whose page failed, and has the commit log name the pages that are retired.
+    pub(super) fn tend(&mut self) -> Result<(), StorageError> {
+        let failed = |leaf| self.device.is_closed(Leaf::read(leaf).page);
+        if let Some(at) = self.leaves.iter().position(failed)
+            && self.device.free() >= FLOOR
+        {
+            self.rewrite(at, 1, &[])?;
+            self.settle()?;
+        }
+        if self.device.is_unrecorded() && self.device.free() > 0 { self.settle() } else { Ok(()) }
+    }
+
     /// Moves the leaf whose page was erased least often, if every free page was erased more often.
     pub(super) fn level(&mut self) -> Result<(), StorageError> {
         let erases = |leaf| self.device.erases(Leaf::read(leaf).page);

@@ -8,6 +8,7 @@ use embedded_storage::nor_flash::NorFlash;
 use super::{
     format::{CHUNK, Key, Leaf},
     loaded::Loaded,
+    read::Found,
     store::Store,
 };
 use crate::database::storage::{KeyRange, StorageError, Visit};
@@ -16,14 +17,15 @@ impl<F: NorFlash> Store<F> {
     /// Copies a value; returns whether there is one.
     pub(super) fn get(&mut self, key: &[u8], into: &mut Vec<u8>) -> Result<bool, StorageError> {
         into.clear();
+        let mut found = Found::default();
         for chunk in 0..=u8::MAX {
-            let Some(found) = self.find(&Key::new(key, chunk))? else {
+            if !self.find(&Key::new(key, chunk), &mut found)? {
                 return if chunk == 0 {
                     Ok(false)
                 } else {
                     Err(StorageError::Corrupt { at: None })
                 };
-            };
+            }
             into.extend_from_slice(found.value());
             if !found.about.more {
                 break;

@@ -7,7 +7,7 @@ use core::mem;
 use embedded_storage::nor_flash::NorFlash;
 
 use super::{
-    device::{Device, Use},
+    device::Device,
     format::{
         About, CHUNK, ENTRY, ERASED, EntryHead, Key, LEAF, Leaf, OVERHEAD, PageHead, RESTART,
         VERSION, crc, entry_sum,
@@ -209,7 +209,7 @@ impl<F: NorFlash> Store<F> {
         if start + Device::<F>::aligned(least) > Self::PAGE
             || most > 3 * Self::PAGE
             || long
-            || self.device.used(leaf.page) != Use::Live
+            || !self.device.is_open(leaf.page)
         {
             return Ok(false);
         }

@@ -9,7 +9,7 @@ use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use nor_flash::{ERASE_STEPS, Fault, SimulatedFlash};
 use sochdb_wasmi::{
     abi::{Value, message::RowSelector},
-    database::{ColumnType, Database, FlashStorage, MemoryStorage, StorageError, TableSchema},
+    database::{ColumnType, Database, FlashStorage, MemoryStorage, TableSchema},
     meter::Meter,
 };
 
@@ -245,9 +245,10 @@ fn power_failure_while_a_store_is_made_leaves_none_or_an_empty_one() {
 }
 
 /// A story of ekv 1.0.0: the magic number of a chunk is in no checksum. With one bit of it flipped,
-/// the rest of its page was silently gone, and so were commits in the file table.
+/// the rest of its page was silently gone, and so were commits in the file table. Format 2 found it, but a
+/// bit in a header made everything unreadable.
 #[test]
-fn flipped_bit_is_found_or_changes_nothing() {
+fn flipped_bit_anywhere_changes_nothing() {
     let steps = job(32, 4);
     let flash = aged::<1>(AGE);
     let changes = recorded(flash.clone(), &steps);
@@ -255,10 +256,10 @@ fn flipped_bit_is_found_or_changes_nothing() {
     for change in changes.iter().flat_map(|done| &done.changes) {
         change.make(&mut flash).unwrap();
     }
-    let [.., before, after] = changes.as_slice() else { panic!() };
+    let [.., after] = changes.as_slice() else { panic!() };
     let image = flash.memory().to_vec();
     let (every, mut looked_at) = (sampling::every(), 0);
-    let (mut named, mut harmless, mut torn) = (0, 0, 0);
+    let mut harmless = 0;
     for at in 0..image.len() {
         // Every byte that was written, and some that were not.
         if image[at] == 0xff && at % 61 != 0 || at % 5 != 0 {
@@ -273,13 +274,10 @@ fn flipped_bit_is_found_or_changes_nothing() {
         let opened = FlashStorage::open(flash.clone(), 0..REGION);
         match opened.and_then(|storage| forwards(&storage)) {
             Ok(found) if found == after.entries => harmless += 1,
-            // The last commit's own record cannot be told from one that was torn.
-            Ok(found) if found == before.entries => torn += 1,
             Ok(_) => panic!("bit in byte {at:#x}: entries are silently others"),
-            Err(StorageError::Corrupt { .. }) => named += 1,
             Err(error) => panic!("bit in byte {at:#x}: {error}"),
         }
     }
-    println!("{named} flipped bits found, {harmless} in dead bytes, {torn} in the last commit");
-    assert!(named * every > 500 && harmless * every > 500 && torn < 50);
+    println!("{harmless} flipped bits, all corrected or in dead bytes");
+    assert!(harmless * every > 1000);
 }

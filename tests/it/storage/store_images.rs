@@ -166,8 +166,14 @@ fn flash_of_version_1_is_refused_by_its_version() {
 
 /// Both byte orders read the same bytes, so this is true of a device with the other one.
 #[test]
-fn flash_of_version_2_opens_and_holds_what_it_held() {
-    let image = image("flash-v2", 0xff, || {
+fn flash_of_every_version_since_2_opens_and_holds_what_it_held() {
+    for name in ["flash-v2", "flash-v3"] {
+        opens(name);
+    }
+}
+
+fn opens(name: &str) {
+    let image = image(name, 0xff, || {
         let mut memory = vec![0xff; REGION as usize];
         let flash = SimulatedFlash::<_, 4>::new(memory.as_mut_slice());
         let storage = FlashStorage::open(flash, 0..REGION).unwrap();
@@ -178,9 +184,15 @@ fn flash_of_version_2_opens_and_holds_what_it_held() {
     storage.verify().unwrap();
     let mut database = Database::open(storage).unwrap();
     assert_eq!(seen(&database), expected());
-    // And it can be written.
-    database.insert("empty", None, &[Value::Int(1)]).unwrap();
+    // And it can be written, until pages of the old version are written anew and the log with them.
+    for n in 0..400 {
+        database.insert("empty", None, &[Value::Int(n)]).unwrap();
+    }
     database.check().unwrap();
+    let flash = database.into_storage().into_flash().unwrap();
+    let database = Database::open(FlashStorage::open(flash, 0..REGION).unwrap()).unwrap();
+    database.check().unwrap();
+    assert_eq!(database.storage().retired_pages(), 0);
 }
 
 #[test]
