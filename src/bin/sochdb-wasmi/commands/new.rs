@@ -116,7 +116,8 @@ pub fn new(arguments: &Arguments) -> Result<Report, Failure> {
     if !usable {
         return Err(Failure::ProjectName { name: name.clone() });
     }
-    let source = source(arguments.path.as_deref())?;
+    let clone = arguments.path.clone().or_else(built_in);
+    let source = source(clone.as_deref())?;
     let project = arguments.dir.join(name);
     let io = |path: &Path| {
         let path = path.to_path_buf();
@@ -158,7 +159,7 @@ pub fn new(arguments: &Arguments) -> Result<Report, Failure> {
 
 /// Where the project gets the SDK from, as in a dependency of Cargo's.
 fn source(path: Option<&Path>) -> Result<String, Failure> {
-    let Some(path) = path.or_else(|| built_in()) else {
+    let Some(path) = path else {
         let (major, minor) = (env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
         return Ok(format!("version = \"{major}.{minor}\""));
     };
@@ -172,9 +173,9 @@ fn source(path: Option<&Path>) -> Result<String, Failure> {
 
 /// The clone that this program was built in. Cargo unpacks published packages, too, but with a file that
 /// no clone has.
-fn built_in() -> Option<&'static Path> {
+fn built_in() -> Option<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR"));
     let is_clone =
         directory.join("Cargo.toml").is_file() && !directory.join(".cargo_vcs_info.json").exists();
-    is_clone.then_some(directory)
+    is_clone.then(|| directory.into())
 }
