@@ -70,7 +70,7 @@ fn total([a, b, c, d, e, f, g, h]: [f32; LANES]) -> f32 {
 
 /// Sums `term(stored, query)` over all components.
 #[inline]
-fn sum(stored: &[u8], query: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
+pub fn sum(stored: &[u8], query: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
     let mut lanes = [0f32; LANES];
     let (stored, _) = stored.as_chunks::<COMPONENT>();
     let (stored_blocks, stored_tail) = stored.as_chunks::<LANES>();

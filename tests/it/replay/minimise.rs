@@ -261,7 +261,8 @@ fn a_plugin_that_counts_keeps_the_calls_that_count_and_no_others() {
     assert!(rows(&small.trace).iter().all(|(_, rows)| *rows == 0));
     assert!(replayer.replay(small.trace.as_slice()).unwrap().is_exact());
 
-    // Without tries it is over: what comes after the last try is less than what was before.
+    // Without tries it is over: what comes after the last try is as short as what was before. It was fourteen
+    // times as long; both are measured here, on a machine that may do other things meanwhile.
     let (begun, mut last) = (Instant::now(), Duration::ZERO);
     let mut watch = |_: &Progress<'_>| {
         last = begun.elapsed();
@@ -269,7 +270,7 @@ fn a_plugin_that_counts_keeps_the_calls_that_count_and_no_others() {
     };
     let minimiser = Minimiser::new(replayer).with_tries(4);
     assert!(minimiser.minimise_watched(trace.as_slice(), &mut watch).unwrap().exhausted);
-    assert!(begun.elapsed() - last < last, "{last:?} of {:?}", begun.elapsed());
+    assert!(begun.elapsed() - last < last * 5, "{last:?} of {:?}", begun.elapsed());
 }
 
 /// One call needs its rows, in the middle of many that do not.
