@@ -116,8 +116,7 @@ pub fn new(arguments: &Arguments) -> Result<Report, Failure> {
     if !usable {
         return Err(Failure::ProjectName { name: name.clone() });
     }
-    let clone = arguments.path.clone().or_else(built_in);
-    let source = source(clone.as_deref())?;
+    let source = source(arguments.path.clone().or_else(built_in).as_deref())?;
     let project = arguments.dir.join(name);
     let io = |path: &Path| {
         let path = path.to_path_buf();
