@@ -4,6 +4,8 @@ use std::{fs, path::Path, process::Command};
 
 use super::{directory, sochdb};
 
+// Without --path it depends on the clone that the program was built in: a project that depended on a version
+// which is not published yet did not build.
 #[test]
 fn a_new_project_builds_passes_its_test_and_runs() {
     let parent = directory("new");
@@ -14,8 +16,6 @@ fn a_new_project_builds_passes_its_test_and_runs() {
     fs::write(parent.join("rustfmt.toml"), "").expect("the directory can be written to");
     let clone = env!("CARGO_MANIFEST_DIR");
     let parent_text = parent.to_str().expect("the path is UTF-8");
-    // Without --path it depends on the clone that the program was built in: a project that depended on a
-    // version which is not published yet did not build.
     let ran = sochdb(&["new", "notes", "--dir", parent_text, "--json"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let files = ran.json()["files"].as_array().expect("a list").len();
