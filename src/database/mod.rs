@@ -20,7 +20,7 @@ pub use engine::{Database, IndexEntry, Neighbour, VisitEntry};
 pub use entries::Savepoint;
 pub use error::{Corruption, DatabaseError, GivenName};
 #[cfg(feature = "flash")]
-pub use flash::{FlashConfig, FlashStorage, Polled};
+pub use flash::{FlashConfig, FlashStorage, Polled, SalvageReport, SalvagedFlash};
 pub use rows::{Projection, StoredRow};
 pub use schema::{
     Column, ColumnType, Index, MAX_COLUMNS, MAX_CONDITIONS, MAX_DIMENSIONS, MAX_INDEX_COLUMNS,

@@ -169,18 +169,21 @@ impl<F: NorFlash> Store<F> {
         self.serial
     }
 
-    /// Reads the records of a log.
-    pub(super) fn replay(
-        &mut self,
-        Log { page, serial, version }: Log,
-        others: &[Log],
-    ) -> Result<(), StorageError> {
+    /// Reads the records of a log, and writes nothing.
+    pub(super) fn read_log(&mut self, log: Log) -> Result<End, StorageError> {
+        let Log { page, serial, version } = log;
         let mut bytes = core::mem::take(&mut self.loaded.bytes);
         bytes.resize(Self::PAGE, 0);
         let read = self.device.read(page, 0, &mut bytes);
         let replayed = read.and_then(|()| self.records(page, serial, version, &mut bytes));
         self.loaded.bytes = bytes;
-        let sealed = replayed?;
+        replayed
+    }
+
+    /// Reads the records of a log, and mends what an interruption left.
+    pub(super) fn replay(&mut self, log: Log, others: &[Log]) -> Result<(), StorageError> {
+        let sealed = self.read_log(log)?;
+        let page = log.page;
         self.device.set(page, Use::Live);
         for leaf in self.leaves.iter().chain(&self.journal) {
             self.device.set(Leaf::read(leaf).page, Use::Live);
@@ -328,7 +331,7 @@ pub struct Log {
 }
 
 /// How a log ends.
-enum End {
+pub(super) enum End {
     Sealed,
     /// The seal of the last record is to be written here.
     Unsealed(usize),

@@ -16,6 +16,7 @@ mod page;
 mod polled;
 mod read;
 mod room;
+mod salvage;
 mod scan;
 mod store;
 mod write;
@@ -28,7 +29,6 @@ use core::{
 
 use embedded_storage::nor_flash::NorFlash;
 
-pub use self::polled::Polled;
 use self::{
     device::Device,
     format::{HEADER, LEAF_BYTES, MAX_VALUE, OVERHEAD},
@@ -36,6 +36,10 @@ use self::{
     opening::ATTEMPTS,
     page::Page,
     store::Store,
+};
+pub use self::{
+    polled::Polled,
+    salvage::{SalvageReport, SalvagedFlash},
 };
 use super::{
     key,

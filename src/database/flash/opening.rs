@@ -16,9 +16,9 @@ use crate::database::{StorageError, superblock::Superblock};
 
 /// What the pages of a region begin with.
 #[derive(Default)]
-struct Found {
+pub(super) struct Found {
     /// The newest commit log.
-    newest: Option<Log>,
+    pub(super) newest: Option<Log>,
     /// Older ones.
     others: Vec<Log>,
     /// The first bytes of a page that does not belong to a store.
@@ -68,7 +68,7 @@ impl<F: NorFlash> Store<F> {
         }
     }
 
-    fn look_at(&mut self, page: u16, found: &mut Found) -> Result<(), StorageError> {
+    pub(super) fn look_at(&mut self, page: u16, found: &mut Found) -> Result<(), StorageError> {
         let mut fixed = [0; HEADER];
         let head = self.page_head(page, &mut fixed)?;
         self.device.release(page);

@@ -365,7 +365,7 @@ impl<F: NorFlash> Store<F> {
 }
 
 /// The head and the key of the entry at a place of a leaf's bytes, if its checksum and its hash are right.
-fn whole(head: &PageHead, at: usize, bytes: &[u8]) -> Option<(EntryHead, Key)> {
+pub(super) fn whole(head: &PageHead, at: usize, bytes: &[u8]) -> Option<(EntryHead, Key)> {
     let entry = bytes.get(at..)?;
     let read = EntryHead::read(entry)?;
     let (sound, sum) = entry.split_at_checked(read.len() - 4)?;

@@ -6,6 +6,7 @@
 //! full store could be left with too few pages to delete anything.
 
 mod damages;
+mod salvage;
 mod worn;
 
 use super::flash_device::{ALL, Unreliable, places};

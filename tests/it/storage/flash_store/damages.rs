@@ -3,7 +3,7 @@
 use super::*;
 
 /// A region after many batches, and what it holds.
-fn aged() -> (Vec<u8>, Model) {
+pub(super) fn aged() -> (Vec<u8>, Model) {
     let mut random = Random(11);
     let (mut store, mut model) = (open(erased::<4, 4096>()).unwrap(), Model::new());
     for number in 0..260 {
