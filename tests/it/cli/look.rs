@@ -270,6 +270,33 @@ fn a_database_is_the_same_in_a_file_and_on_flash_after_each_is_made_of_the_other
     }
 }
 
+// One damaged byte in a commit log, and nothing of a dump could be read any more.
+#[test]
+fn what_is_whole_in_a_damaged_dump_is_salvaged_and_the_rest_is_named() {
+    let [redb, dump] = databases("salvage");
+    let out = path("salvage", "whole.redb");
+    let ran = sochdb(&["db", "convert", &dump, &out, "--salvage", "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(ran.json()["salvage"]["damaged_pages"], json!([]));
+    assert_eq!(sochdb(&["db", "diff", &redb, &out]).code, 0);
+    // The commit log is gone.
+    let mut bytes = fs::read(&dump).expect("it is there");
+    let logs: Vec<_> = (0..bytes.len())
+        .step_by(BLOCK)
+        .filter(|at| bytes[*at..].starts_with(b"SoF2\x02"))
+        .collect();
+    logs.iter().for_each(|at| bytes[at + 40..at + 80].fill(0x55));
+    let damaged = file("salvage", "damaged.flash", bytes);
+    let ran = sochdb(&["db", "convert", &damaged, &path("salvage", "no.redb"), "--json"]);
+    assert_eq!((ran.code, &*ran.error().0), (3, "database"));
+    let out = path("salvage", "damaged.redb");
+    let ran = sochdb(&["db", "convert", &damaged, &out, "--salvage"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("the commit log is damaged"), "{}", ran.stderr);
+    let ran = sochdb(&["db", "show", &out, "things", "--json"]);
+    assert_eq!(ran.json()["matching"], json!(3), "{}", ran.stderr);
+}
+
 #[test]
 fn a_database_that_cannot_be_converted_leaves_no_file() {
     let [redb, _] = databases("convert_refused");

@@ -9,7 +9,7 @@ use std::{
 
 use sochdb_wasmi::{
     abi::Value,
-    database::{Corruption, Database, DatabaseError, TableId, TableSchema},
+    database::{Corruption, Database, DatabaseError, SalvageReport, TableId, TableSchema},
     meter::Meter,
 };
 use tempfile::NamedTempFile;
@@ -67,6 +67,14 @@ impl DatabaseFile {
             database
         };
         Ok(Self { path: path.into(), database, _copy: copy })
+    }
+
+    /// What is whole in a damaged dump of flash. `-` is stdin.
+    pub fn salvage(path: &Path) -> Result<(Self, SalvageReport), Failure> {
+        let salvaged = Store::salvaged(files::read(path)?);
+        let (database, report) =
+            salvaged.map_err(|error| Failure::Store { path: path.into(), error })?;
+        Ok((Self { path: path.into(), database, _copy: None }, report))
     }
 
     /// Its tables, by name.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sochdb_wasmi::database::{
     Batch, Database, DatabaseError, FlashStorage, KeyRange, MemoryLimits, MemoryStorage,
-    RedbConfig, RedbStorage, Storage, StorageError, Visit,
+    RedbConfig, RedbStorage, SalvageReport, SalvagedFlash, Storage, StorageError, Visit,
 };
 
 use super::flash_dump::FlashDump;
@@ -14,6 +14,7 @@ pub enum Store {
     Memory(MemoryStorage),
     File(Box<RedbStorage>),
     Flash(Box<FlashStorage<FlashDump>>),
+    Salvaged(Box<SalvagedFlash>),
 }
 
 impl Store {
@@ -50,6 +51,14 @@ impl Store {
         let flash = FlashStorage::open(FlashDump(bytes), 0..end)?;
         Database::open(Self::Flash(Box::new(flash)))
     }
+
+    /// What is whole in the bytes of a device's flash.
+    pub fn salvaged(bytes: Vec<u8>) -> Result<(Database<Self>, SalvageReport), DatabaseError> {
+        let end = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let salvaged = SalvagedFlash::read(FlashDump(bytes), 0..end)?;
+        let report = salvaged.report().clone();
+        Ok((Database::open(Self::Salvaged(Box::new(salvaged)))?, report))
+    }
 }
 
 impl Storage for Store {
@@ -58,6 +67,7 @@ impl Storage for Store {
             Self::Memory(store) => store.max_value_len(),
             Self::File(store) => store.max_value_len(),
             Self::Flash(store) => store.max_value_len(),
+            Self::Salvaged(store) => store.max_value_len(),
         }
     }
 
@@ -66,6 +76,7 @@ impl Storage for Store {
             Self::Memory(store) => store.get(key, with),
             Self::File(store) => store.get(key, with),
             Self::Flash(store) => store.get(key, with),
+            Self::Salvaged(store) => store.get(key, with),
         }
     }
 
@@ -79,6 +90,7 @@ impl Storage for Store {
             Self::Memory(store) => store.scan(range, reverse, visit),
             Self::File(store) => store.scan(range, reverse, visit),
             Self::Flash(store) => store.scan(range, reverse, visit),
+            Self::Salvaged(store) => store.scan(range, reverse, visit),
         }
     }
 
@@ -87,6 +99,7 @@ impl Storage for Store {
             Self::Memory(store) => store.admit(batch),
             Self::File(store) => store.admit(batch),
             Self::Flash(store) => store.admit(batch),
+            Self::Salvaged(store) => store.admit(batch),
         }
     }
 
@@ -95,6 +108,7 @@ impl Storage for Store {
             Self::Memory(store) => store.apply(batch),
             Self::File(store) => store.apply(batch),
             Self::Flash(store) => store.apply(batch),
+            Self::Salvaged(store) => store.apply(batch),
         }
     }
 }

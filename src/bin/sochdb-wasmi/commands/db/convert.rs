@@ -9,9 +9,9 @@ use std::{
 };
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 use sochdb_wasmi::database::{
-    Changes, FlashStorage, KeyRange, RedbConfig, RedbStorage, Storage, StorageError,
+    Changes, FlashStorage, KeyRange, RedbConfig, RedbStorage, SalvageReport, Storage, StorageError,
 };
 
 use crate::{
@@ -33,12 +33,20 @@ pub struct Arguments {
     /// for --db.
     #[arg(long, value_name = "BYTES")]
     flash: Option<u32>,
+    /// Takes what is whole in a damaged dump of flash, and reports what is not.
+    #[arg(long)]
+    salvage: bool,
 }
 
 /// Writes the database in the other form, and checks what was written.
 pub fn convert(arguments: &Arguments) -> Result<Report, Failure> {
-    let Arguments { database, out, flash } = arguments;
-    let from = DatabaseFile::open(database)?;
+    let Arguments { database, out, flash, salvage } = arguments;
+    let (from, salvaged) = if *salvage {
+        let (from, report) = DatabaseFile::salvage(database)?;
+        (from, Some(report))
+    } else {
+        (DatabaseFile::open(database)?, None)
+    };
     if out.exists() {
         return Err(Failure::Exists { path: out.clone() });
     }
@@ -49,11 +57,54 @@ pub fn convert(arguments: &Arguments) -> Result<Report, Failure> {
     progress::during("converting", write)?;
     let written = DatabaseFile::open(out)?;
     let checked = progress::during("checking", || written.database.check());
-    checked.map_err(|error| written.failure(error))?;
     let tables = written.tables().len();
-    let talk = format!("{tables} tables in {}\n", out.display());
-    let json = json!({ "file": out.display().to_string(), "tables": tables });
-    Ok(Report { data: String::new(), talk, json, code: 0 })
+    let mut talk = format!("{tables} tables in {}\n", out.display());
+    let mut json = json!({ "file": out.display().to_string(), "tables": tables });
+    let mut code = 0;
+    match salvaged {
+        None => checked.map_err(|error| written.failure(error))?,
+        Some(report) => {
+            let problem = checked.err().map(|error| error.to_string());
+            code = u8::from(!is_whole(&report) || problem.is_some());
+            talk += &salvage_text(&report, problem.as_deref());
+            json["salvage"] = salvage_json(&report, problem.as_deref());
+        }
+    }
+    Ok(Report { data: String::new(), talk, json, code })
+}
+
+fn is_whole(report: &SalvageReport) -> bool {
+    let all = report.expected_entries == Some(report.entries);
+    report.log_is_whole && all && report.damaged_pages.is_empty()
+}
+
+fn salvage_text(report: &SalvageReport, problem: Option<&str>) -> String {
+    let expected = report.expected_entries.map_or(String::new(), |count| format!(" of {count}"));
+    let mut text = format!("{}{expected} entries of the store are whole\n", report.entries);
+    if !report.log_is_whole {
+        text += "the commit log is damaged: the last calls may be there in part, and deleted rows again\n";
+    }
+    for page in &report.damaged_pages {
+        text += &format!("damaged page at {page:#x}\n");
+    }
+    if report.incomplete > 0 {
+        text += &format!("{} values were there in part and are left out\n", report.incomplete);
+    }
+    if let Some(problem) = problem {
+        text += &format!("the written database is not sound: {problem}\n");
+    }
+    text
+}
+
+fn salvage_json(report: &SalvageReport, problem: Option<&str>) -> Value {
+    json!({
+        "log_is_whole": report.log_is_whole,
+        "expected_entries": report.expected_entries,
+        "entries": report.entries,
+        "incomplete": report.incomplete,
+        "damaged_pages": report.damaged_pages,
+        "problem": problem,
+    })
 }
 
 /// The bytes of a flash region with the database.
