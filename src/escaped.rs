@@ -40,23 +40,24 @@ impl<'a> Escaped<'a> {
         if self.hidden == 0 && self.shown.bytes().fold(true, plain) {
             return self.shown.len();
         }
-        let mut counted = Counted(0);
-        // Counting does not fail.
-        let _ = write!(counted, "{self}");
-        counted.0
+        let shown = self.shown.chars().map(|char| match char {
+            '\n' | '\r' | '\t' => 2,
+            other if unsafe_to_print(other) => "\\u{}".len() + hexadecimal_digits(other),
+            other => other.len_utf8(),
+        });
+        let hidden = match self.hidden.checked_ilog10() {
+            Some(log) => "…[+ bytes]".len() + log as usize + 1,
+            None => 0,
+        };
+        shown.sum::<usize>().saturating_add(hidden)
     }
 }
 
-/// Counts what is written to it.
+/// Digits of a character's number in hexadecimal.
 #[cfg(feature = "host")]
-struct Counted(usize);
-
-#[cfg(feature = "host")]
-impl Write for Counted {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0 = self.0.saturating_add(text.len());
-        Ok(())
-    }
+const fn hexadecimal_digits(char: char) -> usize {
+    let bits = u32::BITS - (char as u32 | 1).leading_zeros();
+    bits.div_ceil(4) as usize
 }
 
 impl fmt::Display for Escaped<'_> {

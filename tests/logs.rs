@@ -79,11 +79,28 @@ fn a_long_message_is_cut_between_characters_with_a_mark() {
     assert_eq!(delivered("t", LogLevel::Info, "a\nbc", 2)[0].2, "a\\n…[+2 bytes]");
 }
 
+/// The length of a message was found by formatting it: 80 times the work that its fuel pays for, if all of it
+/// was control characters. Now it is added up.
+#[test]
+fn the_length_of_a_message_is_that_of_its_text() {
+    let texts = ["", "a", "a\nb\r\t", "\u{1}\u{1f}\u{7f}\u{85}", "\u{202e}\u{2066}é日😀", "\"\\"];
+    for text in texts {
+        for max_len in 0..=text.len() + 1 {
+            let escaped = Escaped::new(text, max_len);
+            assert_eq!(escaped.printed_len(), escaped.to_string().len(), "{text:?}, {max_len}");
+        }
+    }
+    let long = "\u{1}".repeat(12_345);
+    let escaped = Escaped::new(&long, 100);
+    assert_eq!(escaped.printed_len(), escaped.to_string().len());
+}
+
 proptest! {
     #[test]
     fn what_is_shown_has_no_control_character(text: String, max_len in 0_usize..40) {
         let shown = Escaped::new(&text, max_len).to_string();
         prop_assert!(!shown.contains(char::is_control));
+        prop_assert_eq!(Escaped::new(&text, max_len).printed_len(), shown.len());
         if text.len() <= max_len {
             prop_assert!(!shown.ends_with(" bytes]"));
         }

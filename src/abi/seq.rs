@@ -40,6 +40,12 @@ impl<'a, T> Seq<'a, T> {
         }
     }
 
+    /// Whether it was decoded, and so checked.
+    #[cfg(feature = "database")]
+    pub(crate) const fn is_decoded(&self) -> bool {
+        matches!(self.0, Form::Encoded { .. }) || self.is_empty()
+    }
+
     /// Whether there is no item.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -55,7 +61,11 @@ impl<'a, T: Wire<'a> + Copy> Seq<'a, T> {
         SeqIter(match self.0 {
             Form::Items(items) => IterForm::Items(items.iter()),
             Form::Encoded { count, bytes, .. } => {
-                IterForm::Encoded { left: count, reader: Reader::new(bytes) }
+                #[cfg(feature = "database")]
+                let reader = Reader::checked(bytes);
+                #[cfg(not(feature = "database"))]
+                let reader = Reader::new(bytes);
+                IterForm::Encoded { left: count, reader }
             }
         })
     }
@@ -128,6 +138,15 @@ impl<'a, T: Wire<'a> + Copy> Wire<'a> for Seq<'a, T> {
 impl<'a, T: Wire<'a> + Copy> Seq<'a, T> {
     fn decode_items(reader: &mut Reader<'a>, count: u32) -> Result<Self, WireError> {
         let start = reader.position();
+        #[cfg(feature = "database")]
+        if reader.is_checked() {
+            T::skip(reader, count)?;
+            return Ok(Self(Form::Encoded {
+                count,
+                bytes: reader.since(start),
+                marker: PhantomData,
+            }));
+        }
         for done in 0..count {
             let before = reader.position();
             T::decode(reader)?;

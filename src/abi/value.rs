@@ -6,6 +6,8 @@ use super::{
     seq::Seq,
     wire::{Reader, Wire, WireError, WireErrorKind, Writer},
 };
+#[cfg(feature = "database")]
+use crate::abi::MAX_DEPTH;
 
 /// Declares the kinds of values: what each holds, its number on the wire, its word, and how it is decoded.
 /// What is held is encoded field by field. A new kind is one entry, at the end, and a new `ABI_VERSION`.
@@ -84,6 +86,16 @@ macro_rules! values {
                     _ => return Err(reader.error(WireErrorKind::UnknownVariant)),
                 })
             }
+
+            #[cfg(feature = "database")]
+            fn skip(reader: &mut Reader<'a>, count: u32) -> Result<(), WireError> {
+                skip(reader, count, false)
+            }
+
+            #[cfg(feature = "database")]
+            fn skip_named(reader: &mut Reader<'a>, count: u32) -> Result<(), WireError> {
+                skip(reader, count, true)
+            }
         }
     };
 }
@@ -120,6 +132,80 @@ values! {
 #[inline(always)]
 fn nested<'a, T: Wire<'a> + Copy>(reader: &mut Reader<'a>) -> Result<Seq<'a, T>, WireError> {
     reader.nested(Seq::decode)
+}
+
+/// Passes over values that were decoded before, `named` ones or not, and what is nested in them.
+#[cfg(feature = "database")]
+#[inline]
+fn skip(reader: &mut Reader<'_>, count: u32, named: bool) -> Result<(), WireError> {
+    for _ in 0..count {
+        if named {
+            reader.bytes()?;
+        }
+        if let Some((items, named)) = skip_head(reader)? {
+            skip_items(reader, items, named)?;
+        }
+    }
+    Ok(())
+}
+
+/// Passes over a value, or returns the number of items of an array or object, which follow, and whether
+/// they have names.
+#[cfg(feature = "database")]
+#[inline(always)]
+fn skip_head(reader: &mut Reader<'_>) -> Result<Option<(u32, bool)>, WireError> {
+    let number = reader.u8()?;
+    let Some(kind) = ValueKind::from_number(number) else {
+        return Err(reader.error(WireErrorKind::UnknownVariant));
+    };
+    match kind {
+        ValueKind::Null => {}
+        ValueKind::Bool => _ = reader.u8()?,
+        ValueKind::Int | ValueKind::UInt => reader.skip_integer()?,
+        ValueKind::Float => _ = reader.array::<8>()?,
+        ValueKind::Text | ValueKind::Binary => _ = reader.bytes()?,
+        ValueKind::Array | ValueKind::Object => {
+            let items = reader.u32()?;
+            return Ok((items > 0).then_some((items, kind == ValueKind::Object)));
+        }
+        ValueKind::Ref => {
+            reader.bytes()?;
+            reader.skip_integer()?;
+        }
+    }
+    Ok(None)
+}
+
+/// Passes over the items of an array or object, in one loop whatever is nested in them: a byte can be a
+/// whole value.
+#[cfg(feature = "database")]
+#[inline(never)]
+fn skip_items(reader: &mut Reader<'_>, mut left: u32, mut named: bool) -> Result<(), WireError> {
+    // Lists that are open around this one: the items that are left of each, and whether they have names.
+    let mut open = [(0, false); MAX_DEPTH as usize];
+    let mut depth = 0_usize;
+    loop {
+        while left > 0 {
+            left -= 1;
+            if named {
+                reader.bytes()?;
+            }
+            let Some(inner) = skip_head(reader)? else { continue };
+            // The last item of a list leaves nothing to come back to.
+            if left > 0 {
+                let Some(place) = open.get_mut(depth) else {
+                    return Err(reader.error(WireErrorKind::TooDeep));
+                };
+                *place = (left, named);
+                depth += 1;
+            }
+            (left, named) = inner;
+        }
+        let outer = depth.checked_sub(1).and_then(|outer| Some((outer, *open.get(outer)?)));
+        let Some((outer, items)) = outer else { return Ok(()) };
+        depth = outer;
+        (left, named) = items;
+    }
 }
 
 impl ValueKind {

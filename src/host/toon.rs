@@ -15,7 +15,11 @@
 //! | `Ref` | a text: `"table:id"` |
 //! | `Array`, `Object` | cannot stand in a cell: [`ToonError`] |
 
+mod quoting;
+
 use core::fmt::{self, Write};
+
+use quoting::{escaped_len, like_number_in_hex, must_quote};
 
 use crate::abi::{
     Value,
@@ -271,6 +275,13 @@ fn binary(writer: &mut Writer<'_>, bytes: &[u8]) {
     if quote {
         writer.u8(b'"');
     }
+    let len = bytes.len().saturating_mul(2);
+    let bytes = if writer.fits(len) {
+        bytes
+    } else {
+        writer.count(len);
+        &[]
+    };
     for &byte in bytes {
         writer.raw(&[hex(byte >> 4), hex(byte)]);
     }
@@ -285,24 +296,6 @@ const fn hex(byte: u8) -> u8 {
         digit @ 0..=9 => b'0' + digit,
         letter => b'a' - 10 + letter,
     }
-}
-
-/// Whether the digits of these bytes look like a number: decimal digits, and perhaps an `e` that is
-/// neither the first nor the last.
-fn like_number_in_hex(bytes: &[u8]) -> bool {
-    const E: u8 = 14;
-    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
-    let mut exponents = 0;
-    for byte in bytes {
-        for nibble in [byte >> 4, byte & 15] {
-            match nibble {
-                0..=9 => {}
-                E if exponents == 0 => exponents = 1,
-                _ => return false,
-            }
-        }
-    }
-    first >> 4 != E && last & 15 != E
 }
 
 /// The name of the table or of a column: plain if it is made like an identifier.
@@ -323,59 +316,33 @@ fn key(writer: &mut Writer<'_>, name: &str) {
 fn quoted(writer: &mut Writer<'_>, text: &str, id: Option<u64>) {
     writer.u8(b'"');
     let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| matches!(byte, 0..=0x1f | b'"' | b'\\')) {
-        let (plain, escaped) = rest.split_at(at);
-        writer.raw(plain);
-        let Some((&byte, behind)) = escaped.split_first() else { break };
-        match byte {
-            b'\n' => writer.raw(b"\\n"),
-            b'\r' => writer.raw(b"\\r"),
-            b'\t' => writer.raw(b"\\t"),
-            0..=0x1f => writer.raw(&[b'\\', b'u', b'0', b'0', b'0' + (byte >> 4), hex(byte)]),
-            _ => writer.raw(&[b'\\', byte]),
-        }
-        rest = behind;
+    if !writer.fits(rest.len()) {
+        // The response is too small already, and only has to say by how much.
+        writer.count(escaped_len(rest));
+        rest = &[];
     }
-    writer.raw(rest);
+    let mut plain = 0;
+    for (at, &byte) in rest.iter().enumerate() {
+        if byte > 0x1f && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        if plain < at {
+            writer.raw(rest.get(plain..at).unwrap_or_default());
+        }
+        plain = at + 1;
+        writer.u8(b'\\');
+        match byte {
+            b'\n' => writer.u8(b'n'),
+            b'\r' => writer.u8(b'r'),
+            b'\t' => writer.u8(b't'),
+            0..=0x1f => writer.raw(&[b'u', b'0', b'0', b'0' + (byte >> 4), hex(byte)]),
+            _ => writer.u8(byte),
+        }
+    }
+    writer.raw(rest.get(plain..).unwrap_or_default());
     if let Some(id) = id {
         writer.u8(b':');
         display(writer, id);
     }
     writer.u8(b'"');
-}
-
-/// Whether a text, written plainly, could be read as something else.
-fn must_quote(text: &str) -> bool {
-    let special = |byte: u8| {
-        matches!(byte, 0..=0x1f | b',' | b':' | b'"' | b'\\' | b'[' | b']' | b'{' | b'}')
-    };
-    matches!(text, "" | "true" | "false" | "null")
-        || matches!(text.as_bytes(), [b' ' | b'-' | b'#', ..] | [.., b' '])
-        || text.bytes().any(special)
-        || like_number(text.as_bytes())
-}
-
-/// Whether a text looks like a number: a sign perhaps, digits, perhaps a point
-/// and digits, perhaps an exponent. Leading zeros count, so this is wider than what reads back as a
-/// number.
-fn like_number(text: &[u8]) -> bool {
-    let byte = |at: usize| text.get(at).copied();
-    let after_sign = |at: usize| at + usize::from(matches!(byte(at), Some(b'+' | b'-')));
-    let after_digits = |start: usize| {
-        let mut at = start;
-        while matches!(byte(at), Some(b'0'..=b'9')) {
-            at += 1;
-        }
-        (at > start).then_some(at)
-    };
-    let Some(mut at) = after_digits(after_sign(0)) else { return false };
-    if byte(at) == Some(b'.') {
-        let Some(end) = after_digits(at + 1) else { return false };
-        at = end;
-    }
-    if matches!(byte(at), Some(b'e' | b'E')) {
-        let Some(end) = after_digits(after_sign(at + 1)) else { return false };
-        at = end;
-    }
-    byte(at).is_none()
 }

@@ -26,6 +26,36 @@ pub trait Wire<'a>: Sized {
     /// # Errors
     /// [`WireError`] names what is wrong and where.
     fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError>;
+
+    /// Whether it is a text, so that it can be a name.
+    #[cfg(feature = "database")]
+    #[doc(hidden)]
+    const IS_TEXT: bool = false;
+
+    /// Passes over so many values that were decoded before.
+    ///
+    /// # Errors
+    /// [`WireError`], if they were not.
+    #[cfg(feature = "database")]
+    #[doc(hidden)]
+    #[inline]
+    fn skip(reader: &mut Reader<'a>, count: u32) -> Result<(), WireError> {
+        (0..count).try_for_each(|_| Self::decode(reader).map(drop))
+    }
+
+    /// Passes over so many values that were decoded before, each behind a name.
+    ///
+    /// # Errors
+    /// [`WireError`], if they were not.
+    #[cfg(feature = "database")]
+    #[doc(hidden)]
+    #[inline]
+    fn skip_named(reader: &mut Reader<'a>, count: u32) -> Result<(), WireError> {
+        (0..count).try_for_each(|_| {
+            reader.bytes()?;
+            Self::skip(reader, 1)
+        })
+    }
 }
 
 /// Decodes a message that takes up all of `bytes`.
@@ -62,7 +92,28 @@ macro_rules! primitive {
     )*};
 }
 primitive!(bool => bool, u32 => u32, u64 => u64, i64 => i64, f32 => f32, f64 => f64,
-           &'a str => text, &'a [u8] => bytes);
+           &'a [u8] => bytes);
+
+impl<'a> Wire<'a> for &'a str {
+    #[inline]
+    fn encode(&self, writer: &mut Writer<'_>) {
+        writer.text(self);
+    }
+
+    #[inline]
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        reader.text()
+    }
+
+    #[cfg(feature = "database")]
+    const IS_TEXT: bool = true;
+
+    #[cfg(feature = "database")]
+    #[inline]
+    fn skip(reader: &mut Reader<'a>, count: u32) -> Result<(), WireError> {
+        (0..count).try_for_each(|_| reader.bytes().map(drop))
+    }
+}
 
 /// No bytes: what a function answers that answers nothing.
 #[cfg(feature = "replay")]
@@ -111,5 +162,17 @@ impl<'a, A: Wire<'a>, B: Wire<'a>> Wire<'a> for (A, B) {
 
     fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
         Ok((A::decode(reader)?, B::decode(reader)?))
+    }
+
+    #[cfg(feature = "database")]
+    #[inline]
+    fn skip(reader: &mut Reader<'a>, count: u32) -> Result<(), WireError> {
+        if A::IS_TEXT {
+            return B::skip_named(reader, count);
+        }
+        (0..count).try_for_each(|_| {
+            A::skip(reader, 1)?;
+            B::skip(reader, 1)
+        })
     }
 }

@@ -72,6 +72,9 @@ pub struct Reader<'a> {
     rest: &'a [u8],
     /// How many arrays and objects are open around the present position.
     depth: u8,
+    /// The bytes were checked before: what is not asked for is passed over.
+    #[cfg(feature = "database")]
+    checked: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -79,7 +82,36 @@ impl<'a> Reader<'a> {
     #[inline]
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, rest: bytes, depth: 0 }
+        Self {
+            bytes,
+            rest: bytes,
+            depth: 0,
+            #[cfg(feature = "database")]
+            checked: false,
+        }
+    }
+
+    /// A reader of bytes that were decoded before. It passes over the items of lists, which are
+    /// decoded when somebody iterates them.
+    #[cfg(feature = "database")]
+    #[inline]
+    pub(crate) const fn checked(bytes: &'a [u8]) -> Self {
+        Self { checked: true, ..Self::new(bytes) }
+    }
+
+    /// Whether the bytes were decoded before.
+    #[cfg(feature = "database")]
+    #[inline]
+    pub(in crate::abi) const fn is_checked(&self) -> bool {
+        self.checked
+    }
+
+    /// Passes over an integer that was decoded before.
+    #[cfg(feature = "database")]
+    #[inline]
+    pub(in crate::abi) fn skip_integer(&mut self) -> Result<(), WireError> {
+        let last = self.rest.iter().position(|&byte| byte < 0x80);
+        self.take(last.map_or(usize::MAX, |last| last + 1)).map(drop)
     }
 
     /// How many bytes were read so far.

@@ -112,7 +112,7 @@ impl<'a> Writer<'a> {
 
     /// Counts what does not fit.
     #[cold]
-    const fn count(&mut self, len: usize) {
+    pub(crate) const fn count(&mut self, len: usize) {
         self.at = self.at.saturating_add(len);
     }
 

@@ -17,7 +17,7 @@ use crate::{
         entries::{Key, KeyRange, key},
         error::{Corruption, DatabaseError},
         rows::{Projection, StoredRow, Table, Values, encode_row, stored_values},
-        schema::{ColumnType, Index, MAX_COLUMNS, TableId},
+        schema::{Index, MAX_COLUMNS, TableId},
         storage::{self, Storage},
     },
     meter::Meter,
@@ -284,8 +284,7 @@ fn build_row<'v>(
 
     // Values that came over the wire were decoded and can be decoded again. Arrays and objects
     // that an embedder built may be nested deeper than any reader goes.
-    let nested = |kind| matches!(kind, ColumnType::Array | ColumnType::Object);
-    if columns.iter().any(|column| nested(column.kind))
+    if !row.values.is_decoded()
         && let Some(stored) = StoredRow::new(table, new.get(..len).unwrap_or_default())
     {
         for (column, value) in columns.iter().zip(stored.values()) {

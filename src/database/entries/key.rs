@@ -180,6 +180,11 @@ impl<'k> IndexKey<'k> {
     /// terminator `00 00` sorts a value before those that it begins.
     pub fn beginning(&mut self, bytes: &[u8]) {
         self.raw(&[PRESENT]);
+        let room = MAX_KEY_LEN.saturating_sub(self.key.len());
+        let (bytes, cut) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+        // A key that is cut is only measured.
+        let zeros = cut.iter().map(|&byte| usize::from(byte == 0)).sum();
+        self.asked = self.asked.saturating_add(cut.len()).saturating_add(zeros);
         for part in bytes.split_inclusive(|&byte| byte == 0) {
             self.raw(part);
             if part.last() == Some(&0) {

@@ -68,9 +68,6 @@ impl<'a> Filter<'a> {
     /// Whether a row meets all conditions.
     #[inline]
     pub fn is_met(&self, row: &StoredRow<'_>) -> bool {
-        self.0.iter().all(|test| {
-            let value = row.value(test.column).unwrap_or(Value::Null);
-            test.comparison.holds(value.order(&test.value))
-        })
+        self.0.iter().all(|test| test.comparison.holds(row.order(test.column, &test.value)))
     }
 }

@@ -8,6 +8,8 @@
 //!
 //! Whether the values suit the schema is checked in `table`.
 
+use core::cmp::Ordering;
+
 use super::{
     layout::{Place, VECTOR_HEAD},
     table::Table,
@@ -112,9 +114,18 @@ impl<'a> StoredRow<'a> {
         self.vector(at, len).map_or(Value::Null, |(_, components)| Value::Binary(components))
     }
 
-    /// The values that are not vectors.
+    /// The values that are not vectors, which were checked when they were written.
     fn reader(&self) -> Reader<'a> {
-        Reader::new(self.bytes.get(self.table.values_at..).unwrap_or_default())
+        Reader::checked(self.values_bytes())
+    }
+
+    /// The values that are not vectors, to be checked.
+    fn unchecked_reader(&self) -> Reader<'a> {
+        Reader::new(self.values_bytes())
+    }
+
+    fn values_bytes(&self) -> &'a [u8] {
+        self.bytes.get(self.table.values_at..).unwrap_or_default()
     }
 
     /// The value in the column at this place of the schema; `None` if there is no such column or
@@ -124,38 +135,65 @@ impl<'a> StoredRow<'a> {
         match *self.table.places.get(column)? {
             Place::Vector { at, len } => Some(self.vector_value(at, len)),
             Place::Value(ordinal) => {
-                let mut reader = self.reader();
-                for _ in 0..ordinal {
-                    skip(&mut reader).ok()?;
-                }
+                let mut reader = self.reader_at(ordinal)?;
                 Value::decode(&mut reader).ok()
             }
         }
+    }
+
+    /// How the value in a column is ordered beside another one, as [`Value::order`] has it: a text as
+    /// its bytes are, which do not have to be checked again.
+    pub(crate) fn order(&self, column: usize, other: &Value<'_>) -> Option<Ordering> {
+        if let (Some(Place::Value(ordinal)), Value::Text(other)) =
+            (self.table.places.get(column), other)
+            && let Some(mut reader) = self.reader_at(*ordinal)
+            && let [number, ..] = reader.rest()
+            && *number == ValueKind::Text.number()
+        {
+            reader.u8().ok()?;
+            return Some(reader.bytes().ok()?.cmp(other.as_bytes()));
+        }
+        self.value(column).unwrap_or(Value::Null).order(other)
+    }
+
+    /// A reader at a value that is not a vector.
+    fn reader_at(&self, ordinal: u8) -> Option<Reader<'a>> {
+        let mut reader = self.reader();
+        Value::skip(&mut reader, ordinal.into()).ok()?;
+        Some(reader)
     }
 
     /// The values in the order of the schema, vectors among them as binary values; an error for
     /// what cannot be decoded.
     pub fn values(&self) -> impl Iterator<Item = Result<Value<'a>, WireError>> + use<'a> {
         let row = *self;
-        let mut reader = self.reader();
+        let mut reader = self.unchecked_reader();
         row.table.places.iter().map(move |place| match *place {
             Place::Vector { at, len } => Ok(row.vector_value(at, len)),
             Place::Value(_) => Value::decode(&mut reader),
         })
     }
 
-    /// All values in the order of the schema, nulls behind them; `None` if the row is corrupt.
-    pub(crate) fn unpack(&self) -> Option<Values<'a>> {
+    /// The values of the columns whose bits are set in `wanted`, in the order of the schema, nulls in the
+    /// place of the others and behind them; `None` if the row is corrupt.
+    pub(crate) fn unpack(&self, wanted: u32) -> Option<Values<'a>> {
         let mut unpacked = [Value::Null; MAX_COLUMNS];
-        for (place, value) in unpacked.iter_mut().zip(self.values()) {
-            *place = value.ok()?;
+        let mut reader = self.reader();
+        for (column, (value, place)) in unpacked.iter_mut().zip(&self.table.places).enumerate() {
+            match *place {
+                Place::Vector { at, len } => *value = self.vector_value(at, len),
+                Place::Value(_) if wanted >> column & 1 == 1 => {
+                    *value = Value::decode(&mut reader).ok()?;
+                }
+                Place::Value(_) => Value::skip(&mut reader, 1).ok()?,
+            }
         }
         Some(unpacked)
     }
 
     /// Bytes of the values that are not vectors.
     pub(crate) fn values_len(&self) -> usize {
-        self.bytes.len().saturating_sub(self.table.values_at)
+        self.values_bytes().len()
     }
 
     /// Writes the values of the projection's columns as a list: a
@@ -175,16 +213,19 @@ impl<'a> StoredRow<'a> {
 
     #[inline(never)]
     fn encode_columns(&self, projection: &Projection, writer: &mut Writer<'_>) {
+        let columns = projection.places(self.table.places.len());
+        if columns.clone().zip(columns.clone().skip(1)).all(|(column, next)| column < next) {
+            return self.encode_rising(columns, writer);
+        }
         let mut values = heapless::Vec::<&[u8], MAX_COLUMNS>::new();
         let mut reader = self.reader();
         for _ in 0..self.table.values {
             let start = reader.position();
-            if skip(&mut reader).is_err() {
+            if Value::skip(&mut reader, 1).is_err() {
                 break;
             }
             let _ = values.push(reader.since(start));
         }
-        let columns = projection.places(self.table.places.len());
         writer.len(columns.len());
         for column in columns {
             match self.table.places.get(column) {
@@ -198,10 +239,36 @@ impl<'a> StoredRow<'a> {
         }
     }
 
+    /// Writes columns that are in the order of the schema, in one pass over the row.
+    fn encode_rising(
+        &self,
+        columns: impl ExactSizeIterator<Item = usize>,
+        writer: &mut Writer<'_>,
+    ) {
+        writer.len(columns.len());
+        let mut reader = self.reader();
+        let mut passed = 0;
+        for column in columns {
+            match self.table.places.get(column) {
+                Some(Place::Vector { at, len }) => self.vector_value(*at, *len).encode(writer),
+                Some(Place::Value(ordinal)) => {
+                    let before = u32::from(ordinal.saturating_sub(passed));
+                    passed = ordinal.saturating_add(1);
+                    let start = Value::skip(&mut reader, before).map(|()| reader.position());
+                    match start.and_then(|start| Value::skip(&mut reader, 1).map(|()| start)) {
+                        Ok(start) => writer.raw(reader.since(start)),
+                        Err(_) => Value::Null.encode(writer),
+                    }
+                }
+                None => Value::Null.encode(writer),
+            }
+        }
+    }
+
     /// Checks everything about the row: that it is what a write of its values would have stored.
     pub(crate) fn is_sound(&self) -> bool {
         let table = self.table;
-        let mut reader = self.reader();
+        let mut reader = self.unchecked_reader();
         if !table.has_vectors() && self.bytes.get(1) != Some(&table.values) {
             return false;
         }
@@ -235,7 +302,7 @@ pub fn stored_values<'r>(
     id: u64,
     bytes: &'r [u8],
 ) -> Result<Values<'r>, DatabaseError> {
-    let values = StoredRow::new(table, bytes).and_then(|row| row.unpack());
+    let values = StoredRow::new(table, bytes).and_then(|row| row.unpack(u32::MAX));
     values.ok_or_else(|| table.corrupt_row(id))
 }
 
@@ -262,30 +329,4 @@ pub fn encode_row(table: &Table, values: &[Value<'_>], writer: &mut Writer<'_>) 
             value.encode(writer);
         }
     }
-}
-
-/// Passes over a value. Texts are not checked again: they were when they were written.
-fn skip(reader: &mut Reader<'_>) -> Result<(), WireError> {
-    match reader.rest().first().and_then(|number| ValueKind::from_number(*number)) {
-        Some(ValueKind::Int | ValueKind::UInt) => {
-            reader.u8()?;
-            reader.u64()?;
-        }
-        Some(ValueKind::Text | ValueKind::Binary) => {
-            reader.u8()?;
-            reader.bytes()?;
-        }
-        Some(
-            ValueKind::Null
-            | ValueKind::Bool
-            | ValueKind::Float
-            | ValueKind::Array
-            | ValueKind::Object
-            | ValueKind::Ref,
-        )
-        | None => {
-            Value::decode(reader)?;
-        }
-    }
-    Ok(())
 }

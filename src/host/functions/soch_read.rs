@@ -141,12 +141,13 @@ fn read_toon<S: Storage>(
     let names_of_columns = names.iter().map(|name| &**name);
     let table_of_rows = ToonTable::begin(&mut writer, &table_name, id_name, names_of_columns);
     let mut document = Document { table: table_of_rows, writer };
+    let wanted = places.clone().fold(0_u32, |wanted, place| wanted | 1 << place);
     let mut page = Page::new(request.limit);
     let mut failure = None;
     let mut next = 0;
     let cut = each_row(context, table, request.rows, &mut |id, at, row| {
-        // All values in one pass: reaching for each alone would pass over those before it again.
-        let unpacked = row.unpack();
+        // In one pass: reaching for each alone would pass over those before it again.
+        let unpacked = row.unpack(wanted);
         let value = |at| unpacked.as_ref().and_then(|values| values.get(at).copied());
         let mut values = places.clone().map(|at| value(at).unwrap_or(Value::Null));
         let write = |document: &mut Document<'_>| {

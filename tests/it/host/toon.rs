@@ -249,6 +249,35 @@ fn a_document_that_does_not_fit_names_the_size_that_it_needs() {
     }
 }
 
+/// A text of seven million control characters was formatted whole for a response of 64 bytes, which took four
+/// times the deadline. Now it is measured: to the same size.
+#[test]
+fn a_value_that_does_not_fit_is_measured_as_it_would_be_written() {
+    let control: String = ('\0'..=' ').collect();
+    let values = [
+        Value::Text(&control),
+        Value::Text("\"\\\n\r\t\u{7f}é"),
+        Value::Text("1234567890.5e7"),
+        Value::Binary(b"\x01\x02\x03"),
+        Value::Binary(b"\xff\xfe"),
+        Value::Binary(b""),
+        Value::Ref { table: "a table", id: 7 },
+    ];
+    for value in values {
+        let write = |buffer: &mut [u8]| {
+            let mut writer = Writer::new(buffer);
+            let mut toon = ToonTable::begin(&mut writer, "t", "id", ["v", "w"]);
+            toon.row(&mut writer, 1, &mut [value, value].into_iter()).unwrap();
+            toon.end(&mut writer);
+            writer.finish()
+        };
+        let needed = write(&mut [0; 1000]).unwrap();
+        for capacity in 0..needed {
+            assert_eq!(write(&mut vec![0; capacity]).unwrap_err().needed, needed, "{value:?}");
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Owned {
     Null,
