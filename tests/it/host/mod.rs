@@ -15,6 +15,7 @@ mod last_error;
 mod locals;
 mod metrics;
 mod modules;
+mod names_and_lengths;
 mod nested;
 mod own_functions;
 mod pages;
