@@ -48,12 +48,42 @@ pub(crate) struct Identity {
 }
 
 /// The plugin that called another one.
+#[cfg(feature = "hooks")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
     pub(crate) id: PluginId,
     pub(crate) name: Name,
     /// How many calls are around the one that it made: at least 1.
     pub(crate) depth: u8,
+}
+
+/// No plugin calls another one without the feature `hooks`, and a plugin has no room for it.
+#[cfg(not(feature = "hooks"))]
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Caller {}
+
+impl Caller {
+    pub(crate) const fn id(&self) -> PluginId {
+        #[cfg(feature = "hooks")]
+        return self.id;
+        #[cfg(not(feature = "hooks"))]
+        match *self {}
+    }
+
+    pub(crate) const fn name(&self) -> &Name {
+        #[cfg(feature = "hooks")]
+        return &self.name;
+        #[cfg(not(feature = "hooks"))]
+        match *self {}
+    }
+
+    /// How many calls are around the one that it made: at least 1.
+    pub(crate) const fn depth(&self) -> u8 {
+        #[cfg(feature = "hooks")]
+        return self.depth;
+        #[cfg(not(feature = "hooks"))]
+        match *self {}
+    }
 }
 
 /// The value of [`Identity::touched`] for a call that may have written anywhere in its response.

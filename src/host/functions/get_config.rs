@@ -27,7 +27,7 @@ pub(in crate::host) fn get_config<S: Storage>(
         let key: &str = wire::decode(request)?;
         // A setting of this name would be the embedder's will.
         if let Some(caller) = context.plugin.caller.as_ref().filter(|_| key == CALLER_KEY) {
-            return Ok(wire::encode(&Value::Text(&caller.name), response)?);
+            return Ok(wire::encode(&Value::Text(caller.name()), response)?);
         }
         return Err(HostCallFailure::not_found(format_args!(
             "there is no setting {}",

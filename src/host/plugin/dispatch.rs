@@ -307,7 +307,7 @@ pub(super) fn open_entry<'l>(
     entry.bytes_in = arguments.request_len;
     (entry.caller, entry.depth) = match &plugin.caller {
         None => (None, 0),
-        Some(caller) => (Some(caller.id), caller.depth),
+        Some(caller) => (Some(caller.id()), caller.depth()),
     };
     entry
 }
