@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::HostHandle;
+use super::{HookRows, HostHandle};
 use crate::abi::Status;
 
 /// Runs `body` as the body of an entry point and returns what the entry point returns: the length
@@ -39,6 +39,32 @@ where
     }
 }
 
+/// Runs `body` as the body of a hook, as [`run`] does of an entry point: it gets the rows of the input,
+/// and its answers are the output.
+pub fn run_hook<'h, 's, 'b, E, F>(
+    host: &'h mut HostHandle<'s>,
+    input: &'b [u8],
+    input_len: i32,
+    output: &'b mut [u8],
+    body: F,
+) -> i32
+where
+    E: Into<Status>,
+    F: FnOnce(&'h mut HostHandle<'s>, &mut HookRows<'b>) -> Result<(), E>,
+{
+    let input = usize::try_from(input_len).ok().and_then(|len| input.get(..len));
+    let Some(Ok(mut rows)) = input.map(|input| HookRows::decode(input, output)) else {
+        return Status::InvalidArgs.code();
+    };
+    if let Err(error) = body(host, &mut rows) {
+        return error.into().code();
+    }
+    match rows.finish() {
+        Ok(len) => i32::try_from(len).unwrap_or(Status::BufferTooSmall.code()),
+        Err(error) => error.status.code(),
+    }
+}
+
 /// Makes a plugin: its Input Buffer, Output Buffer and scratch of the given sizes in bytes, its
 /// descriptor, and an exported entry point for each function that is named.
 ///
@@ -49,6 +75,11 @@ where
 /// everything that the call wrote.
 ///
 /// The scratch holds the request and the response of one host call at a time, so it bounds both.
+///
+/// After `hooks:` are functions that the host calls when rows change, if the plugin is loaded with hooks of
+/// these names: `fn(&mut HostHandle<'_>, &mut HookRows<'_>) -> Result<(), E>`
+/// ([`HookRows`](crate::guest::HookRows) has an example). The Input Buffer bounds how many rows a call
+/// gets, and an `Err` fails the statement that changes them.
 ///
 /// On other targets than `wasm32` it exports nothing.
 ///
@@ -64,7 +95,18 @@ where
 /// ```
 #[macro_export]
 macro_rules! plugin {
+    (input: $input:expr, output: $output:expr, scratch: $scratch:expr;
+     hooks: $($hook:ident),+ $(,)?) => {
+        $crate::plugin!(@export $input, $output, $scratch; []; [$($hook)+]);
+    };
     (input: $input:expr, output: $output:expr, scratch: $scratch:expr; $($name:ident),+ $(,)?) => {
+        $crate::plugin!(@export $input, $output, $scratch; [$($name)+]; []);
+    };
+    (input: $input:expr, output: $output:expr, scratch: $scratch:expr; $($name:ident),+;
+     hooks: $($hook:ident),+ $(,)?) => {
+        $crate::plugin!(@export $input, $output, $scratch; [$($name)+]; [$($hook)+]);
+    };
+    (@export $input:expr, $output:expr, $scratch:expr; [$($name:ident)*]; [$($hook:ident)*]) => {
         #[cfg(target_arch = "wasm32")]
         mod sochdb_plugin_exports {
             use $crate::guest::{HostHandle, Status, buffers, entry};
@@ -85,13 +127,25 @@ macro_rules! plugin {
                     });
                     result.unwrap_or(Status::Error.code())
                 }
-            )+
+            )*
+
+            $(
+                #[unsafe(no_mangle)]
+                extern "C" fn $hook(input_len: i32) -> i32 {
+                    let result = BUFFERS.lend(|input, output, scratch| {
+                        let mut host = HostHandle::new(scratch);
+                        entry::run_hook(&mut host, input, input_len, output, super::$hook)
+                    });
+                    result.unwrap_or(Status::Error.code())
+                }
+            )*
         }
 
         // What is exported elsewhere is not unused here.
         #[cfg(not(target_arch = "wasm32"))]
         const _: () = {
-            $(let _ = $name;)+
+            $(let _ = $name;)*
+            $(let _ = $hook;)*
         };
     };
 }

@@ -17,6 +17,7 @@ pub mod buffers;
 mod call;
 #[doc(hidden)]
 pub mod entry;
+mod hooks;
 mod host;
 pub mod imports;
 mod pages;
@@ -27,6 +28,7 @@ pub use batch::WriteBatch;
 pub use call::{HostCallError, call};
 #[doc(hidden)]
 pub use call::{call_as, exchange, send};
+pub use hooks::{Column, Columns, HookColumn, HookRows, HookedRow};
 pub use host::HostHandle;
 pub use imports::HostImport;
 pub use pages::{Lookup, Scan};
@@ -36,8 +38,8 @@ pub use typed::{Fields, FromValue, RawText};
 pub use crate::abi::{
     ABI_VERSION, Descriptor, MAX_ERROR_LEN, MAX_GIVEN_ID, Seq, Status, Value,
     message::{
-        Bound, Comparison, Condition, Hit, IndexQuery, LogLevel, LookupRequest, LookupResponse,
-        MetricKind, NewRow, ReadRequest, Row, RowSelector, RowsResponse, SearchRequest,
-        SearchResponse, WriteMode,
+        Bound, Comparison, Condition, Hit, HookEvent, IndexQuery, LogLevel, LookupRequest,
+        LookupResponse, MetricKind, NewRow, ReadRequest, Row, RowSelector, RowsResponse,
+        SearchRequest, SearchResponse, WriteMode,
     },
 };

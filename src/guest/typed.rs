@@ -96,7 +96,7 @@ impl<'a, T: FromValue<'a>> FromValue<'a> for Option<T> {
 
 /// Passes over a value, without a look at what is in it. Decoding it instead would bring the code for
 /// all kinds of values into a plugin that uses two of them.
-fn pass_over(reader: &mut Reader<'_>) -> Result<(), WireError> {
+pub(super) fn pass_over(reader: &mut Reader<'_>) -> Result<(), WireError> {
     let tag = reader.u8()?;
     match tag {
         0 => {}

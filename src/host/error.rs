@@ -3,6 +3,8 @@
 use alloc::{boxed::Box, string::String};
 use core::fmt;
 
+#[cfg(feature = "hooks")]
+use crate::abi::message::HookEvent;
 use crate::{
     abi::{ABI_VERSION, Name, NameError, Status},
     audit::PluginId,
@@ -111,6 +113,24 @@ pub enum LoadError {
         /// Bytes that the module asks for at first.
         needed: u64,
     },
+    /// The plugin lacks the entry point of a hook.
+    #[cfg(feature = "hooks")]
+    HookEntry {
+        /// The event of the hook.
+        event: HookEvent,
+        /// Name of the entry point.
+        entry: Box<str>,
+    },
+    /// A hook is for tables that the plugin may not read.
+    #[cfg(feature = "hooks")]
+    HookDenied {
+        /// The event of the hook.
+        event: HookEvent,
+        /// Name of its entry point.
+        entry: Box<str>,
+        /// The pattern of tables that no pattern of `can_read_table` covers.
+        pattern: Box<str>,
+    },
     /// The interpreter could not make an instance.
     Instantiation {
         /// What the interpreter says.
@@ -167,8 +187,34 @@ impl fmt::Display for LoadError {
             Self::NoStaticMemory { needed } => {
                 write!(f, "no static buffer of {needed} bytes or more is free")
             }
+            #[cfg(feature = "hooks")]
+            Self::HookEntry { .. } | Self::HookDenied { .. } => self.fmt_hook(f),
             Self::Instantiation { reason } => write!(f, "no instance: {reason}"),
         }
+    }
+}
+
+#[cfg(feature = "hooks")]
+impl LoadError {
+    /// The text of an error about a hook.
+    fn fmt_hook(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::HookEntry { event, entry } = self {
+            let (event, entry) = (event.as_str(), quoted(entry));
+            write!(
+                f,
+                "the hook {event} is the entry point {entry}, and the module has no function \
+                 (i32) -> i32 of that name"
+            )?;
+        }
+        if let Self::HookDenied { event, entry, pattern } = self {
+            let (event, entry) = (event.as_str(), quoted(entry));
+            write!(
+                f,
+                "the hook {event} of the entry point {entry} is for the tables \"{pattern}\", and \
+                 can_read_table does not cover them"
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -195,6 +241,8 @@ impl core::error::Error for LoadError {
             | Self::BuffersOverlap
             | Self::NoStaticMemory { .. }
             | Self::Instantiation { .. } => None,
+            #[cfg(feature = "hooks")]
+            Self::HookEntry { .. } | Self::HookDenied { .. } => None,
         }
     }
 }

@@ -33,6 +33,8 @@ pub(crate) mod tape;
 pub mod toon;
 
 pub use access::{ConfigKeyError, HostFunctionContext, MAX_CONFIG_KEY_LEN, OnDenied, PluginConfig};
+#[cfg(feature = "hooks")]
+pub use access::{Hook, HookError, MAX_HOOKS};
 pub use boundary::{HostCallFailure, HostCallResult, MAX_MESSAGE_LEN, Message};
 #[cfg(feature = "std")]
 pub use clock::MonotonicClock;
@@ -42,5 +44,7 @@ pub use module::{MAX_EXPORTS, MAX_TABLES, RamBound};
 pub use registry::{HostFunction, HostFunctionRegistry, RegistryError};
 pub use replacement::{ReplaceError, Replacement};
 pub use report::CallReport;
+#[cfg(feature = "hooks")]
+pub use runtime::WriteError;
 pub use runtime::{Host, HostConfig, Outcome};
 pub use slice::{FuelSlice, SliceDecision, SliceHook};

@@ -13,6 +13,8 @@ use crate::{abi::MIGRATE_ENTRY, audit::PluginId, escaped::quoted};
 #[must_use]
 pub struct Replacement<'a> {
     pub(super) missing_entries: bool,
+    #[cfg(feature = "hooks")]
+    pub(super) missing_hooks: bool,
     pub(super) wider_grants: bool,
     pub(super) from_version: &'a str,
     pub(super) unload_first: Option<&'a [u8]>,
@@ -24,6 +26,8 @@ impl<'a> Replacement<'a> {
     pub const fn new() -> Self {
         Self {
             missing_entries: false,
+            #[cfg(feature = "hooks")]
+            missing_hooks: false,
             wider_grants: false,
             from_version: "",
             unload_first: None,
@@ -34,6 +38,13 @@ impl<'a> Replacement<'a> {
     /// Accepts a new version that lacks entry points of the old one.
     pub const fn allow_missing_entries(mut self) -> Self {
         self.missing_entries = true;
+        self
+    }
+
+    /// Accepts a configuration without hooks that the old one has, or with hooks for fewer tables.
+    #[cfg(feature = "hooks")]
+    pub const fn allow_missing_hooks(mut self) -> Self {
+        self.missing_hooks = true;
         self
     }
 
@@ -84,6 +95,13 @@ pub enum ReplaceError {
         /// Their names, in the order of the old version's exports.
         entries: Vec<Box<str>>,
     },
+    /// The new configuration lacks hooks of the old one, and [`Replacement::allow_missing_hooks`] was
+    /// not set. A hook is there if one of the same event watches its tables, whatever its entry point.
+    #[cfg(feature = "hooks")]
+    MissingHooks {
+        /// The hooks: event and pattern of tables.
+        hooks: Vec<String>,
+    },
     /// The new configuration grants what the old one did not, and
     /// [`Replacement::allow_wider_grants`] was not set.
     WiderGrants {
@@ -113,6 +131,11 @@ impl fmt::Display for ReplaceError {
             Self::MissingEntries { entries } => {
                 f.write_str("the new version lacks entry points of the old one: ")?;
                 listed(f, entries.iter().map(|entry| quoted(entry)))
+            }
+            #[cfg(feature = "hooks")]
+            Self::MissingHooks { hooks } => {
+                f.write_str("the new version lacks hooks of the old one: ")?;
+                listed(f, hooks.iter())
             }
             Self::WiderGrants { grants } => {
                 f.write_str("the new version is granted what the old one was not: ")?;
@@ -153,6 +176,8 @@ impl core::error::Error for ReplaceError {
             | Self::MissingEntries { .. }
             | Self::WiderGrants { .. }
             | Self::NothingKept(_) => None,
+            #[cfg(feature = "hooks")]
+            Self::MissingHooks { .. } => None,
         }
     }
 }

@@ -15,7 +15,11 @@ mod config_schema;
 #[cfg(feature = "manifest")]
 #[doc(hidden)]
 pub mod document;
+#[cfg(feature = "manifest")]
+mod hooks;
 mod packed;
+#[cfg(feature = "manifest")]
+mod patterns;
 mod plugin_manifest;
 #[cfg(feature = "manifest")]
 mod problem;

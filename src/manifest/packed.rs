@@ -10,6 +10,8 @@ use super::{
     plugin_manifest::Manifest,
     version::{Version, VersionError},
 };
+#[cfg(feature = "hooks")]
+use crate::{abi::message::HookEvent, host::HookError};
 use crate::{
     abi::{
         Name, NameError, Seq, Value,
@@ -21,17 +23,17 @@ use crate::{
 };
 
 /// Version of the packed form: its first byte. Older ones are read too, with the default of each limit
-/// that they lack, and without calls of plugins.
+/// that they lack, and without hooks and calls of plugins.
 pub const PACKED_VERSION: u8 = 3;
 
-/// The first packed form with `can_call_plugin`.
-const CALLS_SINCE: u8 = 3;
+/// The first packed form with `can_call_plugin` and hooks.
+const HOOKS_SINCE: u8 = 3;
 
 /// The version of [`Limits`] in a packed form that this crate reads.
 const fn limits_version(packed: u8) -> Option<u8> {
     match packed {
         1 => Some(1),
-        2 | PACKED_VERSION => Some(Limits::VERSION),
+        2 | PACKED_VERSION => Some(2),
         _ => None,
     }
 }
@@ -62,8 +64,13 @@ pub enum UnpackProblem {
     Glob(GlobError),
     /// A key of a setting is empty or too long.
     Key(ConfigKeyError),
-    /// Entry points or keys do not rise.
+    /// Entry points, events of hooks or keys are not in ascending order.
     Order,
+    /// A hook is invalid.
+    #[cfg(feature = "hooks")]
+    Hook(HookError),
+    /// The plugin has hooks, and this build has none: the feature `hooks` is off.
+    NoHooks,
     /// It means something, and is not what packing that gives.
     NotCanonical,
 }
@@ -81,7 +88,12 @@ impl fmt::Display for UnpackError {
             UnpackProblem::Glob(error) => error.fmt(f)?,
             UnpackProblem::Key(error) => error.fmt(f)?,
             UnpackProblem::Order => {
-                write!(f, "entry points or configuration keys are not in ascending order")?
+                write!(f, "entry points, hooks or configuration keys are not in ascending order")?
+            }
+            #[cfg(feature = "hooks")]
+            UnpackProblem::Hook(ref error) => error.fmt(f)?,
+            UnpackProblem::NoHooks => {
+                f.write_str("the plugin has hooks, and the feature \"hooks\" is off")?;
             }
             UnpackProblem::NotCanonical => {
                 write!(f, "the manifest is not in canonical form")?;
@@ -98,7 +110,10 @@ impl core::error::Error for UnpackError {
             UnpackProblem::Version(error) => Some(error),
             UnpackProblem::Glob(error) => Some(error),
             UnpackProblem::Key(error) => Some(error),
+            #[cfg(feature = "hooks")]
+            UnpackProblem::Hook(error) => Some(error),
             UnpackProblem::PackedVersion(_)
+            | UnpackProblem::NoHooks
             | UnpackProblem::Wire(_)
             | UnpackProblem::Order
             | UnpackProblem::NotCanonical => None,
@@ -116,14 +131,14 @@ impl Manifest {
     /// The manifest as bytes.
     #[must_use]
     pub fn pack(&self) -> Vec<u8> {
-        self.pack_version(PACKED_VERSION, Limits::VERSION)
+        self.pack_version(PACKED_VERSION)
     }
 
-    fn pack_version(&self, packed: u8, limits: u8) -> Vec<u8> {
+    fn pack_version(&self, packed: u8) -> Vec<u8> {
         let mut counter = Writer::new(&mut []);
-        self.encode(packed, limits, &mut counter);
+        self.encode(packed, &mut counter);
         let mut bytes = vec![0; counter.position()];
-        self.encode(packed, limits, &mut Writer::new(&mut bytes));
+        self.encode(packed, &mut Writer::new(&mut bytes));
         bytes
     }
 
@@ -135,9 +150,9 @@ impl Manifest {
     pub fn unpack(bytes: &[u8]) -> Result<Self, UnpackError> {
         let mut reader = Reader::new(bytes);
         let found = reader.u8()?;
-        let Some(limits) = limits_version(found) else {
+        if limits_version(found).is_none() {
             return Err(at(&reader, UnpackProblem::PackedVersion(found)));
-        };
+        }
         let name = Name::plugin(reader.text()?);
         let name = name.map_err(|error| at(&reader, UnpackProblem::Name(error)))?;
         let version = Version::new(reader.text()?);
@@ -150,17 +165,17 @@ impl Manifest {
             }
             entries.insert(entry.into());
         }
-        let config = PluginConfig::decode_version(found, limits, &mut reader)?;
+        let config = PluginConfig::decode_version(found, &mut reader)?;
         reader.finish()?;
         let manifest = Self { name, version, entries, config };
         // Numbers can be written in more bytes than they take, and a digest must not depend on it.
-        if manifest.pack_version(found, limits) != bytes {
+        if manifest.pack_version(found) != bytes {
             return Err(at(&reader, UnpackProblem::NotCanonical));
         }
         Ok(manifest)
     }
 
-    fn encode(&self, packed: u8, limits: u8, writer: &mut Writer<'_>) {
+    fn encode(&self, packed: u8, writer: &mut Writer<'_>) {
         writer.u8(packed);
         writer.text(&self.name);
         writer.text(self.version.as_str());
@@ -168,18 +183,18 @@ impl Manifest {
         for entry in &self.entries {
             writer.text(entry);
         }
-        self.config.encode_version(packed, limits, writer);
+        self.config.encode_version(packed, writer);
     }
 }
 
 impl PluginConfig {
-    /// Appends capabilities, limits, what a denial does, and settings, as a packed manifest has
+    /// Appends capabilities, limits, what a denial does, settings and hooks, as a packed manifest has
     /// them. The same configuration is the same bytes, so a digest of them identifies it.
     pub fn encode(&self, writer: &mut Writer<'_>) {
-        self.encode_version(PACKED_VERSION, Limits::VERSION, writer);
+        self.encode_version(PACKED_VERSION, writer);
     }
 
-    fn encode_version(&self, packed: u8, limits: u8, writer: &mut Writer<'_>) {
+    fn encode_version(&self, packed: u8, writer: &mut Writer<'_>) {
         let Capabilities {
             can_read_table,
             can_write_table,
@@ -193,10 +208,10 @@ impl PluginConfig {
         writer.bool(*can_vector_search);
         writer.bool(*can_index_search);
         encode_globs(can_call_host, writer);
-        if packed >= CALLS_SINCE {
+        if packed >= HOOKS_SINCE {
             encode_globs(can_call_plugin, writer);
         }
-        self.limits.encode_version(limits, writer);
+        self.limits.encode_version(limits_version(packed).unwrap_or(Limits::VERSION), writer);
         writer.u8(match self.on_denied {
             OnDenied::Status => 0,
             OnDenied::Trap => 1,
@@ -206,6 +221,24 @@ impl PluginConfig {
             writer.bytes(key);
             writer.raw(value);
         }
+        if packed >= HOOKS_SINCE {
+            self.encode_hooks(writer);
+        }
+    }
+
+    #[cfg(feature = "hooks")]
+    fn encode_hooks(&self, writer: &mut Writer<'_>) {
+        writer.len(self.hooks().len());
+        for hook in self.hooks() {
+            hook.event().encode(writer);
+            writer.text(hook.entry());
+            encode_globs(hook.tables(), writer);
+        }
+    }
+
+    #[cfg(not(feature = "hooks"))]
+    fn encode_hooks(&self, writer: &mut Writer<'_>) {
+        writer.len(0);
     }
 
     /// Takes a configuration from the front.
@@ -213,14 +246,10 @@ impl PluginConfig {
     /// # Errors
     /// [`UnpackError`].
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, UnpackError> {
-        Self::decode_version(PACKED_VERSION, Limits::VERSION, reader)
+        Self::decode_version(PACKED_VERSION, reader)
     }
 
-    fn decode_version(
-        packed: u8,
-        limits: u8,
-        reader: &mut Reader<'_>,
-    ) -> Result<Self, UnpackError> {
+    fn decode_version(packed: u8, reader: &mut Reader<'_>) -> Result<Self, UnpackError> {
         let capabilities = Capabilities {
             can_read_table: globs(reader, Globs::new)?,
             can_write_table: globs(reader, Globs::new)?,
@@ -228,11 +257,12 @@ impl PluginConfig {
             can_index_search: reader.bool()?,
             can_call_host: globs(reader, Globs::named)?,
             can_call_plugin: match packed {
-                CALLS_SINCE.. => globs(reader, Globs::plugins)?,
+                HOOKS_SINCE.. => globs(reader, Globs::plugins)?,
                 _ => Globs::default(),
             },
         };
-        let limits = Limits::decode_version(limits, reader)?;
+        let version = limits_version(packed).unwrap_or(Limits::VERSION);
+        let limits = Limits::decode_version(version, reader)?;
         let on_denied = match reader.u8()? {
             0 => OnDenied::Status,
             1 => OnDenied::Trap,
@@ -250,7 +280,35 @@ impl PluginConfig {
             config =
                 config.set(key, value).map_err(|error| at(reader, UnpackProblem::Key(error)))?;
         }
-        Ok(config)
+        match packed {
+            HOOKS_SINCE.. => config.decode_hooks(reader),
+            _ => Ok(config),
+        }
+    }
+
+    #[cfg(feature = "hooks")]
+    fn decode_hooks(mut self, reader: &mut Reader<'_>) -> Result<Self, UnpackError> {
+        let mut last = 0;
+        for _ in 0..reader.u32()? {
+            let event = HookEvent::decode(reader)?;
+            if event.number() < last {
+                return Err(at(reader, UnpackProblem::Order));
+            }
+            last = event.number();
+            let entry = reader.text()?;
+            let tables = globs(reader, Globs::new)?;
+            self.add_hook(event, entry, tables)
+                .map_err(|error| at(reader, UnpackProblem::Hook(error)))?;
+        }
+        Ok(self)
+    }
+
+    #[cfg(not(feature = "hooks"))]
+    fn decode_hooks(self, reader: &mut Reader<'_>) -> Result<Self, UnpackError> {
+        match reader.u32()? {
+            0 => Ok(self),
+            _ => Err(at(reader, UnpackProblem::NoHooks)),
+        }
     }
 }
 

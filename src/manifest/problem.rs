@@ -8,7 +8,7 @@ use crate::{
     abi::{MAX_DEPTH, NameError},
     capability::GlobError,
     database::SchemaError,
-    host::ConfigKeyError,
+    host::{ConfigKeyError, HookError},
 };
 
 /// What is wrong with a document, and where. Lines and columns are counted from 1, columns in
@@ -113,6 +113,13 @@ pub enum Problem {
     Key(ConfigKeyError),
     /// A table cannot have this column or index.
     Schema(SchemaError),
+    /// A hook is not accepted.
+    Hook {
+        /// The field.
+        field: String,
+        /// Why.
+        error: HookError,
+    },
     /// `[config]` lacks a setting that `[config_schema]` requires.
     MissingSetting {
         /// The setting.
@@ -149,6 +156,7 @@ impl Problem {
             Self::Version(_) => "version",
             Self::Key(_) => "key",
             Self::Schema(_) => "schema",
+            Self::Hook { .. } => "hook",
             Self::MissingSetting { .. } => "missing_setting",
             Self::UnknownSetting { .. } => "unknown_setting",
             Self::TooDeep { .. } => "too_deep",
@@ -183,6 +191,7 @@ impl fmt::Display for Problem {
             Self::Version(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),
             Self::Schema(error) => error.fmt(f),
+            Self::Hook { field, error } => write!(f, "{field}: {error}"),
             Self::MissingSetting { key } => {
                 write!(f, "[config_schema] requires the setting {key}, and [config] lacks it")
             }
@@ -210,6 +219,7 @@ impl core::error::Error for DocumentError {
             Problem::Version(error) => Some(error),
             Problem::Key(error) => Some(error),
             Problem::Schema(error) => Some(error),
+            Problem::Hook { error, .. } => Some(error),
             Problem::Syntax { .. }
             | Problem::UnknownField { .. }
             | Problem::MissingField { .. }

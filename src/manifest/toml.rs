@@ -11,14 +11,16 @@ use alloc::{
 
 use super::{
     config, config_schema,
-    document::{Document, Field, Item, Table, shown},
+    document::{Document, Field, Table, shown},
+    hooks,
+    patterns::globs,
     plugin_manifest::Manifest,
     problem::{DocumentError, Problem},
     version::Version,
 };
 use crate::{
     abi::Name,
-    capability::{Capabilities, GlobError, Globs},
+    capability::{Capabilities, Globs},
     host::{OnDenied, PluginConfig},
     limits::{KEYS, LIMITS, LimitSpec, Limits},
 };
@@ -36,15 +38,6 @@ const CAPABILITIES: &[&str] = &[
     "can_call_host",
     "on_denied",
 ];
-const HOOKS: &[&str] = &[
-    "before_insert",
-    "after_insert",
-    "before_update",
-    "after_update",
-    "before_delete",
-    "after_delete",
-];
-
 impl Manifest {
     /// Reads a manifest in TOML. `docs/manifest.md` has its fields.
     ///
@@ -60,13 +53,14 @@ impl Manifest {
         let (mut capabilities, mut on_denied) = Default::default();
         let mut limits = Limits::default();
         let (mut config_section, mut schema) = (None, None);
+        let mut hooked = PluginConfig::default();
         for section in root.fields() {
             match section.name {
                 "plugin" => plugin = Some(metadata(section.value.table()?)?),
                 "capabilities" => (capabilities, on_denied) = rights(section.value.table()?)?,
                 "resources" => limits = resources(section.value.table()?)?,
                 "exports" => entries = exports(section.value.table()?)?,
-                "hooks" => hooks(section.value.table()?)?,
+                "hooks" => hooked = hooks::hooks(section.value.table()?)?,
                 "config" => {
                     let table = section.value.table()?;
                     config_section = Some((table, config::settings(table)?));
@@ -84,8 +78,8 @@ impl Manifest {
             let given: Vec<_> = given;
             config_schema::check(schema, &given, &mut settings)?;
         }
-        let mut config =
-            PluginConfig::new(capabilities).with_limits(limits).with_on_denied(on_denied);
+        let mut config = hooked.with_limits(limits).with_on_denied(on_denied);
+        config.capabilities = capabilities;
         for setting in settings {
             config.insert_encoded(&setting.key, setting.value);
         }
@@ -145,28 +139,6 @@ fn rights(table: Table<'_>) -> Result<(Capabilities, OnDenied), DocumentError> {
     Ok((granted, on_denied))
 }
 
-/// A list of patterns. The place of an error is that of the pattern.
-fn globs(
-    list: Item<'_>,
-    parse: fn(&[&str]) -> Result<Globs, GlobError>,
-) -> Result<Globs, DocumentError> {
-    let texts = list.texts()?;
-    let wrong = |error| Problem::Glob { field: shown(list.field()), error };
-    for (item, text) in &texts {
-        parse(&[text]).map_err(|error| item.error(wrong(error)))?;
-    }
-    let patterns: Vec<&str> = texts.iter().map(|(_, text)| *text).collect();
-    parse(&patterns).map_err(|error| list.error(wrong(error)))
-}
-
-/// A list that may only be empty, as this host has nothing to do for its items.
-fn nothing(field: &Field<'_>, why: &'static str) -> Result<(), DocumentError> {
-    match field.value.texts()?.first() {
-        None => Ok(()),
-        Some((item, _)) => Err(item.error(unsupported(field.name, why))),
-    }
-}
-
 fn resources(table: Table<'_>) -> Result<Limits, DocumentError> {
     let mut limits = Limits::default();
     // Which key gave a limit that has several.
@@ -222,16 +194,4 @@ fn exports(table: Table<'_>) -> Result<BTreeSet<alloc::boxed::Box<str>>, Documen
         }
     }
     Ok(entries)
-}
-
-fn hooks(table: Table<'_>) -> Result<(), DocumentError> {
-    for field in table.fields() {
-        if !HOOKS.contains(&field.name) {
-            return Err(field.unknown(HOOKS));
-        }
-        let why = "this database calls no plugin when rows change: the program that writes them \
-                   can call the entry point";
-        nothing(&field, why)?;
-    }
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! The requests and responses of the host functions. `docs/abi.md` has each byte by byte.
+//! The requests and responses of the host functions, and those of hooks. `docs/abi.md` has each byte by byte.
 
 mod selection;
 
@@ -89,6 +89,12 @@ macro_rules! tags {
 
 #[cfg(feature = "record")]
 pub(crate) use {messages, tags};
+
+mod hook;
+
+pub use hook::{
+    HookAnswer, HookAnswerError, HookAnswers, HookEvent, HookRequest, HookResponse, HookRow,
+};
 
 tags! {
     /// How `soch_read` answers.

@@ -96,6 +96,14 @@ impl<S: Storage> Database<S> {
     }
 }
 
+impl<S: Storage> Database<S> {
+    /// An id above those of all rows of a table.
+    #[cfg(feature = "hooks")]
+    pub(crate) fn next_id(&self, table: TableId) -> Result<u64, DatabaseError> {
+        next_id(&self.view(), self.table(table)?)
+    }
+}
+
 /// The id that the next row of a table without one gets.
 pub fn next_id<S: Storage>(view: &View<'_, S>, table: &Table) -> Result<u64, DatabaseError> {
     let counter = view.get(&key::counter(table.id.number()), |value| match value {

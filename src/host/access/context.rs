@@ -44,7 +44,7 @@ impl<S: Storage> HostFunctionContext<'_, S> {
 
     /// The database, inside the plugin's call: what [`Database::write`] and [`Database::delete`] do
     /// here is rolled back if this function or the call fails. What would be committed at once
-    /// ([`Database::insert`], [`Database::create_table`]) is refused.
+    /// ([`Database::insert`], [`Database::create_table`]) is refused. Hooks do not run for it.
     pub fn database(&mut self) -> &mut Database<S> {
         self.database
     }

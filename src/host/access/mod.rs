@@ -2,10 +2,16 @@
 //! host functions ask for tables.
 
 mod context;
+#[cfg(feature = "hooks")]
+mod hooks;
 mod identity;
 mod plugin_config;
 
 pub use context::HostFunctionContext;
+#[cfg(feature = "hooks")]
+pub(crate) use hooks::Hooks;
+#[cfg(feature = "hooks")]
+pub use hooks::{Hook, HookError, MAX_HOOKS};
 #[cfg(feature = "hooks")]
 pub(super) use identity::Caller;
 pub(super) use identity::{Identity, WHOLE};

@@ -4,6 +4,10 @@
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::fmt;
 
+#[cfg(feature = "hooks")]
+use super::hooks::{Hook, HookError, Hooks};
+#[cfg(feature = "hooks")]
+use crate::{abi::message::HookEvent, capability::Globs};
 use crate::{
     abi::{
         Value,
@@ -79,6 +83,8 @@ pub struct PluginConfig {
     /// Bytes of RAM that are free for the plugin. Default `None`: nobody knows, and nothing is checked.
     pub free_ram: Option<u64>,
     settings: Settings,
+    #[cfg(feature = "hooks")]
+    hooks: Hooks,
 }
 
 /// A plugin's own configuration: encoded values by key. Few, so a list by rising key.
@@ -130,7 +136,7 @@ impl PluginConfig {
         Self { capabilities, ..Self::default() }
     }
 
-    /// Grants and settings that a plugin had, under the default limits.
+    /// Grants and settings that a plugin had, under the default limits and without hooks.
     #[cfg(any(feature = "validate", feature = "trusted"))]
     pub(crate) fn of(capabilities: Capabilities, settings: Settings) -> Self {
         Self { capabilities, settings, ..Self::default() }
@@ -194,5 +200,54 @@ impl PluginConfig {
     /// Encoded values by key.
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
+    }
+}
+
+#[cfg(feature = "hooks")]
+impl PluginConfig {
+    /// Has the host call an entry point of the plugin when rows change. `tables` are patterns of tables;
+    /// none means all that the plugin may read. The hooks of one event are called in the order in which
+    /// they were added.
+    ///
+    /// Loading fails if the plugin lacks the entry point, or may not read all tables that match a pattern.
+    ///
+    /// # Errors
+    /// [`HookError`].
+    pub fn with_hook(
+        mut self,
+        event: HookEvent,
+        entry: &str,
+        tables: &[&str],
+    ) -> Result<Self, HookError> {
+        self.add_hook(event, entry, Globs::new(tables).map_err(HookError::Glob)?)?;
+        Ok(self)
+    }
+
+    /// As [`with_hook`](Self::with_hook).
+    pub(crate) fn add_hook(
+        &mut self,
+        event: HookEvent,
+        entry: &str,
+        tables: Globs,
+    ) -> Result<(), HookError> {
+        self.hooks.add(event, entry, tables)
+    }
+
+    /// Its hooks, by number of the event, and those of one event in the order in which they are called.
+    #[must_use]
+    pub fn hooks(&self) -> &[Hook] {
+        self.hooks.as_slice()
+    }
+
+    /// As it is, with the hooks that a plugin had.
+    #[cfg(any(feature = "validate", feature = "trusted"))]
+    pub(crate) fn with_hooks(mut self, hooks: Hooks) -> Self {
+        self.hooks = hooks;
+        self
+    }
+
+    /// Its hooks, to be kept.
+    pub(crate) fn hooks_kept(&self) -> &Hooks {
+        &self.hooks
     }
 }

@@ -30,10 +30,6 @@ use crate::{
     meter::{Meter, PRICES},
 };
 
-/// The number of `call_plugin`.
-#[cfg(feature = "hooks")]
-const CALL_PLUGIN: FunctionId = FunctionId(Builtin::CallPlugin as u16);
-
 /// Answers one import call of a plugin.
 pub(crate) fn host_call<S: Storage>(
     mut caller: Caller<'_, PluginState<S>>,
@@ -66,7 +62,7 @@ impl<S: Storage> PluginState<S> {
             return self.played(function, fuel_before, linear_memory, arguments);
         }
         #[cfg(feature = "hooks")]
-        if function == CALL_PLUGIN {
+        if function.0 < 32 && shared.intercepted >> function.0 & 1 != 0 {
             return self.nested(function, fuel_before, linear_memory, arguments);
         }
         let Shared {

@@ -131,6 +131,12 @@ impl<S: Storage + 'static> Plugin<S> {
             // SAFETY: no store had the buffer since it was taken from the list.
             unsafe { instantiate(&mut store, &module, &limits, registry, buffer.as_ref()) }
         });
+        #[cfg(feature = "hooks")]
+        let live = live.and_then(|live| {
+            let has = |entry: &str| live.entries.iter().any(|(name, _)| **name == *entry);
+            config.hooks_kept().check(&config.capabilities.can_read_table, has)?;
+            Ok(live)
+        });
         let live = match live {
             Ok(live) => live,
             Err(error) => {
@@ -139,6 +145,8 @@ impl<S: Storage + 'static> Plugin<S> {
                 return Err(error);
             }
         };
+        #[cfg(feature = "hooks")]
+        let hooks = config.hooks_kept().clone();
         Ok(Self {
             engine,
             hash,
@@ -148,6 +156,8 @@ impl<S: Storage + 'static> Plugin<S> {
             descriptor: live.descriptor,
             entries: live.entries,
             limits,
+            #[cfg(feature = "hooks")]
+            hooks,
             trapped: false,
             report: CallReport::default(),
             totals: HostCounters::default(),

@@ -32,10 +32,12 @@ impl<S: Storage> PluginState<S> {
     ) -> Result<i32, Box<Stop>> {
         let Some(shared) = self.shared.as_deref_mut() else { return Ok(Status::Error.code()) };
         let time_us = shared.clock.now_us();
-        let mut plugin = None;
-        let (result, stopped) = match self.enter(linear_memory, arguments, &mut plugin) {
+        let builtin = Builtin::from_number(function.0).unwrap_or(Builtin::CallPlugin);
+        let mut named = None;
+        let (entered, rows) = self.enter(builtin, linear_memory, arguments, &mut named);
+        let (result, stopped) = match entered {
             Entered::Answer(HostCallResult::Malformed(error)) => {
-                (malformed(Builtin::CallPlugin.spec().name, error), false)
+                (malformed(builtin.spec().name, error), false)
             }
             Entered::Answer(result) => (result, false),
             Entered::Stopped(message) => (HostCallResult::Error(message), true),
@@ -47,7 +49,8 @@ impl<S: Storage> PluginState<S> {
         let Shared { audit, audit_sink, tape, .. } = shared;
         let entry = open_entry(audit, &self.identity, function, &arguments);
         entry.time_us = time_us;
-        entry.table = plugin;
+        entry.table = named;
+        entry.rows = rows;
         entry.status = result.status_code();
         entry.bytes_out = u32::try_from(entry.status).unwrap_or(0);
         let entry = audit.close();
@@ -70,30 +73,37 @@ impl<S: Storage> PluginState<S> {
         answer
     }
 
-    /// Bounds, quota and price, and then the other plugin. The name of it is left in `plugin`, if it is one.
+    /// Bounds, quota and price, and then the work; and how many rows were written. The name at the front of
+    /// the request is left in `named`, if it is one.
     fn enter(
         &mut self,
+        builtin: Builtin,
         linear_memory: &mut [u8],
         arguments: Arguments,
-        plugin: &mut Option<Name>,
-    ) -> Entered {
+        named: &mut Option<Name>,
+    ) -> (Entered, u32) {
         if self.host_calls >= self.host_calls_limit {
             let exceeded = too_many_calls(self.host_calls_limit);
-            return Entered::Answer(refused(&mut self.meter, exceeded.into()));
+            return (Entered::Answer(refused(&mut self.meter, exceeded.into())), 0);
         }
         self.host_calls += 1;
         let (request, response) = match regions(linear_memory, arguments) {
             Ok(regions) => regions,
-            Err(failure) => return Entered::Answer(refused(&mut self.meter, failure.into())),
+            Err(failure) => {
+                return (Entered::Answer(refused(&mut self.meter, failure.into())), 0);
+            }
         };
         if let Err(exhausted) = self.meter.begin_call(request.len()) {
-            return Entered::Answer(exhausted.into());
+            return (Entered::Answer(exhausted.into()), 0);
         }
-        let named = Reader::new(request).text().ok();
-        *plugin = named.and_then(|name| Name::plugin(name).ok());
+        let name = Reader::new(request).text().ok();
+        *named = name.and_then(|name| Name::plugin(name).ok());
         match self.shared.as_deref() {
-            Some(shared) => (shared.call_plugin)(self, request, response),
-            None => Entered::Answer(HostCallResult::failed("nothing is shared")),
+            Some(shared) if builtin == Builtin::CallPlugin => {
+                ((shared.call_plugin)(self, request, response), 0)
+            }
+            Some(shared) => (shared.change)(self, builtin, request, response),
+            None => (Entered::Answer(HostCallResult::failed("nothing is shared")), 0),
         }
     }
 }

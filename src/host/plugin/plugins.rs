@@ -4,6 +4,8 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
+#[cfg(feature = "hooks")]
+use crate::host::access::{Hook, Hooks};
 use crate::{abi::Name, audit::PluginId};
 
 /// A plugin's place, which its name and its id never leave.
@@ -12,6 +14,20 @@ struct Slot<P> {
     name: Name,
     /// `None` while it runs.
     plugin: Option<Box<P>>,
+    /// Its hooks while it runs.
+    #[cfg(feature = "hooks")]
+    hooks: Hooks,
+}
+
+/// What leaves its hooks behind while it runs.
+pub(crate) trait Hooked {
+    /// Its hooks.
+    #[cfg(feature = "hooks")]
+    fn hooks(&self) -> &Hooks;
+
+    /// Its hooks, to be taken and given back.
+    #[cfg(feature = "hooks")]
+    fn hooks_mut(&mut self) -> &mut Hooks;
 }
 
 /// Plugins in the order of loading.
@@ -23,7 +39,7 @@ impl<P> Default for Slots<P> {
     }
 }
 
-impl<P> Slots<P> {
+impl<P: Hooked> Slots<P> {
     /// How many there are, running or not.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
@@ -42,6 +58,19 @@ impl<P> Slots<P> {
     /// Id and name of a plugin, running or not.
     pub(crate) fn known(&self) -> impl Iterator<Item = (PluginId, &Name)> {
         self.0.iter().map(|slot| (slot.id, &slot.name))
+    }
+
+    /// The hooks of the plugin at a place, running or not.
+    #[cfg(feature = "hooks")]
+    pub(crate) fn hooks(&self, at: usize) -> &[Hook] {
+        let Some(slot) = self.0.get(at) else { return &[] };
+        slot.plugin.as_deref().map_or(&slot.hooks, P::hooks).as_slice()
+    }
+
+    /// Whether any plugin has hooks.
+    #[cfg(feature = "hooks")]
+    pub(crate) fn any_hooks(&self) -> bool {
+        (0..self.0.len()).any(|at| !self.hooks(at).is_empty())
     }
 
     /// Those that do not run.
@@ -73,7 +102,16 @@ impl<P> Slots<P> {
     pub(crate) fn insert(&mut self, at: usize, id: PluginId, name: Name, plugin: P) {
         self.0.reserve_exact(1);
         let at = at.min(self.0.len());
-        self.0.insert(at, Slot { id, name, plugin: Some(Box::new(plugin)) });
+        self.0.insert(
+            at,
+            Slot {
+                id,
+                name,
+                plugin: Some(Box::new(plugin)),
+                #[cfg(feature = "hooks")]
+                hooks: Hooks::default(),
+            },
+        );
     }
 
     /// Removes the plugin at a place, if it does not run.
@@ -84,13 +122,22 @@ impl<P> Slots<P> {
 
     /// Lends the plugin at a place, which runs then, if it does not run already.
     pub(crate) fn lend(&mut self, at: usize) -> Option<Box<P>> {
-        self.0.get_mut(at)?.plugin.take()
+        let slot = self.0.get_mut(at)?;
+        #[allow(unused_mut, reason = "it has hooks to be taken only if there are hooks")]
+        let mut plugin = slot.plugin.take()?;
+        #[cfg(feature = "hooks")]
+        core::mem::swap(&mut slot.hooks, plugin.hooks_mut());
+        Some(plugin)
     }
 
     /// Takes a plugin back that was lent.
     pub(crate) fn take_back(&mut self, at: usize, plugin: Option<Box<P>>) {
         if let Some(slot) = self.0.get_mut(at) {
             slot.plugin = plugin;
+            #[cfg(feature = "hooks")]
+            if let Some(plugin) = &mut slot.plugin {
+                core::mem::swap(&mut slot.hooks, plugin.hooks_mut());
+            }
         }
     }
 }

@@ -6,11 +6,15 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 
 use wasmi::{Engine, Memory, Module, ResourceLimiter, Store, TypedFunc};
 
-use super::{buffers::Buffer, chain::Chain, plugins::Slots};
+use super::{
+    buffers::Buffer,
+    chain::Chain,
+    plugins::{Hooked, Slots},
+};
 #[cfg(feature = "hooks")]
-use crate::host::boundary::Entered;
+use crate::host::{access::Hooks, boundary::Entered};
 use crate::{
-    abi::Descriptor,
+    abi::{Builtin, Descriptor},
     audit::{AuditEntry, AuditLog, AuditSink},
     database::{Database, Storage},
     host::{
@@ -46,9 +50,23 @@ pub(crate) struct Shared<S: Storage> {
     /// Calls a plugin for another one. What enters plugins is above what they are.
     #[cfg(feature = "hooks")]
     pub(crate) call_plugin: fn(&mut PluginState<S>, &[u8], &mut [u8]) -> Entered,
+    /// Answers `soch_write` and `soch_delete` through hooks. Returns how many rows it was, too.
+    #[cfg(feature = "hooks")]
+    pub(crate) change: fn(&mut PluginState<S>, Builtin, &[u8], &mut [u8]) -> (Entered, u32),
+    /// A bit for each function that is answered with the help of other plugins.
+    #[cfg(feature = "hooks")]
+    pub(crate) intercepted: u32,
 }
 
 impl<S: Storage> Shared<S> {
+    /// Learns which functions are answered with the help of other plugins.
+    #[cfg(feature = "hooks")]
+    pub(crate) fn intercept(&mut self) {
+        const CALLS: u32 = 1 << Builtin::CallPlugin as u32;
+        const CHANGES: u32 = 1 << Builtin::SochWrite as u32 | 1 << Builtin::SochDelete as u32;
+        self.intercepted = if self.plugins.any_hooks() { CALLS | CHANGES } else { CALLS };
+    }
+
     /// The clock, or what it was when the call was recorded.
     pub(crate) fn now_us(&mut self) -> u64 {
         match self.tape.playing.now_us() {
@@ -189,6 +207,8 @@ pub(crate) struct Plugin<S: Storage> {
     pub(crate) descriptor: Descriptor,
     pub(crate) entries: Vec<(Box<str>, TypedFunc<i32, i32>)>,
     pub(crate) limits: Limits,
+    #[cfg(feature = "hooks")]
+    pub(crate) hooks: Hooks,
     /// After a trap the linear memory is in the middle of something, and after a checkpoint it is
     /// to be forgotten: the next call starts anew.
     pub(crate) trapped: bool,
@@ -204,6 +224,18 @@ pub(crate) struct Previous<S: Storage> {
     pub(crate) plugin: Plugin<S>,
     /// Its linear memory is in a buffer of the embedder's.
     pub(crate) static_memory: bool,
+}
+
+impl<S: Storage> Hooked for Plugin<S> {
+    #[cfg(feature = "hooks")]
+    fn hooks(&self) -> &Hooks {
+        &self.hooks
+    }
+
+    #[cfg(feature = "hooks")]
+    fn hooks_mut(&mut self) -> &mut Hooks {
+        &mut self.hooks
+    }
 }
 
 impl<S: Storage> Plugin<S> {

@@ -50,6 +50,8 @@ impl<'h, S: Storage> Loan<'h, S> {
         if let Some(shared) = home.as_deref_mut() {
             shared.database.hold(true);
             core::mem::swap(&mut shared.plugins, plugins);
+            #[cfg(feature = "hooks")]
+            shared.intercept();
         }
         // Until the call has ended well, also if a hook of the embedder's unwinds out of it.
         plugin.trapped = true;

@@ -75,6 +75,10 @@ impl<S: Storage + 'static> Host<S> {
             chain: Chain::default(),
             #[cfg(feature = "hooks")]
             call_plugin: super::nested::call_plugin,
+            #[cfg(feature = "hooks")]
+            change: super::hooked::change,
+            #[cfg(feature = "hooks")]
+            intercepted: 0,
         };
         Self {
             shared: Some(Box::new(shared)),
@@ -308,8 +312,11 @@ impl<S: Storage> Host<S> {
         &self.shared().database
     }
 
-    /// The database, to create tables and write rows from outside. Commit what you
-    /// [write](Database::write) before the next [`call`](Self::call), which is refused otherwise.
+    /// The database, **past all hooks**: to create tables, and to write rows that no plugin is asked about.
+    /// `Host::write` and `Host::delete` (feature `hooks`) run them.
+    ///
+    /// Commit what you [write](Database::write) before the next [`call`](Self::call), which is refused
+    /// otherwise.
     pub fn database_mut(&mut self) -> &mut Database<S> {
         self.shared_mut().tape.recording.tables_may_change();
         // It may be replaced by another one, whose tables have other numbers.

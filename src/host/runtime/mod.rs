@@ -3,6 +3,8 @@
 mod call;
 mod config;
 mod entering;
+#[cfg(feature = "hooks")]
+mod hooked;
 mod host;
 #[cfg(feature = "hooks")]
 mod nested;
@@ -15,4 +17,6 @@ mod slicing;
 
 pub use call::Outcome;
 pub use config::HostConfig;
+#[cfg(feature = "hooks")]
+pub use hooked::WriteError;
 pub use host::Host;

@@ -71,7 +71,7 @@ fn find<S: Storage>(caller: &PluginState<S>, name: &str) -> Result<usize, HostCa
 }
 
 /// Checks what can be known before the plugin runs, and restarts it if its last call trapped.
-fn check<S: Storage + 'static>(
+pub(super) fn check<S: Storage + 'static>(
     caller: &mut PluginState<S>,
     at: usize,
     request: &CallRequest<'_>,
@@ -98,6 +98,13 @@ fn check<S: Storage + 'static>(
     if room < needed { Err(HostCallFailure::too_small(needed)) } else { Ok(()) }
 }
 
+/// The size of the Output Buffer of the plugin at a place, if it does not run.
+pub(super) fn output_capacity<S: Storage>(caller: &PluginState<S>, at: usize) -> usize {
+    let shared = caller.shared.as_deref();
+    let plugin = shared.and_then(|shared| shared.plugins.get(at));
+    plugin.map_or(0, |plugin| plugin.descriptor.output_capacity as usize)
+}
+
 /// A plugin that runs for another one, and has what the caller had. All goes back when this is dropped,
 /// also by unwinding from the embedder's slice hook.
 struct Loan<'n, S: Storage> {
@@ -113,12 +120,16 @@ impl<'n, S: Storage> Loan<'n, S> {
         let shared = caller.shared.as_deref_mut()?;
         let mut callee = shared.plugins.lend(at)?;
         let chain = shared.chain;
-        shared.chain.depth = chain.depth.saturating_add(1);
-        let depth = shared.chain.depth;
         let (id, name) = (caller.identity.id, caller.identity.name);
+        // The embedder has no name, and a hook of its own statement is an outermost call.
+        let by_plugin = !name.is_empty();
+        if by_plugin {
+            shared.chain.depth = chain.depth.saturating_add(1);
+        }
+        let depth = shared.chain.depth;
         callee.trapped = true;
         let state = callee.store.data_mut();
-        state.identity.caller = Some(Caller { id, name, depth });
+        state.identity.caller = by_plugin.then_some(Caller { id, name, depth });
         state.shared = caller.shared.take();
         Some(Self { caller, at, callee: Some(callee), chain, finished: false })
     }
@@ -144,7 +155,7 @@ impl<S: Storage> Drop for Loan<'_, S> {
 ///
 /// Not inlined: this is on the native stack once for every level, under the interpreter's frames.
 #[inline(never)]
-fn enter<S: Storage + 'static>(
+pub(super) fn enter<S: Storage + 'static>(
     caller: &mut PluginState<S>,
     at: usize,
     request: &CallRequest<'_>,
@@ -177,7 +188,9 @@ fn enter<S: Storage + 'static>(
     };
     if let Some(mut shared) = shared {
         end_on_tape(&mut shared, callee, limits.fuel_per_call, completed, &kept);
-        shared.tape.recording.leaves(used);
+        if let Some(used) = used {
+            shared.tape.recording.leaves(used);
+        }
         if !matches!(answer, HostCallResult::Success(_)) {
             shared.database.rollback_to(savepoint);
         }
@@ -193,13 +206,16 @@ fn enter<S: Storage + 'static>(
 }
 
 /// Notes where the transaction is, and shows the tape that the call to come is one inside another.
-fn begin<S: Storage>(callee: &mut Plugin<S>) -> Option<(Savepoint, Used)> {
+fn begin<S: Storage>(callee: &mut Plugin<S>) -> Option<(Savepoint, Option<Used>)> {
     let state = callee.store.data_mut();
-    let (shared, caller) = (state.shared.as_deref_mut()?, state.identity.caller.as_ref()?);
+    let shared = state.shared.as_deref_mut()?;
+    let Some(caller) = state.identity.caller.as_ref() else {
+        return Some((shared.database.savepoint(), None));
+    };
     let Chain { started_us, deadline_ms, .. } = shared.chain;
     let nesting = Nesting { caller: Some(caller.id), depth: caller.depth, started_us, deadline_ms };
     let used = shared.tape.recording.enters(&nesting);
-    Some((shared.database.savepoint(), used))
+    Some((shared.database.savepoint(), Some(used)))
 }
 
 /// Calls the entry point. What it used is in the plugin's report.

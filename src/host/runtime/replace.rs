@@ -144,6 +144,15 @@ impl<S: Storage + 'static> Host<S> {
         if !grants.is_empty() && !replacement.wider_grants {
             return Err(ReplaceError::WiderGrants { grants }.into());
         }
+        #[cfg(feature = "hooks")]
+        if !replacement.missing_hooks {
+            let (readable, newer) = (&old.identity().capabilities.can_read_table, config);
+            let newer_readable = &newer.capabilities.can_read_table;
+            let hooks = old.hooks.vanished(readable, newer.hooks_kept(), newer_readable);
+            if !hooks.is_empty() {
+                return Err(ReplaceError::MissingHooks { hooks }.into());
+            }
+        }
         if replacement.unload_first.is_some_and(|wasm| ModuleHash::of(wasm) != old.hash) {
             return Err(ReplaceError::Load(LoadError::OtherModule).into());
         }
@@ -176,6 +185,8 @@ impl<S: Storage + 'static> Host<S> {
         let mut config = PluginConfig::of(identity.capabilities, identity.settings);
         (config.limits, config.on_denied) = (old.limits, state.on_denied);
         config.static_memory = old.buffer.is_some();
+        #[cfg(feature = "hooks")]
+        let config = config.with_hooks(core::mem::take(&mut old.hooks));
         let unloaded = Unloaded { wasm, config, report: old.report, totals: old.totals };
         self.free(old);
         Some(unloaded)

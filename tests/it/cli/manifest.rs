@@ -27,10 +27,10 @@ fn what_is_wrong_with_a_manifest_is_named_with_file_line_and_column() {
         ("[plugin]\nname = \"a b\"\nversion = \"1.0.0\"", 2, 8, "name"),
         ("[plugin]\nname = \"a\"\nversion = \"one\"", 3, 11, "version"),
         (
-            "[plugin]\nname = \"a\"\nversion = \"1.0.0\"\n[hooks]\nafter_insert = [\"f\"]",
+            "[plugin]\nname = \"a\"\nversion = \"1.0.0\"\n[hooks]\nafter_insert = [\"f\", \"f\"]",
             5,
-            17,
-            "unsupported",
+            22,
+            "duplicate",
         ),
         ("[plugin]\nname = \"a\"", 1, 1, "missing_field"),
         ("[plugin", 1, 8, "syntax"),

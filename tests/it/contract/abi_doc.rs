@@ -166,6 +166,8 @@ macro_rules! example {
     };
 }
 
+mod hooks;
+
 fn wire_types_and_values(examples: &mut Examples) {
     example!(examples, "u32: 7", 7_u32);
     example!(examples, "u64: 300", 300_u64);
@@ -365,6 +367,7 @@ fn every_hex_example_is_the_encoding_of_its_value() {
     writes_and_deletes(&mut examples);
     searches_and_lookups(&mut examples);
     the_other_functions(&mut examples);
+    hooks::hooks(&mut examples);
 
     assert!(examples.wrong.is_empty(), "the doc should have:\n{}", examples.wrong);
     let left: Vec<_> = examples.shown.keys().collect();

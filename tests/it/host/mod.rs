@@ -10,6 +10,7 @@ mod deadlines;
 mod footprint;
 mod functions;
 mod grants;
+mod hooks;
 mod hostile;
 mod last_error;
 mod locals;

@@ -3,9 +3,9 @@
 
 use proptest::prelude::*;
 use sochdb_wasmi::{
-    abi::{Name, Value},
-    capability::{Capabilities, Globs},
-    host::{OnDenied, PluginConfig},
+    abi::{Name, Value, message::HookEvent, wire::WireErrorKind},
+    capability::{Capabilities, GlobError, Globs},
+    host::{HookError, OnDenied, PluginConfig},
     limits::{LIMITS, Limits},
     manifest::{
         Manifest, PACKED_VERSION, UnpackProblem, Version,
@@ -16,6 +16,18 @@ use sochdb_wasmi::{
 const WEATHER: &[u8] = include_bytes!("../../../examples/plugins/weather.wasm");
 
 fn example() -> Manifest {
+    let mut manifest = older();
+    manifest.config.capabilities.can_call_plugin = Globs::plugins(&["eu-*"]).expect("patterns");
+    manifest.config = manifest
+        .config
+        .with_hook(HookEvent::BeforeInsert, "length", &["month*"])
+        .and_then(|config| config.with_hook(HookEvent::AfterDelete, "add", &[]))
+        .expect("hooks");
+    manifest
+}
+
+/// What versions 1 and 2 have of the example.
+fn older() -> Manifest {
     let capabilities = Capabilities {
         can_read_table: Globs::new(&["notes", "month*"]).expect("patterns"),
         can_index_search: true,
@@ -86,7 +98,7 @@ fn another_version_is_refused_by_name() {
 fn a_manifest_of_version_1_is_read_with_the_default_of_each_limit_that_it_lacks() {
     let packed = include_bytes!("../../images/manifest-v1/notes.manifest");
     assert_eq!(packed[0], 1);
-    assert_eq!(Manifest::unpack(packed), Ok(example()));
+    assert_eq!(Manifest::unpack(packed), Ok(older()));
     for len in 0..packed.len() {
         assert!(Manifest::unpack(&packed[..len]).is_err(), "{len} bytes");
     }
@@ -99,6 +111,50 @@ fn a_manifest_of_version_1_is_read_with_the_default_of_each_limit_that_it_lacks(
     longer.splice(1..2, [0x85, 0x00]);
     let error = Manifest::unpack(&longer).expect_err("not what packing gave");
     assert_eq!(error.problem, UnpackProblem::NotCanonical);
+}
+
+/// Version 2 had no calls of plugins and no hooks: devices have manifests of it, and a host that asked
+/// for the lists would report them as damaged.
+#[test]
+fn a_manifest_of_version_2_is_read_without_hooks_and_calls() {
+    let packed = include_bytes!("../../images/manifest-v2/notes.manifest");
+    assert_eq!(packed[0], 2);
+    assert_eq!(Manifest::unpack(packed), Ok(older()));
+    for len in 0..packed.len() {
+        assert!(Manifest::unpack(&packed[..len]).is_err(), "{len} bytes");
+    }
+    let mut other = packed.to_vec();
+    other[0] = PACKED_VERSION;
+    assert!(Manifest::unpack(&other).is_err());
+    let longer: Vec<u8> = packed.iter().copied().chain([0]).collect();
+    assert!(Manifest::unpack(&longer).is_err());
+}
+
+#[test]
+fn hooks_that_no_configuration_has_are_refused_with_the_reason() {
+    let packed = example().pack();
+    // The hooks are last: their count, "length" before inserts, "add" after deletes.
+    let hooks = packed.len() - 23..packed.len();
+    assert_eq!(packed[hooks.clone()], *b"\x02\0\x06length\x01\x06month*\x05\x03add\0");
+    let with = |bytes: &[u8]| {
+        let mut other = packed.clone();
+        other.splice(hooks.clone(), bytes.iter().copied());
+        Manifest::unpack(&other).map_err(|error| error.problem)
+    };
+    assert_eq!(with(b"\x02\x05\x03add\0\0\x06length\0"), Err(UnpackProblem::Order));
+    let twice = Err(UnpackProblem::Hook(HookError::Twice(HookEvent::AfterInsert)));
+    assert_eq!(with(b"\x02\x01\x03add\0\x01\x03add\0"), twice);
+    let unknown = Err(UnpackProblem::Wire(WireErrorKind::UnknownVariant));
+    assert_eq!(with(b"\x01\x06\x03add\0"), unknown);
+    let glob = Err(UnpackProblem::Glob(GlobError::StarInside { at: 0 }));
+    assert_eq!(with(b"\x01\0\x03add\x01\x02*a"), glob);
+    let mut many = vec![33];
+    (0..33).for_each(|hook| many.extend([2, 1, b'A' + hook, 0]));
+    assert_eq!(with(&many), Err(UnpackProblem::Hook(HookError::TooMany)));
+    // One less is a manifest.
+    many[0] = 32;
+    many.truncate(1 + 4 * 32);
+    assert_eq!(with(&many).map(|manifest| manifest.config.hooks().len()), Ok(32));
 }
 
 #[test]
@@ -145,9 +201,10 @@ prop_compose! {
     fn manifests()(
         name in names(),
         entries in prop::collection::btree_set("[a-z]{1,9}", 0..5),
-        (read, write, call, plugins) in (globs(), globs(), globs(), globs()),
+        (read, write, call) in (globs(), globs(), globs()),
         (vector, index, trap) in any::<(bool, bool, bool)>(),
         limits in limits(),
+        hooks in prop::collection::vec((0_u8..6, "[a-z]{1,9}", globs()), 0..9),
         settings in prop::collection::btree_map(".{1,16}", any::<(u8, u64, f64, String)>(), 0..5),
     ) -> Manifest {
         let capabilities = Capabilities {
@@ -155,8 +212,8 @@ prop_compose! {
             can_write_table: write,
             can_vector_search: vector,
             can_index_search: index,
-            can_call_host: call,
-            can_call_plugin: plugins,
+            can_call_host: call.clone(),
+            can_call_plugin: call,
         };
         let on_denied = if trap { OnDenied::Trap } else { OnDenied::Status };
         let mut config =
@@ -170,6 +227,13 @@ prop_compose! {
                 _ => Value::Text(text),
             };
             config = config.set(key, value).expect("a key");
+        }
+        for (event, entry, tables) in &hooks {
+            let event = HookEvent::from_number(*event).expect("an event");
+            let tables: Vec<&str> = tables.as_slice().iter().map(|glob| glob.as_str()).collect();
+            if let Ok(hooked) = config.clone().with_hook(event, entry, &tables) {
+                config = hooked;
+            }
         }
         Manifest {
             entries: entries.into_iter().map(String::into_boxed_str).collect(),

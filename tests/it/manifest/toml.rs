@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use sochdb_wasmi::{
-    abi::Value,
+    abi::{Value, message::HookEvent},
     capability::{Capabilities, Globs},
     database::{Database, MemoryLimits},
     host::{Host, HostConfig, NoClock, OnDenied, PluginConfig},
@@ -16,12 +16,12 @@ use sochdb_wasmi::{
 const WEATHER: &[u8] = include_bytes!("../../../examples/plugins/weather.wasm");
 
 /// The least that is a manifest, and `more` from the fourth line on.
-fn with(more: &str) -> Result<Manifest, DocumentError> {
+pub fn with(more: &str) -> Result<Manifest, DocumentError> {
     Manifest::from_toml(&format!("[plugin]\nname = \"notes\"\nversion = \"1.0.0\"\n{more}"))
 }
 
 /// The error of [`with`]: its line, column, word, and text.
-fn wrong(more: &str) -> (u32, u32, &'static str, String) {
+pub fn wrong(more: &str) -> (u32, u32, &'static str, String) {
     let error = with(more).expect_err("the manifest is wrong");
     (error.line, error.column, error.problem.as_str(), error.to_string())
 }
@@ -42,7 +42,7 @@ can_read_table = ["analytics_*", "metrics"]
 can_write_table = ["analytics_results"]
 can_vector_search = true
 can_index_search = true
-can_call_plugin = ["rules", "eu-*"]
+can_call_plugin = ["eu-*", "audit"]
 can_call_host = ["sensor.*"]
 on_denied = "trap"
 
@@ -65,7 +65,10 @@ slice_fuel = 10
 functions = ["b", "a"]
 
 [hooks]
-before_insert = []
+after_delete = [{ function = "b", tables = ["metrics"] }, "a"]
+before_insert = ["b", "a"]
+before_update = []
+tables = ["analytics_*"]
 
 [config]
 limit = { uint = 5 }
@@ -86,7 +89,7 @@ fn every_field_of_a_manifest_means_what_the_documentation_says() {
         can_vector_search: true,
         can_index_search: true,
         can_call_host: Globs::named(&["sensor.*"]).expect("patterns"),
-        can_call_plugin: Globs::plugins(&["rules", "eu-*"]).expect("patterns"),
+        can_call_plugin: Globs::plugins(&["eu-*", "audit"]).expect("patterns"),
     };
     let limits = Limits {
         memory_bytes: 64 << 20,
@@ -118,6 +121,12 @@ fn every_field_of_a_manifest_means_what_the_documentation_says() {
             config.set("a.key with-more", Value::Array(sochdb_wasmi::abi::Seq::new(&list)))
         })
         .expect("these are keys");
+    let config = config
+        .with_hook(HookEvent::BeforeInsert, "b", &["analytics_*"])
+        .and_then(|config| config.with_hook(HookEvent::BeforeInsert, "a", &["analytics_*"]))
+        .and_then(|config| config.with_hook(HookEvent::AfterDelete, "b", &["metrics"]))
+        .and_then(|config| config.with_hook(HookEvent::AfterDelete, "a", &["analytics_*"]))
+        .expect("these are hooks");
     assert_eq!(manifest.config, config);
     assert_eq!((&*manifest.name, manifest.version.as_str()), ("analytics", "1.2.3-rc.1"));
     assert_eq!(manifest.entries.iter().map(|e| &**e).collect::<Vec<_>>(), ["a", "b"]);
@@ -192,7 +201,7 @@ fn no_timeout_is_no_deadline() {
 }
 
 /// What is added to a manifest, and the line, the column and the word of the error.
-const WRONG: [(&str, u32, u32, &str); 43] = [
+const WRONG: [(&str, u32, u32, &str); 42] = [
     // Syntax, and types.
     ("[capabilities\n", 4, 14, "syntax"),
     ("[config]\na = 1\na = 2\n", 6, 1, "syntax"),
@@ -237,7 +246,6 @@ const WRONG: [(&str, u32, u32, &str); 43] = [
     ("[resources]\ntimeout_ms = 1\nno_timeout = true", 6, 1, "conflict"),
     ("[exports]\nfunctions = [\"a\", \"b\", \"a\"]", 5, 24, "duplicate"),
     // What this host cannot do.
-    ("[hooks]\nbefore_insert = [\"validate_row\"]", 5, 18, "unsupported"),
     ("[config]\nsince = 2015-11-01", 5, 9, "unsupported"),
     ("[capabilities]\non_denied = \"ignore\"", 5, 13, "choice"),
     // Settings.
@@ -331,14 +339,6 @@ fn a_plugin_is_loaded_under_its_manifest_only_with_all_its_entry_points() {
     assert!(matches!(small.load(&mut host, WEATHER), Err(ManifestLoadError::Load(_))));
 }
 
-#[test]
-fn the_manifest_of_the_documentation_is_one() {
-    let documentation = include_str!("../../../docs/manifest.md");
-    let fence = documentation.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
-    let manifest = Manifest::from_toml(fence.expect("the documentation has an example"));
-    assert_eq!(&*manifest.expect("the example is right").name, "weather");
-}
-
 /// Pieces of manifests, right and wrong.
 const PIECES: &[&str] = &[
     "[plugin]",
@@ -353,6 +353,9 @@ const PIECES: &[&str] = &[
     "memory_limit_mb",
     "timeout_ms",
     "functions",
+    "before_insert",
+    "tables",
+    "function",
     "x",
     "=",
     "=",
