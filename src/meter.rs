@@ -38,7 +38,7 @@ prices! {
     write = 500, "every row and every index entry that is written or deleted";
     bytes16 = 1, "every 16 bytes of a request, of a response, and of a stored row that is read or written";
     dimensions8 = 2, "every 8 dimensions of two vectors that are compared";
-    enter = 150, "every call of another plugin: its entry, beside the price of the host call and the fuel that it uses";
+    enter = 150, "every call of another plugin, also of a hook: its entry, beside the price of the host call and the fuel that it uses";
 }
 
 /// Why host work stops.

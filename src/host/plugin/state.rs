@@ -12,9 +12,12 @@ use super::{
     plugins::{Hooked, Slots},
 };
 #[cfg(feature = "hooks")]
-use crate::host::{access::Hooks, boundary::Entered};
 use crate::{
-    abi::{Builtin, Descriptor},
+    abi::Builtin,
+    host::{access::Hooks, boundary::Entered},
+};
+use crate::{
+    abi::Descriptor,
     audit::{AuditEntry, AuditLog, AuditSink},
     database::{Database, Storage},
     host::{
