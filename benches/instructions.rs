@@ -1,7 +1,7 @@
 //! Runs one case a number of times, for `.ci/instructions`, which counts instructions under
 //! callgrind with two numbers and divides the difference.
 
-use sochdb_wasmi_benches::{Bench, Floor, PlainCode, ROWS, cases, naive_search, vector};
+use sochdb_wasmi_benches::{Bench, Chain, Floor, PlainCode, ROWS, cases, naive_search, vector};
 
 /// The least times of a read and of a recorded one, of the same plugin in turns: what a machine that
 /// does other things too can tell of their ratio.
@@ -49,6 +49,15 @@ fn main() {
     match name.as_str() {
         "empty" => Floor::new(false).run(times),
         "four_args" => Floor::new(true).run(times),
+        "host_call" | "call_plugin" => {
+            let mut chain = Chain::new();
+            let run = match name.as_str() {
+                "host_call" => Chain::from_embedder,
+                _ => Chain::from_plugin,
+            };
+            run(&mut chain, 1);
+            run(&mut chain, times);
+        }
         "plain_code" => println!("fuel {}", PlainCode::new().run(times)),
         "vector_search_naive_loop" => {
             let vectors: Vec<_> = (0..ROWS).map(vector).collect();

@@ -1,6 +1,9 @@
 //! What is measured: a plugin that makes one host call in a loop, against a host with real tables,
 //! and the same loop around a wasmi host function that does nothing.
 
+mod chains;
+
+pub use chains::Chain;
 use sochdb_wasmi::{
     abi::{
         HOST_FUNCTIONS, Seq, Value,
