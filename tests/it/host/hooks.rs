@@ -2,6 +2,7 @@
 
 mod bounds;
 mod plugin;
+mod traces;
 
 use plugin::{ALL, INPUT, Step, answers, config, host, plugin, row, rows};
 use sochdb_wasmi::{
