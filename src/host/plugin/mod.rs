@@ -2,6 +2,8 @@
 //!
 //! This room knows how a plugin is made and answered, but not the host that has it.
 
+#[cfg(feature = "hooks")]
+mod batch;
 mod buffers;
 mod chain;
 mod compiler;
@@ -13,6 +15,8 @@ mod nested_call;
 mod plugins;
 mod state;
 
+#[cfg(feature = "hooks")]
+pub(super) use batch::{Change, MAX_ROWS, Rows, Scratch, append};
 pub(super) use buffers::{Buffer, Buffers};
 pub(super) use chain::Chain;
 pub(super) use compiler::Compiler;

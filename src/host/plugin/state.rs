@@ -6,6 +6,8 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 
 use wasmi::{Engine, Memory, Module, ResourceLimiter, Store, TypedFunc};
 
+#[cfg(feature = "hooks")]
+use super::batch::Scratch;
 use super::{
     buffers::Buffer,
     chain::Chain,
@@ -56,6 +58,9 @@ pub(crate) struct Shared<S: Storage> {
     /// Answers `soch_write` and `soch_delete` through hooks. Returns how many rows it was, too.
     #[cfg(feature = "hooks")]
     pub(crate) change: fn(&mut PluginState<S>, Builtin, &[u8], &mut [u8]) -> (Entered, u32),
+    /// Buffers of statements with hooks: as many as were ever inside each other.
+    #[cfg(feature = "hooks")]
+    pub(crate) scratch: Vec<Box<Scratch>>,
     /// A bit for each function that is answered with the help of other plugins.
     #[cfg(feature = "hooks")]
     pub(crate) intercepted: u32,

@@ -78,6 +78,8 @@ impl<S: Storage + 'static> Host<S> {
             #[cfg(feature = "hooks")]
             change: super::hooked::change,
             #[cfg(feature = "hooks")]
+            scratch: Vec::new(),
+            #[cfg(feature = "hooks")]
             intercepted: 0,
         };
         Self {

@@ -3,6 +3,8 @@
 //! Each case is made 100 and 1,100 times in one call of the probe plugin; both must ask the
 //! allocator as often, so that a thousand more host calls ask not once.
 
+mod others;
+
 use crate::{counting, support};
 use core::fmt::{self, Write};
 

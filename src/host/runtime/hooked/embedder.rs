@@ -5,7 +5,6 @@ use core::fmt;
 
 use super::{
     failed::Failed,
-    fire::Scratch,
     statement::{delete_rows, statement, unknown, write_rows},
 };
 use crate::{
@@ -17,7 +16,7 @@ use crate::{
     host::{
         access::{Identity, OnDenied},
         boundary::HostCallResult,
-        plugin::{PluginState, Plugins, Shared},
+        plugin::{PluginState, Plugins, Scratch, Shared},
         runtime::Host,
     },
     limits::Limits,

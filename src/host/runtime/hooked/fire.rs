@@ -2,10 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use super::{
-    batch::{MAX_ROWS, Rows, append},
-    failed::Failed,
-};
+use super::failed::Failed;
 use crate::{
     abi::{
         Name,
@@ -16,23 +13,12 @@ use crate::{
     escaped::quoted,
     host::{
         boundary::{Entered, HostCallFailure, HostCallResult, Message},
-        plugin::PluginState,
+        plugin::{MAX_ROWS, PluginState, Rows, Scratch, append},
         runtime::nested,
     },
     limits::{Limit, LimitExceeded},
     meter::PRICES,
 };
-
-/// Buffers of a statement, kept for the next one.
-#[derive(Default)]
-pub struct Scratch {
-    pub rows: Rows,
-    pub ids: Vec<u64>,
-    pub batch_ids: Vec<u64>,
-    input: Vec<u8>,
-    output: Vec<u8>,
-    entry: String,
-}
 
 /// A hook that is about to be called.
 struct Watcher {

@@ -2,10 +2,7 @@
 
 use core::ops::ControlFlow;
 
-use super::{
-    batch::{Change, MAX_ROWS, Rows},
-    failed::Failed,
-};
+use super::failed::Failed;
 use crate::{
     abi::{
         Seq, Value,
@@ -13,6 +10,7 @@ use crate::{
         wire::{Wire, Writer},
     },
     database::{Database, DatabaseError, MAX_COLUMNS, Projection, Storage, StoredRow, TableId},
+    host::plugin::{Change, MAX_ROWS, Rows},
     meter::Meter,
 };
 

@@ -4,7 +4,6 @@
 //! A hook is a call of another plugin; how one runs is in [`nested`](super::nested). A statement is undone
 //! whole if any part of it fails.
 
-mod batch;
 mod embedder;
 mod failed;
 mod fire;

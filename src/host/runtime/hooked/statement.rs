@@ -1,13 +1,6 @@
 //! Statements in batches.
 
-use alloc::boxed::Box;
-
-use super::{
-    batch::{Change, MAX_ROWS},
-    failed::Failed,
-    fire::{Scratch, fire},
-    gather,
-};
+use super::{failed::Failed, fire::fire, gather};
 use crate::{
     abi::{
         Builtin, Seq,
@@ -20,7 +13,7 @@ use crate::{
         access::HostFunctionContext,
         boundary::{Entered, HostCallFailure, HostCallResult},
         functions,
-        plugin::{PluginState, Shared},
+        plugin::{Change, MAX_ROWS, PluginState, Scratch, Shared},
     },
     meter::Meter,
 };
@@ -138,8 +131,13 @@ pub fn statement<S: Storage + 'static, R>(
     run: impl FnOnce(&mut PluginState<S>, &mut Scratch) -> Result<R, Failed>,
 ) -> Result<R, Failed> {
     let savepoint = savepoint(caller);
-    let mut scratch = Box::<Scratch>::default();
+    let spare = caller.shared.as_deref_mut().and_then(|shared| shared.scratch.pop());
+    let mut scratch = spare.unwrap_or_default();
+    scratch.ids.clear();
     let result = run(caller, &mut scratch);
+    if let Some(shared) = caller.shared.as_deref_mut() {
+        shared.scratch.push(scratch);
+    }
     if result.is_err()
         && let (Some(shared), Some(savepoint)) = (caller.shared.as_deref_mut(), savepoint)
     {

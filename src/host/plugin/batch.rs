@@ -1,6 +1,6 @@
 //! The rows of a batch in the bytes that hooks get, and what hooks answer to them.
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 use core::ops::Range;
 
 use crate::{
@@ -14,8 +14,8 @@ use crate::{
 
 /// A row: its id, and where its values lie.
 #[derive(Clone)]
-pub struct BatchRow {
-    pub id: Option<u64>,
+pub(crate) struct BatchRow {
+    pub(crate) id: Option<u64>,
     new: Range<usize>,
     old: Range<usize>,
     skipped: bool,
@@ -23,43 +23,59 @@ pub struct BatchRow {
 
 /// Rows, each with a list of new values and one of old ones.
 #[derive(Default)]
-pub struct Rows {
+pub(crate) struct Rows {
     bytes: Vec<u8>,
     rows: Vec<BatchRow>,
     spare: Vec<u8>,
 }
 
+/// Buffers of a statement, kept for the next one.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    pub(crate) rows: Rows,
+    /// Ids of what the statement wrote so far.
+    pub(crate) ids: Vec<u64>,
+    /// Ids of what the batch wrote.
+    pub(crate) batch_ids: Vec<u64>,
+    /// What a hook gets.
+    pub(crate) input: Vec<u8>,
+    /// What it answers.
+    pub(crate) output: Vec<u8>,
+    /// The name of its entry point.
+    pub(crate) entry: String,
+}
+
 /// The most rows of a batch.
-pub const MAX_ROWS: usize = 128;
+pub(crate) const MAX_ROWS: usize = 128;
 
 /// The most bytes that a row takes beside its values.
 const ROW_HEAD: usize = 1 + varint_len(u64::MAX);
 
 impl Rows {
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.rows.clear();
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
     /// Bytes of all values.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes.len()
     }
 
-    pub fn has(&self, id: u64) -> bool {
+    pub(crate) fn has(&self, id: u64) -> bool {
         self.rows.iter().any(|row| row.id == Some(id))
     }
 
     /// Appends a row.
-    pub fn push(
+    pub(crate) fn push(
         &mut self,
         id: Option<u64>,
         new: impl Fn(&mut Writer<'_>),
@@ -71,26 +87,26 @@ impl Rows {
     }
 
     /// Takes the last row back.
-    pub fn pop(&mut self) {
+    pub(crate) fn pop(&mut self) {
         if let Some(row) = self.rows.pop() {
             self.bytes.truncate(row.new.start);
         }
     }
 
     /// The ids, in order.
-    pub fn ids(&self) -> impl Iterator<Item = Option<u64>> {
+    pub(crate) fn ids(&self) -> impl Iterator<Item = Option<u64>> {
         self.rows.iter().map(|row| row.id)
     }
 
     /// Sets the ids that were assigned.
-    pub fn set_ids(&mut self, ids: &[u64]) {
+    pub(crate) fn set_ids(&mut self, ids: &[u64]) {
         for (row, id) in self.rows.iter_mut().zip(ids) {
             row.id = Some(*id);
         }
     }
 
     /// The most bytes that a row takes in a request.
-    pub fn request_len(&self, at: usize) -> usize {
+    pub(crate) fn request_len(&self, at: usize) -> usize {
         self.rows.get(at).map_or(0, |row| ROW_HEAD + row.new.len() + row.old.len())
     }
 
@@ -99,7 +115,7 @@ impl Rows {
     }
 
     /// Encodes a row as hooks get it.
-    pub fn encode(&self, at: usize, writer: &mut Writer<'_>) {
+    pub(crate) fn encode(&self, at: usize, writer: &mut Writer<'_>) {
         if let Some(row) = self.rows.get(at) {
             row.id.encode(writer);
             writer.raw(self.part(&row.new));
@@ -108,7 +124,7 @@ impl Rows {
     }
 
     /// The rows as a statement writes them.
-    pub fn written(&mut self) -> Result<Seq<'_, NewRow<'_>>, WireError> {
+    pub(crate) fn written(&mut self) -> Result<Seq<'_, NewRow<'_>>, WireError> {
         let mut spare = core::mem::take(&mut self.spare);
         spare.clear();
         append(&mut spare, |writer| {
@@ -123,7 +139,7 @@ impl Rows {
     }
 
     /// Does what a hook answered about a row.
-    pub fn apply(&mut self, at: usize, answer: &HookAnswer<'_>) -> Result<(), WireError> {
+    pub(crate) fn apply(&mut self, at: usize, answer: &HookAnswer<'_>) -> Result<(), WireError> {
         let Self { bytes, rows, spare } = self;
         let Some(row) = rows.get_mut(at) else { return Ok(()) };
         match answer {
@@ -153,13 +169,13 @@ impl Rows {
     }
 
     /// Leaves out what was skipped.
-    pub fn leave_out_skipped(&mut self) {
+    pub(crate) fn leave_out_skipped(&mut self) {
         self.rows.retain(|row| !row.skipped);
     }
 }
 
 /// Appends what `encode` writes, which is the same each time. Returns where it lies.
-pub fn append(bytes: &mut Vec<u8>, encode: impl Fn(&mut Writer<'_>)) -> Range<usize> {
+pub(crate) fn append(bytes: &mut Vec<u8>, encode: impl Fn(&mut Writer<'_>)) -> Range<usize> {
     let start = bytes.len();
     let mut counter = Writer::new(&mut []);
     encode(&mut counter);
@@ -170,14 +186,14 @@ pub fn append(bytes: &mut Vec<u8>, encode: impl Fn(&mut Writer<'_>)) -> Range<us
 
 /// What a statement does to rows: the event before it, and the one after it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     Insert,
     Update,
     Delete,
 }
 
 impl Change {
-    pub const fn before(self) -> HookEvent {
+    pub(crate) const fn before(self) -> HookEvent {
         match self {
             Self::Insert => HookEvent::BeforeInsert,
             Self::Update => HookEvent::BeforeUpdate,
@@ -185,7 +201,7 @@ impl Change {
         }
     }
 
-    pub const fn after(self) -> HookEvent {
+    pub(crate) const fn after(self) -> HookEvent {
         match self {
             Self::Insert => HookEvent::AfterInsert,
             Self::Update => HookEvent::AfterUpdate,
