@@ -91,7 +91,6 @@ macro_rules! tags {
 pub(crate) use {messages, tags};
 
 mod hook;
-
 pub use hook::{
     HookAnswer, HookAnswerError, HookAnswers, HookEvent, HookRequest, HookResponse, HookRow,
 };

@@ -14,9 +14,11 @@ mod replace;
 #[cfg(feature = "replay")]
 mod replaying;
 mod slicing;
+#[cfg(feature = "hooks")]
+mod writing;
 
 pub use call::Outcome;
 pub use config::HostConfig;
-#[cfg(feature = "hooks")]
-pub use hooked::WriteError;
 pub use host::Host;
+#[cfg(feature = "hooks")]
+pub use writing::WriteError;

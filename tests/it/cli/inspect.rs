@@ -36,6 +36,29 @@ fn the_weather_plugin_is_described_as_its_documentation_does() {
 }
 
 #[test]
+fn the_hooks_of_a_manifest_are_shown() {
+    let text = "[plugin]\nname = \"notes\"\nversion = \"1.0.0\"\n[capabilities]\n\
+                can_read_table = [\"days\", \"month*\"]\n[hooks]\nafter_delete = [\"purge\"]\n\
+                before_insert = [{ function = \"ingest\", tables = [\"month*\"] }]\n";
+    let manifest = file("hooks", "hooks.toml", text);
+    let ran = sochdb(&["inspect", WEATHER, "--manifest", &manifest]);
+    let lines: Vec<_> = ran.stdout.lines().filter(|line| line.contains("_insert ")).collect();
+    assert_eq!(lines, ["hooks         before_insert ingest: month*"], "{}", ran.stdout);
+    assert!(ran.stdout.contains("after_delete purge: all tables that it may read\n"));
+    let report = sochdb(&["inspect", WEATHER, "--manifest", &manifest, "--json"]).json();
+    let hooks = json!([
+        { "event": "before_insert", "entry": "ingest", "tables": ["month*"] },
+        { "event": "after_delete", "entry": "purge", "tables": [] },
+    ]);
+    assert_eq!((&report["loads"], &report["hooks"]), (&json!(true), &hooks));
+    // A hook that cannot be is why it does not load.
+    let manifest = file("hooks", "hooks.toml", text.replace("ingest", "nothing"));
+    let ran = sochdb(&["inspect", WEATHER, "--manifest", &manifest]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stdout.contains("the hook before_insert is the entry point \"nothing\""));
+}
+
+#[test]
 fn pages_of_one_byte_and_imports_of_every_kind_are_described() {
     let wat = r#"(module
         (import "sochdb" "soch_write" (func (param i32 i32 i32 i32) (result i32)))

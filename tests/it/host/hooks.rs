@@ -1,6 +1,7 @@
 //! Hooks: they see every write, change it, leave rows out, or refuse it; and what they do belongs to it.
 
 mod bounds;
+mod model;
 mod plugin;
 mod traces;
 

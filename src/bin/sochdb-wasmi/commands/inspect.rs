@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sochdb_wasmi::{
     abi::Descriptor,
     database::{Database, MemoryLimits},
-    host::{Host, HostConfig, NoClock, logs::Escaped},
+    host::{Hook, Host, HostConfig, NoClock, logs::Escaped},
     manifest::{
         Manifest, ManifestLoadError,
         section::{self, MANIFEST_SECTION},
@@ -108,6 +108,20 @@ fn try_load(
     Ok(host.descriptor(plugin))
 }
 
+fn hook_json(hook: &Hook) -> Value {
+    let tables: Vec<_> = hook.tables().as_slice().iter().map(|glob| glob.as_str()).collect();
+    json!({ "event": hook.event().as_str(), "entry": hook.entry(), "tables": tables })
+}
+
+fn hook_text(hook: &Hook) -> String {
+    let tables: Vec<_> = hook.tables().as_slice().iter().map(|glob| glob.as_str()).collect();
+    let tables = match tables.as_slice() {
+        [] => "all tables that it may read".into(),
+        tables => tables.join(", "),
+    };
+    format!("{} {}: {tables}", hook.event().as_str(), hook.entry())
+}
+
 struct Inspected {
     module_bytes: usize,
     contents: Contents,
@@ -121,6 +135,11 @@ struct Inspected {
 impl Inspected {
     fn descriptor(&self) -> Option<Descriptor> {
         self.loaded.as_ref().ok().copied().flatten()
+    }
+
+    /// The hooks of the manifest that it is loaded under.
+    fn hooks(&self) -> impl Iterator<Item = &Hook> {
+        self.manifest.iter().flat_map(|manifest| manifest.config.hooks())
     }
 
     fn json(&self) -> Value {
@@ -160,6 +179,7 @@ impl Inspected {
                 "input": { "address": d.input_ptr, "bytes": d.input_capacity },
                 "output": { "address": d.output_ptr, "bytes": d.output_capacity },
             })),
+            "hooks": self.hooks().map(hook_json).collect::<Vec<_>>(),
             "imports": imports,
             "capabilities": self.contents.capabilities(),
             "memory": self.contents.memory_json(),
@@ -222,6 +242,9 @@ impl Inspected {
                 Some(types) => line(title, format!("{name}: {types}")),
                 None => line(title, name.clone()),
             }
+        }
+        for (at, hook) in self.hooks().enumerate() {
+            line(if at == 0 { "hooks" } else { "" }, hook_text(hook));
         }
         for (at, (name, needs)) in self.contents.needs().enumerate() {
             line(if at == 0 { "imports" } else { "" }, format!("{name:<22} {needs}"));

@@ -4,11 +4,10 @@
 //! A hook is a call of another plugin; how one runs is in [`nested`](super::nested). A statement is undone
 //! whole if any part of it fails.
 
-mod embedder;
 mod failed;
 mod fire;
 mod gather;
 mod statement;
 
-pub use embedder::WriteError;
-pub(super) use statement::change;
+pub(super) use failed::Failed;
+pub(super) use statement::{change, delete_rows, statement, unknown, write_rows};

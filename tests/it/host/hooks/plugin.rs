@@ -39,83 +39,79 @@ pub const INPUT: usize = 0x1000;
 /// A plugin with these entry points; with `last`, which returns the last input that one of them got, and
 /// `count`, which returns how often they were called.
 pub fn plugin(input: usize, entries: &[(&str, &[Step])]) -> Vec<u8> {
-    let mut functions = String::new();
-    let mut data = Vec::<u8>::new();
-    let mut place = |bytes: &[u8]| {
-        let at = DATA + data.len();
-        data.extend_from_slice(bytes);
-        at
-    };
+    let (mut functions, mut data) = (String::new(), Vec::new());
     for (name, steps) in entries {
-        let mut body = String::from(
-            "(global.set $len (local.get 0))
-             (global.set $count (i32.add (global.get $count) (i32.const 1)))",
-        );
-        for step in *steps {
-            let ask = |request: &[u8], at: usize| {
-                format!(
-                    "(local.set $status (call $ASKED (i32.const {at}) (i32.const {}) \
-                     (i32.const {SCRATCH}) (i32.const 4096)))",
-                    request.len()
-                )
-            };
-            match step {
-                Step::Ask(function, request) => {
-                    body += &ask(request, place(request)).replace("ASKED", function);
-                }
-                Step::Must(function, request) => {
-                    body += &ask(request, place(request)).replace("ASKED", function);
-                    body += "(if (i32.lt_s (local.get $status) (i32.const 0))
-                                 (then (return (local.get $status))))";
-                }
-                Step::Answer(bytes) => {
-                    let (at, len) = (place(bytes), bytes.len());
-                    let _ = write!(
-                        body,
-                        "(memory.copy (i32.const 0x3000) (i32.const {at}) (i32.const {len}))
-                         (return (i32.const {len}))"
-                    );
-                }
-                Step::Return(code) => {
-                    let _ = write!(body, "(return (i32.const {code}))");
-                }
-                Step::Trap => body += "unreachable",
-                Step::Loop => body += "(loop (br 0))",
-                Step::Grow => body += "(drop (memory.grow (i32.const 4000)))",
-            }
-        }
+        let body: String = steps.iter().map(|step| code(step, &mut data)).collect();
         let _ = write!(
             functions,
-            "(func (export \"{name}\") (param i32) (result i32) (local $status i32) {body} (i32.const 0))"
+            "(func (export \"{name}\") (param i32) (result i32) (local $status i32)
+                (global.set $len (local.get 0))
+                (global.set $count (i32.add (global.get $count) (i32.const 1)))
+                {body} (i32.const 0))"
         );
     }
-    let bytes: String = data.iter().map(|byte| format!("\\{byte:02x}")).collect();
     let words = [1, 0x1000, input as u32, 0x3000, 0x1000].map(u32::to_le_bytes).concat();
-    let words: String = words.iter().map(|byte| format!("\\{byte:02x}")).collect();
-    let imports: String = ["soch_read", "soch_write", "soch_delete", "call_plugin"]
-        .map(|name| {
-            format!(
-                "(import \"sochdb\" \"{name}\"
-                     (func ${name} (param i32 i32 i32 i32) (result i32)))"
-            )
-        })
-        .concat();
+    let escaped =
+        |bytes: &[u8]| bytes.iter().map(|byte| format!("\\{byte:02x}")).collect::<String>();
+    let imports = ["soch_read", "soch_write", "soch_delete", "call_plugin"].map(|name| {
+        format!(
+            "(import \"sochdb\" \"{name}\" (func ${name} (param i32 i32 i32 i32) (result i32)))"
+        )
+    });
     let wat = format!(
-        "(module {imports}
+        "(module {}
             (memory (export \"memory\") 4)
             (global (export \"sochdb_plugin\") i32 (i32.const 16))
             (global $len (mut i32) (i32.const 0))
             (global $count (mut i32) (i32.const 0))
-            (data (i32.const 16) \"{words}\")
-            (data (i32.const {DATA}) \"{bytes}\")
+            (data (i32.const 16) \"{}\")
+            (data (i32.const {DATA}) \"{}\")
             (func (export \"last\") (param i32) (result i32)
                 (memory.copy (i32.const 0x3000) (i32.const 0x1000) (global.get $len))
                 (global.get $len))
             (func (export \"count\") (param i32) (result i32)
                 (i32.store (i32.const 0x3000) (global.get $count)) (i32.const 4))
-            {functions})"
+            {functions})",
+        imports.concat(),
+        escaped(&words),
+        escaped(&data)
     );
     wat::parse_str(&wat).unwrap_or_else(|error| panic!("{error}\n{wat}"))
+}
+
+/// A step in WebAssembly. What it needs in memory goes behind `data`.
+fn code(step: &Step, data: &mut Vec<u8>) -> String {
+    let mut place = |bytes: &[u8]| {
+        let at = DATA + data.len();
+        data.extend_from_slice(bytes);
+        at
+    };
+    let mut ask = |function: &str, request: &[u8]| {
+        let (at, len) = (place(request), request.len());
+        format!(
+            "(local.set $status (call ${function} (i32.const {at}) (i32.const {len})
+                 (i32.const {SCRATCH}) (i32.const 4096)))"
+        )
+    };
+    match step {
+        Step::Ask(function, request) => ask(function, request),
+        Step::Must(function, request) => {
+            ask(function, request)
+                + "(if (i32.lt_s (local.get $status) (i32.const 0))
+                       (then (return (local.get $status))))"
+        }
+        Step::Answer(bytes) => {
+            let (at, len) = (place(bytes), bytes.len());
+            format!(
+                "(memory.copy (i32.const 0x3000) (i32.const {at}) (i32.const {len}))
+                 (return (i32.const {len}))"
+            )
+        }
+        Step::Return(code) => format!("(return (i32.const {code}))"),
+        Step::Trap => "unreachable".into(),
+        Step::Loop => "(loop (br 0))".into(),
+        Step::Grow => "(drop (memory.grow (i32.const 4000)))".into(),
+    }
 }
 
 /// What an entry point returns that answers its rows so.

@@ -4,8 +4,8 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
 use super::{
-    failed::Failed,
-    statement::{delete_rows, statement, unknown, write_rows},
+    hooked::{Failed, delete_rows, statement, unknown, write_rows},
+    host::Host,
 };
 use crate::{
     abi::{
@@ -17,7 +17,6 @@ use crate::{
         access::{Identity, OnDenied},
         boundary::HostCallResult,
         plugin::{PluginState, Plugins, Scratch, Shared},
-        runtime::Host,
     },
     limits::Limits,
     meter::Meter,
