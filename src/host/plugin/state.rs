@@ -57,10 +57,10 @@ pub(crate) struct Shared<S: Storage> {
     pub(crate) call_plugin: fn(&mut PluginState<S>, &[u8], &mut [u8]) -> Entered,
     /// Answers `soch_write` and `soch_delete` through hooks. Returns how many rows it was, too.
     #[cfg(feature = "hooks")]
-    pub(crate) change: fn(&mut PluginState<S>, Builtin, &[u8], &mut [u8]) -> (Entered, u32),
+    pub(crate) change: Changing<S>,
     /// Buffers of statements with hooks: as many as were ever inside each other.
     #[cfg(feature = "hooks")]
-    pub(crate) scratch: Vec<Box<Scratch>>,
+    pub(crate) scratch: Vec<Scratch>,
     /// A bit for each function that is answered with the help of other plugins.
     #[cfg(feature = "hooks")]
     pub(crate) intercepted: u32,
@@ -83,6 +83,10 @@ impl<S: Storage> Shared<S> {
         }
     }
 }
+
+/// What answers a function through hooks, with request and response.
+#[cfg(feature = "hooks")]
+type Changing<S> = fn(&mut PluginState<S>, Builtin, &[u8], &mut [u8]) -> (Entered, u32);
 
 /// The plugins of a host.
 pub(crate) type Plugins<S> = Slots<Plugin<S>>;
