@@ -77,6 +77,8 @@ fn entry(serial: u32, place: usize, bytes: &mut [u8]) -> bool {
 }
 
 /// Corrects an entry of a leaf with this low key; returns its length if it is whole.
+#[cold]
+#[inline(never)]
 pub fn whole_entry(serial: u32, place: usize, low: &Key, bytes: &mut [u8]) -> Option<usize> {
     if !entry(serial, place, bytes) {
         return None;
@@ -87,6 +89,8 @@ pub fn whole_entry(serial: u32, place: usize, low: &Key, bytes: &mut [u8]) -> Op
 }
 
 /// Corrects the record that bytes begin with; says whether it is whole.
+#[cold]
+#[inline(never)]
 pub fn record(serial: u32, place: usize, bytes: &mut [u8]) -> bool {
     mend(bytes, RECORD, &|bytes| {
         let (&head, _) = bytes.split_first_chunk::<4>()?;
@@ -109,6 +113,8 @@ pub fn is_page(fixed: &[u8; HEADER]) -> bool {
 
 /// Corrects the header of a page, of which `low` has all bytes that may be its low key; `None` if more
 /// than a bit of it is wrong.
+#[cold]
+#[inline(never)]
 pub fn head(fixed: &mut [u8; HEADER], low: &mut [u8; MAX_KEY_LEN]) -> Option<(PageHead, u32)> {
     let turn = |fixed: &mut [u8; HEADER], low: &mut [u8; MAX_KEY_LEN], bit: usize| match (bit / 8)
         .checked_sub(HEADER)

@@ -30,6 +30,8 @@ pub const ATTEMPTS: usize = 4;
 
 impl<F: NorFlash> Store<F> {
     /// Reads everything that is known from flash; again if a page failed while it was repaired.
+    #[cold]
+    #[inline(never)]
     pub(super) fn recover(&mut self) -> Result<(), StorageError> {
         self.stale = true;
         for _ in 1..ATTEMPTS {
@@ -101,6 +103,8 @@ impl<F: NorFlash> Store<F> {
     }
 
     /// Makes an empty store in an erased region.
+    #[cold]
+    #[inline(never)]
     fn make(&mut self, foreign: Option<[u8; HEADER]>) -> Result<(), StorageError> {
         // The first words of ekv's pages, which version 1 was made of.
         let ekv = |found: &[u8; HEADER]| {

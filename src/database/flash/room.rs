@@ -81,6 +81,7 @@ impl<F: NorFlash> Store<F> {
     }
 
     /// Moves a leaf whose page failed, and has the commit log name the pages that are retired.
+    #[inline(never)]
     pub(super) fn tend(&mut self) -> Result<(), StorageError> {
         let failed = |leaf| self.device.is_closed(Leaf::read(leaf).page);
         if let Some(at) = self.leaves.iter().position(failed)

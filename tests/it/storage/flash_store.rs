@@ -7,6 +7,7 @@
 
 mod damages;
 mod salvage;
+mod small_model;
 mod worn;
 
 use super::flash_device::{ALL, Unreliable, places};
