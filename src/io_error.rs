@@ -1,4 +1,4 @@
-//! An error of the operating system inside of an error of this crate: whole, comparable and cheap to
+//! An error of the operating system inside an error of this crate: whole, comparable and cheap to
 //! clone, which [`std::io::Error`] is not.
 
 use core::fmt;

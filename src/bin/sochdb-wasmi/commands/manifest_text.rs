@@ -1,4 +1,4 @@
-//! A manifest as text, of what a plugin used in traces.
+//! The text of a manifest that grants what a plugin used in traces.
 
 use std::{collections::BTreeMap, fmt::Write};
 

@@ -1,5 +1,5 @@
-//! The types of entry points in the report of a divergence: which field of an input or output differs, in
-//! place of which byte. What differs is the library's business.
+//! The types of entry points, so that the report of a divergence names the field of an input or output and not
+//! the byte. The library finds the difference.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `trace audit`: the host's audit log, made of a trace.
+//! `trace audit`: the host's audit log, reconstructed from a trace.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `trace report`: a trace as one page of HTML that needs no network, and where it parts from another
+//! `trace report`: a trace as one page of HTML that needs no network, and where it diverges from another
 //! trace or from what a plugin does now.
 //!
 //! The page is `report.html`; this makes its data. Nothing of a trace is HTML in the page: it is data in

@@ -1,5 +1,5 @@
-//! Shapes: what an entry point takes and gives, written down, so that JSON can be made into the
-//! bytes of it and back. `docs/cli.md` has the language.
+//! Shapes: the types of an entry point's input and output as text, which convert JSON to bytes and
+//! back. `docs/cli.md` has the language.
 //!
 //! The bytes are postcard's, as the SDK for plugins in Rust reads and writes them.
 
