@@ -212,6 +212,11 @@ fn what_is_written_is_where_its_name_leads() {
         assert_eq!((ran.code, ran.error().0.as_str()), (4, "io"), "{}", ran.stderr);
         assert!(ran.stderr.contains("./- if that is its name"), "{}", ran.stderr);
     }
+    // It made the file, and looked on stdin for what it had written.
+    let db = path("links", "a.db");
+    assert_eq!(sochdb(&["run", WEATHER, "peek_secret", "--db", &db]).code, 0);
+    let ran = sochdb(&["db", "convert", &db, "-", "--json"]);
+    assert_eq!((ran.code, ran.error().0.as_str()), (2, "usage"), "{}", ran.stderr);
     assert!(!Path::new(env!("CARGO_MANIFEST_DIR")).join("-").exists());
     let ran = sochdb(&["run", WEATHER, "spin", "--db", "-", "--json"]);
     assert_eq!((ran.code, ran.error().0.as_str()), (2, "usage"), "{}", ran.stderr);

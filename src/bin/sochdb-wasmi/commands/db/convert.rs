@@ -41,6 +41,10 @@ pub struct Arguments {
 /// Writes the database in the other form, and checks what was written.
 pub fn convert(arguments: &Arguments) -> Result<Report, Failure> {
     let Arguments { database, out, flash, salvage } = arguments;
+    if files::is_stdin(out) {
+        let reason = "what is written is read again to check it: name a file".into();
+        return Err(Failure::Usage { reason });
+    }
     let (from, salvaged) = if *salvage {
         let (from, report) = DatabaseFile::salvage(database)?;
         (from, Some(report))
