@@ -56,8 +56,11 @@ fn count(host: &mut Host<MemoryStorage>, plugin: PluginId) -> u32 {
     u32::from_le_bytes(output.try_into().expect("four bytes"))
 }
 
-/// The ids, new numbers and old numbers of a hook's input.
-fn seen(input: &[u8]) -> (HookEvent, String, Vec<(Option<u64>, Option<i64>, Option<i64>)>) {
+/// Id, new number and old number of a row.
+type SeenRow = (Option<u64>, Option<i64>, Option<i64>);
+
+/// The event, the writer and the rows of a hook's input.
+fn seen(input: &[u8]) -> (HookEvent, String, Vec<SeenRow>) {
     let request: HookRequest<'_> = wire::decode(input).expect("a request");
     assert_eq!((request.table, request.columns.iter().collect::<Vec<_>>()), ("t", vec!["n", "s"]));
     let number = |values: Seq<'_, Value<'_>>| values.iter().next().and_then(|value| value.as_int());
