@@ -138,7 +138,7 @@ impl<'a> Answers<'a> {
     }
 }
 
-/// A column of the table of a hook: its name, or its [place](Column), which is found once for all rows.
+/// A column of the table of a hook: its name, or its [place](ColumnPlace), which is found once for all rows.
 pub trait HookColumn {
     /// Its place in the schema.
     ///
@@ -153,9 +153,9 @@ pub struct Columns<'a>(Reader<'a>);
 
 /// The place of a column, from [`HookRows::column`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Column(u32);
+pub struct ColumnPlace(u32);
 
-impl HookColumn for Column {
+impl HookColumn for ColumnPlace {
     fn place(&self, _columns: Columns<'_>) -> Result<u32, HostCallError> {
         Ok(self.0)
     }
@@ -224,8 +224,8 @@ impl<'a> HookRows<'a> {
     ///
     /// # Errors
     /// [`Status::NotFound`] if the table has no such column.
-    pub fn column(&self, name: &str) -> Result<Column, HostCallError> {
-        name.place(Columns(self.columns)).map(Column)
+    pub fn column(&self, name: &str) -> Result<ColumnPlace, HostCallError> {
+        name.place(Columns(self.columns)).map(ColumnPlace)
     }
 
     /// The next row; `None` after the last one, and after an abort.

@@ -28,7 +28,7 @@ pub use batch::WriteBatch;
 pub use call::{HostCallError, call};
 #[doc(hidden)]
 pub use call::{call_as, exchange, send};
-pub use hooks::{Column, Columns, HookColumn, HookRows, HookedRow};
+pub use hooks::{ColumnPlace, Columns, HookColumn, HookRows, HookedRow};
 pub use host::HostHandle;
 pub use imports::HostImport;
 pub use pages::{Lookup, Scan};
