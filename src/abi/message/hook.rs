@@ -201,6 +201,7 @@ impl Inspect for HookAnswer<'_> {
 }
 
 /// Why a hook's output is not an answer to its input. Rows count from 0.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HookAnswerError {
@@ -277,6 +278,7 @@ impl From<WireError> for HookAnswerError {
 }
 
 /// The answers of a hook, one for each row up to an abort. They were checked.
+#[doc(hidden)]
 #[derive(Clone)]
 pub struct HookAnswers<'a>(Form<'a>);
 
