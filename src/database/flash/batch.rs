@@ -48,8 +48,7 @@ impl<F: NorFlash> Store<F> {
         if self.device.taken == taken {
             self.level()?;
         }
-        self.tend()?;
         self.device.prepare();
-        Ok(())
+        self.tend()
     }
 }
