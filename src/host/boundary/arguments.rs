@@ -64,10 +64,10 @@ pub(crate) struct Arguments {
     pub(crate) response_capacity: u32,
 }
 
-/// Request and response, as two parts of linear memory that do not overlap. Where a recorder calls it
-/// too, the compiler would no longer inline it into the hot one of its callers.
-#[cfg_attr(feature = "record", inline(always))]
-#[cfg_attr(not(feature = "record"), inline)]
+/// Request and response, as two parts of linear memory that do not overlap. Where a recorder or a
+/// call of another plugin needs it too, the compiler would no longer inline it into the hot one of its callers.
+#[cfg_attr(any(feature = "record", feature = "hooks"), inline(always))]
+#[cfg_attr(not(any(feature = "record", feature = "hooks")), inline)]
 pub(crate) fn regions(
     linear_memory: &mut [u8],
     arguments: Arguments,
