@@ -4,12 +4,11 @@
 //! It holds no heap and no texts but table names. It does not decide what is recorded, does not
 //! know plugins' names, and does not read a clock: the host gives it finished entries.
 
+mod bytes;
+
 use core::fmt;
 
-use crate::abi::{
-    Builtin, HOST_FUNCTIONS, Name, Status,
-    wire::{Reader, Wire, WireError, WireErrorKind, Writer},
-};
+use crate::abi::{Builtin, HOST_FUNCTIONS, Name, Status};
 
 /// Which plugin: its number in the host, given in order of loading. After 4,294,967,295 it begins again,
 /// and passes the plugins that are loaded.
@@ -62,8 +61,10 @@ pub struct AuditEntry {
     /// Bytes of the response.
     pub bytes_out: u32,
     /// The plugin on whose behalf `plugin` ran; `None` if the embedder called it.
+    #[cfg(feature = "hooks")]
     pub caller: Option<PluginId>,
     /// How many calls of plugins were around the one that made the host call: 0 if the embedder called.
+    #[cfg(feature = "hooks")]
     pub depth: u8,
 }
 
@@ -79,13 +80,34 @@ impl AuditEntry {
         rows: 0,
         bytes_in: 0,
         bytes_out: 0,
+        #[cfg(feature = "hooks")]
         caller: None,
+        #[cfg(feature = "hooks")]
         depth: 0,
     };
 
     #[inline]
     const fn is_denial(&self) -> bool {
         self.status == Status::PermissionDenied.code()
+    }
+
+    /// The plugin on whose behalf it was made, and how many calls were around that: nobody and none without
+    /// the feature `hooks`, as no plugin calls another one then.
+    pub(crate) const fn called(&self) -> (Option<PluginId>, u8) {
+        #[cfg(feature = "hooks")]
+        return (self.caller, self.depth);
+        #[cfg(not(feature = "hooks"))]
+        (None, 0)
+    }
+
+    /// Sets what [`called`](Self::called) returns.
+    pub(crate) const fn set_called(&mut self, called: (Option<PluginId>, u8)) {
+        #[cfg(feature = "hooks")]
+        {
+            (self.caller, self.depth) = called;
+        }
+        #[cfg(not(feature = "hooks"))]
+        let _ = called;
     }
 
     /// Whether `table` is the name of a plugin.
@@ -149,86 +171,12 @@ impl fmt::Display for Line<'_> {
             " status={} ({words}) rows={} in={} out={}",
             entry.status, entry.rows, entry.bytes_in, entry.bytes_out
         )?;
-        match (entry.caller, caller) {
+        let (known, depth) = entry.called();
+        match (known, caller) {
             (None, _) => Ok(()),
-            (Some(_), Some(name)) => write!(f, " caller={name} depth={}", entry.depth),
-            (Some(id), None) => write!(f, " caller={} depth={}", id.0, entry.depth),
+            (Some(_), Some(name)) => write!(f, " caller={name} depth={depth}"),
+            (Some(id), None) => write!(f, " caller={} depth={depth}", id.0),
         }
-    }
-}
-
-impl<'a> Wire<'a> for AuditEntry {
-    fn encode(&self, writer: &mut Writer<'_>) {
-        writer.u64(self.sequence);
-        writer.u64(self.time_us);
-        self.plugin.encode(writer);
-        self.function.encode(writer);
-        self.table.as_deref().encode(writer);
-        self.status.encode(writer);
-        writer.u32(self.rows);
-        writer.u32(self.bytes_in);
-        writer.u32(self.bytes_out);
-        self.caller.encode(writer);
-        writer.u8(self.depth);
-    }
-
-    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
-        Ok(Self {
-            sequence: reader.u64()?,
-            time_us: reader.u64()?,
-            plugin: Wire::decode(reader)?,
-            function: Wire::decode(reader)?,
-            table: table(reader)?,
-            status: Wire::decode(reader)?,
-            rows: reader.u32()?,
-            bytes_in: reader.u32()?,
-            bytes_out: reader.u32()?,
-            caller: Wire::decode(reader)?,
-            depth: reader.u8()?,
-        })
-    }
-}
-
-impl<'a> Wire<'a> for PluginId {
-    #[inline]
-    fn encode(&self, writer: &mut Writer<'_>) {
-        writer.u32(self.0);
-    }
-
-    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
-        Ok(Self(reader.u32()?))
-    }
-}
-
-impl<'a> Wire<'a> for FunctionId {
-    #[inline]
-    fn encode(&self, writer: &mut Writer<'_>) {
-        writer.u32(self.0.into());
-    }
-
-    fn decode(reader: &mut Reader<'a>) -> Result<Self, WireError> {
-        Ok(Self(varint_u16(reader)?))
-    }
-}
-
-fn varint_u16(reader: &mut Reader<'_>) -> Result<u16, WireError> {
-    let start = reader.position();
-    let value = reader.u32()?;
-    match u16::try_from(value) {
-        // postcard's varint(u16) has at most three bytes.
-        Ok(value) if reader.position() - start <= 3 => Ok(value),
-        _ => Err(reader.error(WireErrorKind::VarintOverflow)),
-    }
-}
-
-fn table(reader: &mut Reader<'_>) -> Result<Option<Name>, WireError> {
-    match Option::<&str>::decode(reader)? {
-        None => Ok(None),
-        // Names of plugins are those of tables, and more.
-        Some(text) => match Name::plugin(text) {
-            Ok(name) => Ok(Some(name)),
-            Err(_) => Err(reader.error(WireErrorKind::InvalidName)),
-        },
     }
 }
 

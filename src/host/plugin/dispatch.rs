@@ -301,10 +301,10 @@ pub(super) fn open_entry<'l>(
     entry.table = None;
     entry.rows = 0;
     entry.bytes_in = arguments.request_len;
-    (entry.caller, entry.depth) = match &plugin.caller {
+    entry.set_called(match &plugin.caller {
         None => (None, 0),
         Some(caller) => (Some(caller.id()), caller.depth()),
-    };
+    });
     entry
 }
 

@@ -347,7 +347,7 @@ impl<S: Storage> Host<S> {
         let name = |id| named(id).map_or("(unloaded)", |(_, name)| name.as_str());
         let function = self.registry().name(entry.function);
         let function = function.map_or("?", |(_, name)| name);
-        entry.display_called(name(entry.plugin), function, entry.caller.map(name))
+        entry.display_called(name(entry.plugin), function, entry.called().0.map(name))
     }
 
     /// Writes all metrics in Prometheus' text format, series in a fixed order.
