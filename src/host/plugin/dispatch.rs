@@ -256,7 +256,8 @@ fn run<S: Storage>(
         HostCallResult::Success(len) if len <= capacity => match context.meter.move_bytes(len) {
             Ok(()) => return HostCallResult::Success(len),
             Err(exhausted) => {
-                context.plugin.touched = len;
+                // More, if rows that did not fit were taken back.
+                context.plugin.touched = context.plugin.touched.max(len);
                 exhausted.into()
             }
         },
