@@ -19,6 +19,7 @@ macro_rules! committed {
 committed![
     "examples/plugins/counter.wat",
     "examples/plugins/freezer.wasm",
+    "examples/plugins/keeper.wat",
     "examples/plugins/thermometer.wat",
     "examples/plugins/weather.wasm",
     "no_std_check/sensor.wat",
