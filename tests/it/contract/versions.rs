@@ -191,3 +191,24 @@ fn the_page_of_fuel_has_the_prices_of_the_code() {
     }
     page::check("docs/fuel.md", &[("prices", table)]);
 }
+
+// The page said that the store on flash had version 2 when it had version 3.
+#[test]
+fn the_page_of_versions_has_those_of_the_code() {
+    let read = |page| fs::read_to_string(format!("{}/{page}", env!("CARGO_MANIFEST_DIR")));
+    let page = read("docs/stability.md").expect("the page is there");
+    let now = |format: &str| {
+        let row = page.lines().find_map(|line| line.strip_prefix(&format!("| {format} | ")));
+        row.and_then(|row| row.split(" |").next()).map(str::to_owned)
+    };
+    let flash = read("docs/flash-format.md").expect("the page is there");
+    let title = flash.lines().next().and_then(|title| title.rsplit_once("version "));
+    for (format, version) in [
+        ("plugin ABI", ABI_VERSION.to_string()),
+        ("trace", trace::VERSION.to_string()),
+        ("packed manifest", PACKED_VERSION.to_string()),
+        ("store on flash", title.map_or_else(String::new, |(_, version)| version.to_owned())),
+    ] {
+        assert_eq!(now(format).as_deref(), Some(version.as_str()), "{format}");
+    }
+}
