@@ -90,21 +90,25 @@ impl<R: Read<Error: 'static>> Steps<R> {
         loop {
             let Some(recorded) = self.recorded()? else { return self.ended() };
             let event = recorded.event();
-            let begins = self.nested.is_some();
+            let inside = self.nested.is_some();
+            if inside && !matches!(event, Event::CallIn(_)) {
+                return Err(misplaced(&recorded));
+            }
             match event {
-                Event::CallIn(_) if begins || self.open.is_empty() => {
+                Event::CallIn(_) if inside || self.open.is_empty() => {
                     let nested = self.nested.take();
                     let events = VecDeque::new();
                     self.open.push(CutCall { begin: recorded, nested, events });
                 }
-                Event::Nested(_) if !begins => self.nested = Some(recorded),
-                Event::HostCall(_) | Event::Growth(_) | Event::Slice(_) if !begins => {
+                Event::CallIn(_) => return Err(misplaced(&recorded)),
+                Event::Nested(_) => self.nested = Some(recorded),
+                Event::HostCall(_) | Event::Growth(_) | Event::Slice(_) => {
                     match self.open.last_mut() {
                         Some(call) => call.events.push_back(recorded),
                         None => return Err(misplaced(&recorded)),
                     }
                 }
-                Event::CallOut(_) if !begins => {
+                Event::CallOut(_) => {
                     let Some(call) = self.open.pop() else { return Err(misplaced(&recorded)) };
                     let CutCall { begin, nested, events } = call;
                     return Ok(Some(Step::Call(Call { begin, nested, events, end: recorded })));
@@ -117,26 +121,10 @@ impl<R: Read<Error: 'static>> Steps<R> {
                 | Event::Unload(_)
                 | Event::Replace(_)
                 | Event::Restore(_)
-                | Event::End(_)
-                    if !begins && self.open.is_empty() =>
-                {
-                    return Ok(Some(Step::Between(recorded)));
-                }
-                Event::Header(_)
-                | Event::Checkpoint(_)
-                | Event::Function(_)
-                | Event::Table(_)
-                | Event::Load(_)
-                | Event::Unload(_)
-                | Event::Replace(_)
-                | Event::Restore(_)
-                | Event::Nested(_)
-                | Event::CallIn(_)
-                | Event::HostCall(_)
-                | Event::Growth(_)
-                | Event::Slice(_)
-                | Event::CallOut(_)
-                | Event::End(_) => return Err(misplaced(&recorded)),
+                | Event::End(_) => match self.open.is_empty() {
+                    true => return Ok(Some(Step::Between(recorded))),
+                    false => return Err(misplaced(&recorded)),
+                },
             }
         }
     }
