@@ -5,10 +5,7 @@ use sochdb_wasmi::{
     database::{ColumnType, Database, DistanceMetric, MemoryLimits, TableSchema},
 };
 
-use super::requests::Case;
-
-/// Rows of the tables that have many.
-pub const ROWS: u64 = 500;
+use super::requests::{Case, ROWS};
 
 /// A database with the tables that the requests name, and the rows that `case` asks for.
 pub fn filled(case: &Case) -> Database {
