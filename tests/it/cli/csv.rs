@@ -160,7 +160,7 @@ fn a_quote_that_stands_after_spaces_is_refused() {
     refused(&load("spaces", "a,b\n1,\t\"x, y\"\n", &[]), 2, &spaces);
     refused(&load("spaces", "a, \"b\"\n1,x\n", &[]), 1, &spaces);
     refused(&load("spaces", "a\n1\n  \"x\ny\"\n", &[]), 3, &spaces);
-    // A tab that separates cells is none of these, and neither is a quote after other characters.
+    // A tab may separate cells, and a quote after other characters is text.
     assert_eq!(outcome(&load("spaces", "a\tb\n1\t\"x\"\n", &["--delimiter", "tab"])), Ok(1));
     assert_eq!(outcome(&load("spaces", "a,b\n1, 5\"\n\" \"\"x\"\"\",2\n", &[])), Ok(2));
 }

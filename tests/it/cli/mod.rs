@@ -118,6 +118,23 @@ fn weather_job() -> String {
     RECORDED.get_or_init(record).clone()
 }
 
+/// A plugin whose entry point `speak` logs this text as information.
+fn speaking_plugin(test: &str, name: &str, text: &str) -> String {
+    let len = u8::try_from(text.len()).expect("a short text");
+    let wat = format!(
+        r#"(module
+        (import "sochdb" "log_message" (func $log (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (global (export "sochdb_plugin") i32 (i32.const 0))
+        (data (i32.const 0) "\01\00\00\00" "\00\01\00\00" "\40\00\00\00" "\00\02\00\00" "\40\00\00\00")
+        (data (i32.const 64) "\01\{len:02x}{text}")
+        (func (export "speak") (param i32) (result i32)
+            (call $log (i32.const 64) (i32.const {}) (i32.const 0) (i32.const 0))))"#,
+        text.len() + 2
+    );
+    file(test, name, wat::parse_str(wat).expect("this is a module"))
+}
+
 /// The weather plugin with another threshold, as `cargo build` would make it of changed sources: a
 /// day is implausible from 18 °C between its highest and its lowest temperature on, not from 60.
 fn changed_weather(test: &str) -> String {

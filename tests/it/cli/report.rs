@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{WEATHER, changed_weather, file, path, sochdb, weather_job};
+use super::{WEATHER, changed_weather, file, path, sochdb, speaking_plugin, weather_job};
 
 /// The data of a page.
 fn data(page: &str) -> Value {
@@ -80,15 +80,7 @@ fn a_page_shows_where_a_changed_plugin_and_another_trace_part() {
 // A plugin says what is logged. Its text stands in a script.
 #[test]
 fn a_text_of_a_plugin_is_no_markup_of_the_page() {
-    let wat = r#"(module
-        (import "sochdb" "log_message" (func $log (param i32 i32 i32 i32) (result i32)))
-        (memory (export "memory") 1)
-        (global (export "sochdb_plugin") i32 (i32.const 0))
-        (data (i32.const 0) "\01\00\00\00" "\00\01\00\00" "\40\00\00\00" "\00\02\00\00" "\40\00\00\00")
-        (data (i32.const 64) "\01\1c</script><script>alert(1)//")
-        (func (export "speak") (param i32) (result i32)
-            (call $log (i32.const 64) (i32.const 30) (i32.const 0) (i32.const 0))))"#;
-    let plugin = file("report_text", "p.wasm", wat::parse_str(wat).expect("this is a module"));
+    let plugin = speaking_plugin("report_text", "p.wasm", "</script><script>alert(1)//");
     let (trace, out) = (path("report_text", "p.trace"), path("report_text", "p.html"));
     let ran = sochdb(&["record", &plugin, "speak", "--out", &trace]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Ran, WEATHER, file, small_plugin, sochdb};
+use super::{Ran, WEATHER, file, small_plugin, sochdb, speaking_plugin};
 use crate::runner;
 
 /// The arguments of a run of the weather plugin on the weather of Seattle.
@@ -303,18 +303,10 @@ fn a_recorded_run_replays_without_its_tables() {
 // All messages of all plugins were printed, whatever RUST_LOG said.
 #[test]
 fn messages_are_printed_as_far_as_rust_log_wants_them() {
-    let wat = r#"(module
-        (import "sochdb" "log_message" (func $log (param i32 i32 i32 i32) (result i32)))
-        (memory (export "memory") 1)
-        (global (export "sochdb_plugin") i32 (i32.const 0))
-        (data (i32.const 0) "\01\00\00\00" "\00\01\00\00" "\40\00\00\00" "\00\02\00\00" "\40\00\00\00")
-        (data (i32.const 64) "\01\05hello")
-        (func (export "hello") (param i32) (result i32)
-            (call $log (i32.const 64) (i32.const 7) (i32.const 0) (i32.const 0))))"#;
-    let plugin = file("rust_log", "greeter.wasm", wat::parse_str(wat).expect("this is a module"));
+    let plugin = speaking_plugin("rust_log", "greeter.wasm", "hello");
     let said = |wanted: &str| {
         let output = runner::command(env!("CARGO_BIN_EXE_sochdb-wasmi"))
-            .args(["run", &plugin, "hello"])
+            .args(["run", &plugin, "speak"])
             .env("RUST_LOG", wanted)
             .output()
             .expect("the program starts");

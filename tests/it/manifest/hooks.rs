@@ -127,7 +127,7 @@ fn a_hook_without_its_entry_point_is_an_error_when_the_plugin_is_loaded() {
         "the hook before_delete is the entry point \"tally\", and the module has no function (i32) -> \
          i32 of that name"
     );
-    // An export of another type is none.
+    // An export that is not a function is not an entry point.
     let config = reads(&["*"]).with_hook(HookEvent::BeforeDelete, "memory", &[]).expect("a hook");
     let error = host.load("p", &plugin("check"), &config).expect_err("no entry point");
     assert!(matches!(error, LoadError::HookEntry { .. }));
