@@ -5,7 +5,7 @@ use sochdb_wasmi::{
     database::{ColumnType, Database, DistanceMetric, MemoryLimits, TableSchema},
 };
 
-use super::requests::{Case, ROWS};
+use super::requests::Case;
 
 /// A database with the tables that the requests name, and the rows that `case` asks for.
 pub fn filled(case: &Case) -> Database {

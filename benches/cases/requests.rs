@@ -6,7 +6,7 @@ use sochdb_wasmi::abi::HOST_FUNCTIONS;
 use super::values::{Named, arrays, bytes, list, objects, small, text, texts, varint};
 
 /// Rows of the tables that have many.
-pub const ROWS: u64 = 500;
+const ROWS: u64 = 500;
 
 /// About how many bytes a long value has.
 const LEN: usize = 4_000;
