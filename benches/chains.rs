@@ -1,5 +1,6 @@
 //! Calls of entry points that do nothing: the embedder's, and those that a plugin makes of another one.
 
+use super::looped;
 use sochdb_wasmi::{
     abi::{message::CallRequest, wire},
     audit::PluginId,
@@ -73,22 +74,5 @@ fn caller() -> Vec<u8> {
     let request = CallRequest { plugin: "callee", entry: "nothing", input: &[] };
     let mut bytes = [0; 64];
     let len = wire::encode(&request, &mut bytes).expect("fits");
-    let hex: String = bytes[..len].iter().map(|byte| format!("\\{byte:02x}")).collect();
-    wat::parse_str(format!(
-        r#"(module
-            (import "sochdb" "call_plugin" (func $f (param i32 i32 i32 i32) (result i32)))
-            (memory (export "memory") 1)
-            (global (export "sochdb_plugin") i32 (i32.const 0))
-            (data (i32.const 0) "\01\00\00\00" "\20\00\00\00" "\10\00\00\00" "\40\00\00\00" "\10\00\00\00")
-            (data (i32.const 1024) "{hex}")
-            (func (export "run") (param i32) (result i32)
-                (local $left i32)
-                (local.set $left (i32.load (i32.const 32)))
-                (loop $again
-                    (i32.store (i32.const 64) (call $f
-                        (i32.const 1024) (i32.const {len}) (i32.const 8192) (i32.const 16)))
-                    (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
-                (i32.const 4)))"#
-    ))
-    .expect("a module")
+    looped::plugin("call_plugin", &bytes[..len], 16)
 }

@@ -2,6 +2,7 @@
 //! and the same loop around a wasmi host function that does nothing.
 
 mod chains;
+mod looped;
 
 pub use chains::Chain;
 use sochdb_wasmi::{
@@ -240,29 +241,10 @@ fn fill_vectors(database: &mut Database) {
     }
 }
 
-/// A plugin that calls one function in a loop and answers the last status.
+/// A plugin that makes the call of a case in a loop.
 fn plugin(case: &Case) -> Vec<u8> {
-    let hex: String = case.request.iter().map(|byte| format!("\\{byte:02x}")).collect();
     assert!(HOST_FUNCTIONS.iter().any(|spec| spec.name == case.function));
-    wat::parse_str(format!(
-        r#"(module
-            (import "sochdb" "{}" (func $f (param i32 i32 i32 i32) (result i32)))
-            (memory (export "memory") 1)
-            (global (export "sochdb_plugin") i32 (i32.const 0))
-            (data (i32.const 0) "\01\00\00\00" "\20\00\00\00" "\10\00\00\00" "\40\00\00\00" "\10\00\00\00")
-            (data (i32.const 1024) "{hex}")
-            (func (export "run") (param i32) (result i32)
-                (local $left i32)
-                (local.set $left (i32.load (i32.const 32)))
-                (loop $again
-                    (i32.store (i32.const 64) (call $f
-                        (i32.const 1024) (i32.const {}) (i32.const 8192) (i32.const 32768)))
-                    (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
-                (i32.const 4)))"#,
-        case.function,
-        case.request.len()
-    ))
-    .expect("a module")
+    looped::plugin(case.function, &case.request, 32_768)
 }
 
 /// The floor: the same loop around a host function that does nothing, in wasmi alone, with the
